@@ -1,0 +1,1 @@
+//! What every windlass binary shares: printer, progress, exit codes, GitHub outputs, errors with hints

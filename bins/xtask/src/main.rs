@@ -1,0 +1,3 @@
+//! Developers' tasks of the windlass workspace
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One small program per windlass crate, embedding it

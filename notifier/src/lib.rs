@@ -1,0 +1,1 @@
+//! Deployment notifications for Slack and webhooks that cannot be malformed
