@@ -1,0 +1,183 @@
+//! The one place that retries: only when nothing can have arrived, within the budget, as long as the place asks.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::channel::Delivery;
+use crate::error::Error;
+use crate::options::DeliveryOptions;
+
+/// What a rate limit without a `Retry-After` waits: Slack's documented rate is one message per second.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The first wait after an unreachable place; it doubles from there.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// What one try came to.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// The place acknowledged it.
+    Delivered,
+    /// The place took nothing and asks to wait.
+    RateLimited { retry_after: Option<Duration> },
+    /// Nothing was sent.
+    NotSent(Box<dyn std::error::Error + Send + Sync>),
+    /// Trying again is of no use, or not safe.
+    Failed(Error),
+}
+
+/// Tries until the report is delivered, trying again is not safe, or the budget is spent.
+pub(crate) async fn deliver<P, F>(
+    channel: &str,
+    options: &DeliveryOptions,
+    mut post: P,
+) -> Result<Delivery, Error>
+where
+    P: FnMut() -> F + Send,
+    F: Future<Output = Attempt> + Send,
+{
+    let started = Instant::now();
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let outcome = post().await;
+        let elapsed = started.elapsed();
+        let wait = match &outcome {
+            Attempt::RateLimited { retry_after } => retry_after
+                .unwrap_or(DEFAULT_RETRY_AFTER)
+                .saturating_add(jitter()),
+            Attempt::NotSent(_) => {
+                FIRST_BACKOFF.saturating_mul(1 << attempts.min(6)) / 2 + jitter()
+            }
+            Attempt::Delivered | Attempt::Failed(_) => Duration::ZERO,
+        };
+        let may_retry =
+            attempts < options.max_attempts && elapsed.saturating_add(wait) <= options.retry_budget;
+        match outcome {
+            Attempt::Delivered => return Ok(Delivery::new(attempts, elapsed.as_secs_f64())),
+            Attempt::Failed(error) => return Err(error),
+            Attempt::RateLimited { .. } | Attempt::NotSent(_) if may_retry => sleep(wait).await,
+            Attempt::RateLimited { retry_after } => {
+                return Err(Error::RateLimited {
+                    channel: channel.to_owned(),
+                    attempts,
+                    retry_after,
+                });
+            }
+            Attempt::NotSent(source) => {
+                return Err(Error::Unreachable {
+                    channel: channel.to_owned(),
+                    attempts,
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// Up to a quarter of a second, so that many senders that were told to wait do not all come back at once.
+fn jitter() -> Duration {
+    // The standard library seeds each hasher state at random, which is all the randomness that is needed here.
+    Duration::from_millis(RandomState::new().hash_one(()) % 250)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// Answers from a script, then delivers.
+    async fn run(
+        options: &DeliveryOptions,
+        script: Vec<Attempt>,
+    ) -> (Result<Delivery, Error>, usize) {
+        let mut script = VecDeque::from(script);
+        let mut posts = 0;
+        let result = deliver("slack", options, || {
+            posts += 1;
+            let attempt = script.pop_front().unwrap_or(Attempt::Delivered);
+            async move { attempt }
+        })
+        .await;
+        (result, posts)
+    }
+
+    fn limited(seconds: u64) -> Attempt {
+        Attempt::RateLimited {
+            retry_after: Some(Duration::from_secs(seconds)),
+        }
+    }
+
+    fn not_sent() -> Attempt {
+        Attempt::NotSent("connection refused".into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_limit_is_waited_out_as_long_as_it_asks() {
+        let (result, _) = run(&DeliveryOptions::default(), vec![limited(7), limited(3)]).await;
+        let delivery = result.unwrap();
+        assert_eq!(delivery.attempts, 3);
+        assert!((10.0..10.6).contains(&delivery.seconds), "{delivery:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_past_the_budget_is_not_begun() {
+        let started = Instant::now();
+        let options = DeliveryOptions::default().retry_budget(Duration::from_secs(10));
+        let (result, posts) = run(&options, vec![limited(4), limited(4), limited(4)]).await;
+        assert!(matches!(
+            result,
+            Err(Error::RateLimited { attempts: 3, retry_after: Some(wait), .. }) if wait == Duration::from_secs(4)
+        ));
+        assert_eq!(posts, 3);
+        assert!(started.elapsed() < Duration::from_secs(9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_budget_there_is_one_try() {
+        let options = DeliveryOptions::default().retry_budget(Duration::ZERO);
+        for script in [vec![limited(1)], vec![not_sent()]] {
+            let (result, posts) = run(&options, script).await;
+            assert!(result.is_err());
+            assert_eq!(posts, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unreachable_place_is_tried_a_bounded_number_of_times() {
+        let (result, posts) = run(
+            &DeliveryOptions::default(),
+            (0..9).map(|_| not_sent()).collect(),
+        )
+        .await;
+        assert!(matches!(
+            result,
+            Err(Error::Unreachable { attempts: 5, .. })
+        ));
+        assert_eq!(posts, 5);
+        let (result, _) = run(&DeliveryOptions::default(), vec![not_sent(), not_sent()]).await;
+        assert_eq!(result.unwrap().attempts, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_final_or_unclear_is_never_retried() {
+        let error = Error::Ambiguous {
+            channel: "slack".into(),
+            answer: None,
+            source: None,
+        };
+        let (result, posts) = run(&DeliveryOptions::default(), vec![Attempt::Failed(error)]).await;
+        assert!(matches!(result, Err(Error::Ambiguous { .. })));
+        assert_eq!(posts, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absurd_wait_is_refused_and_does_not_overflow() {
+        let (result, _) = run(&DeliveryOptions::default(), vec![limited(u64::MAX)]).await;
+        assert!(matches!(
+            result,
+            Err(Error::RateLimited { attempts: 1, .. })
+        ));
+    }
+}

@@ -1,0 +1,12 @@
+//! A report as a Slack message that cannot be malformed.
+//!
+//! Text enters a message only through `Escaped`, which escapes it once and cannot grow past its limit; blocks enter
+//! it only through `Blocks`, which counts them and the text in them. There is no other way to make a [`SlackMessage`].
+
+mod blocks;
+mod escaped;
+mod message;
+mod render;
+
+pub use message::SlackMessage;
+pub use render::{SlackLayout, slack, slack_with};

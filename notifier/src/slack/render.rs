@@ -1,0 +1,412 @@
+//! Drawing the card.
+
+use serde::{Deserialize, Serialize};
+
+use super::blocks::{Blocks, Budget, FIELD, HEADER, SECTION};
+use super::escaped::Escaped;
+use super::message::{Attachment, Body, Field, SlackMessage, color};
+use crate::card::{Card, CommitLine, Item};
+use crate::clean::{one_line, truncated};
+use crate::report::{Report, Severity};
+
+/// The most of one value, of one line about one thing, and of a name, in UTF-16 units: people read a card at a glance.
+const VALUE: usize = 300;
+const LINE: usize = 500;
+const NAME: usize = 80;
+const DETAIL: usize = 240;
+const IMAGE: usize = 120;
+/// How many things get a line before the rest is counted.
+const ITEMS: usize = 10;
+
+/// How the card is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SlackLayout {
+    /// A header, and blocks in a coloured attachment.
+    #[default]
+    Blocks,
+    /// A coloured attachment of fields, the older format. Services that imitate Slack's webhooks know it best.
+    Fields,
+}
+
+/// The report as a Slack message: a header, and an attachment in the colour of its urgency with the fields Environment,
+/// Services (or what else it is about), Status and Duration, the commit, a line for each thing that someone has to
+/// look at, and a link to the run.
+///
+/// Whatever the report holds, the message is within Slack's limits: long texts are cut, long lists counted.
+pub fn slack(report: &Report) -> SlackMessage {
+    slack_with(report, SlackLayout::default())
+}
+
+/// The same in the layout asked for.
+pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
+    let card = Card::new(report);
+    let mut budget = Budget::new();
+    let text = headline(&card);
+    let mut fallback = Escaped::new();
+    fallback.append_escaped(&text);
+    // The constants above keep both far below the budget; they are counted all the same, as everything is.
+    budget.take(text.units() + fallback.units(), 0);
+    let mut blocks = Blocks::default();
+    let body = match layout {
+        SlackLayout::Blocks => {
+            let mut title = Escaped::new();
+            title.markup(mark(card.severity));
+            title.text(&card.title, HEADER);
+            blocks.header(title, &mut budget);
+            Body::Blocks(draw_blocks(&card, &mut budget))
+        }
+        SlackLayout::Fields => Body::Fields(draw_fields(&card, &mut budget)),
+    };
+    SlackMessage {
+        text,
+        blocks,
+        attachments: [Attachment {
+            color: color(card.severity),
+            fallback,
+            body,
+        }],
+    }
+}
+
+/// The title and what it is about: all that a notification on a phone shows.
+fn headline(card: &Card<'_>) -> Escaped<SECTION> {
+    let mut text = Escaped::new();
+    text.text(&card.title, VALUE);
+    if !card.subject.1.is_empty() {
+        text.markup(": ");
+        text.text(&names(&card.subject.1), VALUE);
+    }
+    text
+}
+
+fn draw_blocks(card: &Card<'_>, budget: &mut Budget) -> Blocks {
+    let mut blocks = Blocks::default();
+    let fields = facts(card).into_iter().map(|(label, value)| {
+        let mut field = Escaped::<FIELD>::new();
+        field.markup("*");
+        field.markup(label);
+        field.markup("*\n");
+        field.text(&value, VALUE);
+        field
+    });
+    blocks.fields(fields.collect(), budget);
+    if let Some(commit) = &card.commit {
+        blocks.section(commit_line(commit), budget);
+    }
+    let mut lines = Escaped::<SECTION>::new();
+    let mut shown = 0;
+    for item in card.items.iter().take(ITEMS) {
+        let line = item_line(item);
+        // Room stays for saying how many were left out.
+        if lines.units() + line.units() + 1 > (SECTION - 30).min(budget.units()) {
+            break;
+        }
+        if shown > 0 {
+            lines.markup("\n");
+        }
+        lines.append_escaped(&line);
+        shown += 1;
+    }
+    if card.items.len() > shown {
+        if shown > 0 {
+            lines.markup("\n");
+        }
+        lines.text(&format!("… and {} more", card.items.len() - shown), NAME);
+    }
+    blocks.section(lines, budget);
+    if let Some((label, url)) = card.link {
+        let mut small = Escaped::new();
+        small.link(url, label, NAME);
+        blocks.context(small, budget);
+    }
+    blocks
+}
+
+fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let mut push = |field: Field| {
+        if !field.value.is_blank() && budget.take(field.title.units() + field.value.units(), 0) {
+            fields.push(field);
+        }
+    };
+    for (label, text) in facts(card) {
+        let mut value = Escaped::new();
+        value.text(&text, VALUE);
+        push(field(label, value, true));
+    }
+    if let Some(commit) = &card.commit {
+        let mut value = Escaped::new();
+        value.append_escaped(&commit_line(commit));
+        push(field("Commit", value, false));
+    }
+    for item in card.items.iter().take(ITEMS) {
+        let (mut title, mut value) = (Escaped::new(), Escaped::new());
+        title.text(item.name, NAME);
+        value.append_escaped(&item_text(item));
+        push(Field {
+            title,
+            value,
+            short: false,
+        });
+    }
+    if card.items.len() > ITEMS {
+        let mut value = Escaped::new();
+        value.text(&format!("… and {}", card.items.len() - ITEMS), VALUE);
+        push(field("More", value, false));
+    }
+    if let Some((label, url)) = card.link {
+        let mut value = Escaped::new();
+        value.link(url, url, VALUE);
+        push(field(label, value, false));
+    }
+    fields
+}
+
+fn field(label: &'static str, value: Escaped<FIELD>, short: bool) -> Field {
+    let mut title = Escaped::new();
+    title.markup(label);
+    Field {
+        title,
+        value,
+        short,
+    }
+}
+
+/// The short facts in their order; what is not known is left out.
+fn facts(card: &Card<'_>) -> Vec<(&'static str, String)> {
+    let subject = if card.subject.1.is_empty() {
+        "none".to_owned()
+    } else {
+        names(&card.subject.1)
+    };
+    let facts = [
+        ("Environment", card.environment.map(str::to_owned)),
+        (card.subject.0, Some(subject)),
+        ("Status", Some(card.status.clone())),
+        ("Duration", card.duration.clone()),
+    ];
+    facts
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value?)))
+        .collect()
+}
+
+/// The names on one line; as many as fit, and how many more there are.
+fn names(names: &[&str]) -> String {
+    // A quarter of the value is left for the entities that escaping may bring.
+    const ROOM: usize = VALUE * 3 / 4;
+    let mut line = String::new();
+    for (index, name) in names.iter().enumerate() {
+        let name = truncated(&one_line(name), NAME);
+        let more = names.len() - index;
+        if index > 0 && line.len() + name.len() > ROOM {
+            line.push_str(&format!(" and {more} more"));
+            break;
+        }
+        if index > 0 {
+            line.push_str(", ");
+        }
+        line.push_str(&name);
+    }
+    line
+}
+
+fn commit_line(commit: &CommitLine<'_>) -> Escaped<SECTION> {
+    let mut line = Escaped::new();
+    let label = commit.label();
+    match commit.url {
+        Some(url) => line.link(url, &label, VALUE),
+        None => line.text(&label, VALUE),
+    }
+    let author = commit.author.map(one_line).unwrap_or_default();
+    if !author.is_empty() {
+        line.markup(if line.is_blank() { "by " } else { ", by " });
+        line.text(&author, NAME);
+    }
+    line
+}
+
+/// A line about one thing: its name as code, then what there is to say.
+fn item_line(item: &Item<'_>) -> Escaped<LINE> {
+    let mut line = Escaped::new();
+    line.code(item.name, NAME);
+    let said = item_text(item);
+    if !said.is_blank() {
+        line.markup(if line.is_blank() { "" } else { ": " });
+        line.append_escaped(&said);
+    }
+    line
+}
+
+/// What there is to say about one thing, without its name.
+fn item_text(item: &Item<'_>) -> Escaped<{ LINE - NAME - 2 }> {
+    let mut line = Escaped::new();
+    line.markup(item.status);
+    let detail = item.detail.as_deref().map(one_line).unwrap_or_default();
+    if !detail.is_empty() {
+        line.markup(if line.is_blank() { "" } else { ": " });
+        line.text(&detail, DETAIL);
+    }
+    let image = item.image.map(one_line).unwrap_or_default();
+    if !image.is_empty() {
+        line.markup(if line.is_blank() { "" } else { " " });
+        line.code(&image, IMAGE);
+    }
+    line
+}
+
+/// A mark before the title, so that the meaning is not in the colour alone.
+fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "🚀 ",
+        Severity::Good => "✅ ",
+        Severity::Warning => "⚠️ ",
+        Severity::Danger => "❌ ",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Deployment, ServiceResult, ServiceStatus};
+    use crate::testing;
+    use serde_json::{Value, json};
+
+    fn failed() -> Report {
+        Report::DeploymentFailed(
+            Deployment::new("dev".parse().unwrap())
+                .commit("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12".parse().unwrap())
+                .title("Fix A -> B & \"C\"")
+                .author("Ada")
+                .url("https://github.com/acme/shop/commit/2fd4e1c")
+                .service(ServiceResult::new("user-service", ServiceStatus::Deployed))
+                .service(
+                    ServiceResult::new("task-service", ServiceStatus::Failed)
+                        .reason("container `app` exited with code 137")
+                        .image("registry.example/task@sha256:0a"),
+                )
+                .seconds(332.0)
+                .run_url("https://github.com/acme/shop/actions/runs/7"),
+        )
+    }
+
+    #[test]
+    fn a_failed_deployment_is_a_red_card_with_the_reason() {
+        let mrkdwn = |text: &str| json!({"type": "mrkdwn", "text": text, "verbatim": true});
+        assert_eq!(
+            serde_json::to_value(slack(&failed())).unwrap(),
+            json!({
+                "text": "Deployment to dev failed: user-service, task-service",
+                "blocks": [
+                    {"type": "header", "text": {"type": "plain_text", "text": "❌ Deployment to dev failed", "emoji": true}},
+                ],
+                "attachments": [{
+                    "color": "danger",
+                    "fallback": "Deployment to dev failed: user-service, task-service",
+                    "blocks": [
+                        {"type": "section", "fields": [
+                            mrkdwn("*Environment*\ndev"),
+                            mrkdwn("*Services*\nuser-service, task-service"),
+                            mrkdwn("*Status*\nFailed"),
+                            mrkdwn("*Duration*\n5m 32s"),
+                        ]},
+                        {"type": "section", "text": mrkdwn(
+                            "<https://github.com/acme/shop/commit/2fd4e1c|2fd4e1c Fix A -&gt; B &amp; \"C\">, by Ada"
+                        )},
+                        {"type": "section", "text": mrkdwn(
+                            "`task-service`: failed: container `app` exited with code 137 `registry.example/task@sha256:0a`"
+                        )},
+                        {"type": "context", "elements": [mrkdwn("<https://github.com/acme/shop/actions/runs/7|Run>")]},
+                    ],
+                }],
+            })
+        );
+    }
+
+    #[test]
+    fn the_layout_of_fields_holds_the_four_short_fields_on_one_line_each() {
+        let message = serde_json::to_value(slack_with(&failed(), SlackLayout::Fields)).unwrap();
+        assert!(message.get("blocks").is_none());
+        let fields = &message["attachments"][0]["fields"];
+        assert_eq!(
+            fields.as_array().unwrap()[..4],
+            [
+                json!({"title": "Environment", "value": "dev", "short": true}),
+                json!({"title": "Services", "value": "user-service, task-service", "short": true}),
+                json!({"title": "Status", "value": "Failed", "short": true}),
+                json!({"title": "Duration", "value": "5m 32s", "short": true}),
+            ]
+        );
+        assert_eq!(fields[5]["title"], "task-service");
+        for report in testing::reports() {
+            let message = serde_json::to_value(slack_with(&report, SlackLayout::Fields)).unwrap();
+            for field in message["attachments"][0]["fields"].as_array().unwrap() {
+                assert!(!field["value"].as_str().unwrap().contains('\n'), "{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_colour_follows_the_urgency() {
+        let colors: Vec<String> = testing::reports()
+            .iter()
+            .map(|report| slack(report).color().to_owned())
+            .collect();
+        assert_eq!(
+            colors,
+            [
+                "#439FE0", "good", "danger", "warning", "danger", "danger", "good", "danger"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let services = (0..40).map(|index| {
+            ServiceResult::new(format!("service-number-{index}"), ServiceStatus::Failed)
+        });
+        let report =
+            Report::DeploymentFailed(Deployment::new("dev".parse().unwrap()).services(services));
+        let message = serde_json::to_value(slack(&report)).unwrap();
+        let blocks = &message["attachments"][0]["blocks"];
+        let services = blocks[0]["fields"][1]["text"].as_str().unwrap();
+        let (shown, more) = services
+            .trim_start_matches("*Services*\n")
+            .rsplit_once(" and ")
+            .unwrap();
+        assert_eq!(format!("{} more", 40 - shown.split(", ").count()), more);
+        let lines = blocks[1]["text"]["text"].as_str().unwrap();
+        assert!(lines.ends_with("\n… and 30 more"), "{lines}");
+        let fields = serde_json::to_value(slack_with(&report, SlackLayout::Fields)).unwrap();
+        let last = fields["attachments"][0]["fields"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .clone();
+        assert_eq!(
+            last,
+            json!({"title": "More", "value": "… and 30", "short": false})
+        );
+    }
+
+    #[test]
+    fn nothing_known_still_makes_a_whole_card() {
+        let report = Report::DeploymentCompleted(
+            Deployment::new("dev".parse().unwrap())
+                .title("")
+                .author(" \n")
+                .url("x")
+                .run_url("not a url"),
+        );
+        let message = serde_json::to_value(slack(&report)).unwrap();
+        let blocks = message["attachments"][0]["blocks"].as_array().unwrap();
+        assert_eq!(
+            blocks[0]["fields"][1]["text"],
+            Value::from("*Services*\nnone")
+        );
+        assert!(!message.to_string().contains("not a url|"), "{message}");
+    }
+}
