@@ -1,1 +1,70 @@
-//! Is the new build serving? Health probes on fresh connections with consecutive-success polling and build identity
+//! Is the new build serving? Health probes on fresh connections with consecutive-success polling and build identity.
+//!
+//! A service is healthy when several probes in a row, each on a connection of its own, found it up, fast enough, and,
+//! if a revision is expected, answered by that very build. "Stale" says that the old build still answers;
+//! "inconclusive" that it could not be told.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use health_checker::sim::{Answer, SimProbe, SimTask};
+//! use health_checker::{Event, Options, Target, Verdict, check};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A service whose old task goes away after five seconds, and whose new one takes two to come up.
+//! let probe = SimProbe::new();
+//! let target: Target = "users=http://users/actuator/health".parse()?;
+//! probe.add(&target.name, SimTask::new("9ab01cd".parse()?).at(Duration::from_secs(5), Answer::Gone));
+//! probe.add(
+//!     &target.name,
+//!     SimTask::new("abc1234".parse()?).at(Duration::ZERO, Answer::Gone).at(Duration::from_secs(2), Answer::Up),
+//! );
+//!
+//! let report = check(
+//!     &probe,
+//!     &[target.expect_revision("abc1234".parse()?)],
+//!     &Options::default(),
+//!     &|event: Event| tracing(&event),
+//! )
+//! .await;
+//!
+//! assert_eq!(report.verdict(), Some(Verdict::Healthy));
+//! assert!(report.targets[0].seen.old >= 3);
+//! # Ok(())
+//! # }
+//! # fn tracing(_: &Event) {}
+//! ```
+
+#[cfg(feature = "http")]
+mod actuator;
+mod engine;
+mod error;
+mod event;
+#[cfg(feature = "http")]
+mod http;
+mod name;
+mod options;
+mod probe;
+mod report;
+mod revision;
+pub mod sim;
+mod tally;
+mod target;
+mod targets;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod text;
+
+pub use engine::check;
+pub use error::{Error, InvalidItem};
+pub use event::{Event, Observer};
+#[cfg(feature = "http")]
+pub use http::HttpProbe;
+pub use name::{InvalidTargetName, TargetName};
+pub use options::Options;
+pub use probe::{Observation, Probe, State};
+pub use report::{LastProbe, Report, Seen, TargetReport, Verdict};
+pub use revision::{InvalidRevision, Revision};
+pub use target::{InvalidTarget, RevisionSource, Target, TargetKind};
+pub use targets::Targets;
