@@ -1,0 +1,484 @@
+//! From two trees to the modules that are concerned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::globs::Globs;
+use crate::inventory::{Inventory, has_file};
+use crate::{
+    Bases, Change, ChangeKind, CommitId, Confidence, Detection, DiffSource, EdgeKind, Error,
+    Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why,
+};
+
+/// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
+///
+/// The trees are compared directly (two-dot), so no history between the commits is needed. The head must be readable
+/// whatever happens. A base that cannot be compared with is an error, or counts as changed in everything
+/// ([`Options::on_unknown`]); it is never an empty list.
+pub fn detect(
+    source: &dyn DiffSource,
+    bases: &Bases,
+    head: &CommitId,
+    options: &Options,
+) -> Result<Detection, Error> {
+    let engine = Engine::new(source, head, options)?;
+    let mut found = Found::default();
+    let mut listed = BTreeMap::new();
+    let base = match bases {
+        Bases::Nothing => {
+            found = engine.everything(Change::Added, &Why::New);
+            None
+        }
+        Bases::One(base) => {
+            found = engine.against(Some(base), None)?;
+            Some(base.clone())
+        }
+        Bases::PerService(bases) => {
+            listed = bases.clone();
+            engine.per_service(bases, &mut found)?
+        }
+    };
+    Ok(engine.finish(found, base, listed))
+}
+
+/// Every module of a commit, in the order to build them in.
+pub fn services_at(
+    source: &dyn DiffSource,
+    head: &CommitId,
+    options: &Options,
+) -> Result<Vec<Module>, Error> {
+    let engine = Engine::new(source, head, options)?;
+    Ok(engine
+        .inventory
+        .nodes
+        .into_iter()
+        .map(|node| node.module)
+        .collect())
+}
+
+/// What comparing with one base gives.
+#[derive(Debug, Default)]
+struct Found {
+    concerned: BTreeMap<ModuleName, (Change, BTreeSet<Why>)>,
+    removed: BTreeSet<ModuleName>,
+    unowned: BTreeSet<RepoPath>,
+    reasons: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Engine<'a> {
+    source: &'a dyn DiffSource,
+    head: &'a CommitId,
+    services: Globs,
+    global: Globs,
+    ignore: Globs,
+    options: &'a Options,
+    layout: Layout,
+    inventory: Inventory,
+}
+
+/// How far a module's change reaches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Reach {
+    any: bool,
+    model: bool,
+}
+
+impl<'a> Engine<'a> {
+    fn new(
+        source: &'a dyn DiffSource,
+        head: &'a CommitId,
+        options: &'a Options,
+    ) -> Result<Self, Error> {
+        let services = Globs::new(&options.services)?;
+        let (global, ignore) = (Globs::new(&options.global)?, Globs::new(&options.ignore)?);
+        source.commit(head)?;
+        let layout = layout_at(source, head, options.layout)?;
+        let inventory = Inventory::read(source, head, layout, &services)?;
+        Ok(Self {
+            source,
+            head,
+            services,
+            global,
+            ignore,
+            options,
+            layout,
+            inventory,
+        })
+    }
+
+    /// Judges each service against its own base. Returns the one base if all are equal.
+    fn per_service(
+        &self,
+        bases: &BTreeMap<ModuleName, CommitId>,
+        found: &mut Found,
+    ) -> Result<Option<CommitId>, Error> {
+        let mut groups: BTreeMap<Option<&CommitId>, Vec<&ModuleName>> = BTreeMap::new();
+        for service in self.inventory.services() {
+            groups
+                .entry(bases.get(&service.name))
+                .or_default()
+                .push(&service.name);
+        }
+        for (base, services) in &groups {
+            let part = self.against(*base, services.first().copied())?;
+            let taken: BTreeSet<&ModuleName> = services
+                .iter()
+                .copied()
+                .filter(|name| part.concerned.contains_key(name))
+                .collect();
+            // What the taken services are built from comes with them; other services have bases of their own.
+            let needed = self
+                .inventory
+                .needs(taken.iter().map(|name| (*name).clone()));
+            for (name, (change, why)) in part.concerned {
+                if taken.contains(&name)
+                    || (needed.contains(&name) && !self.inventory.is_service(&name))
+                {
+                    found.add(name, change, why);
+                }
+            }
+            found.unowned.extend(part.unowned);
+            found.reasons.extend(part.reasons);
+        }
+        found.removed.extend(
+            bases
+                .keys()
+                .filter(|name| !self.inventory.is_service(name))
+                .cloned(),
+        );
+        let mut distinct = groups.keys().copied().flatten();
+        Ok(distinct
+            .next()
+            .filter(|_| distinct.next().is_none())
+            .cloned())
+    }
+
+    fn everything(&self, change: Change, why: &Why) -> Found {
+        let names = self
+            .inventory
+            .nodes
+            .iter()
+            .map(|node| node.module.name.clone());
+        Found {
+            concerned: names
+                .map(|name| (name, (change, BTreeSet::from([why.clone()]))))
+                .collect(),
+            ..Found::default()
+        }
+    }
+
+    /// Compares with one base; `service` is named if the base turns out to be unknown.
+    fn against(
+        &self,
+        base: Option<&CommitId>,
+        service: Option<&ModuleName>,
+    ) -> Result<Found, Error> {
+        let Some(base) = base else {
+            return Ok(self.everything(Change::Added, &Why::New));
+        };
+        match self.compare(base) {
+            Ok(found) => Ok(found),
+            Err(error) if self.options.on_unknown == OnUnknown::All => {
+                let mut found =
+                    self.everything(Change::Changed, &Why::UnknownBase { base: base.clone() });
+                found.reasons.push(format!(
+                    "cannot compare with the base {}: {}",
+                    base.short(),
+                    chain(&error)
+                ));
+                Ok(found)
+            }
+            Err(Error::UnknownRevision { .. }) => Err(Error::UnknownBase {
+                base: base.clone(),
+                service: service.cloned(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn compare(&self, base: &CommitId) -> Result<Found, Error> {
+        self.source.commit(base)?;
+        let changes = self.source.changes(Some(base), self.head)?;
+        if changes.is_empty() {
+            return Ok(Found::default());
+        }
+        let before = self.inventory_before(base)?;
+        let after = &self.inventory;
+
+        let mut found = Found::default();
+        let mut why: BTreeMap<&ModuleName, BTreeSet<Why>> = BTreeMap::new();
+        let mut reach: BTreeMap<&ModuleName, Reach> = BTreeMap::new();
+        for change in &changes {
+            if self.ignore.matches(&change.path) {
+                continue;
+            }
+            let global = self.global.matches(&change.path);
+            if global {
+                for service in after.services() {
+                    why.entry(&service.name).or_default().insert(Why::Global {
+                        path: change.path.clone(),
+                    });
+                }
+            }
+            // A file belongs to who owned it where it existed.
+            let sides = match change.kind {
+                ChangeKind::Added => &[after][..],
+                ChangeKind::Deleted => &[&before][..],
+                ChangeKind::Modified | ChangeKind::TypeChanged => &[&before, after][..],
+            };
+            let mut owned = global;
+            for side in sides {
+                for owner in side.owners(&change.path) {
+                    owned = true;
+                    // A module that is gone has nothing to be rebuilt.
+                    let Some(node) = after.get(&side.nodes[owner.node].module.name) else {
+                        continue;
+                    };
+                    let name = &node.module.name;
+                    why.entry(name).or_default().insert(Why::File {
+                        path: change.path.clone(),
+                    });
+                    let reach = reach.entry(name).or_default();
+                    *reach = Reach {
+                        any: true,
+                        model: reach.model || owner.model,
+                    };
+                }
+            }
+            if !owned {
+                found.unowned.insert(change.path.clone());
+            }
+        }
+
+        let mut added = BTreeSet::new();
+        for node in &after.nodes {
+            let Module { name, kind, .. } = &node.module;
+            if before.get(name).is_none_or(|old| {
+                *kind == ModuleKind::Service && old.module.kind != ModuleKind::Service
+            }) {
+                added.insert(name);
+                reach.insert(
+                    name,
+                    Reach {
+                        any: true,
+                        model: true,
+                    },
+                );
+            }
+        }
+        for node in &before.nodes {
+            let Some(now) = after.get(&node.module.name) else {
+                continue;
+            };
+            let name = &now.module.name;
+            for lost in node
+                .module
+                .dependencies
+                .iter()
+                .filter(|dependency| after.get(&dependency.on).is_none())
+            {
+                // What it used is now either built elsewhere or not at all.
+                why.entry(name).or_default().insert(edge(lost, name));
+                let reach = reach.entry(name).or_default();
+                *reach = Reach {
+                    any: true,
+                    model: reach.model || lost.kind.carries_model_only(),
+                };
+            }
+        }
+
+        spread(after, &mut reach);
+        for node in &after.nodes {
+            let name = &node.module.name;
+            for dependency in &node.module.dependencies {
+                if arrives(
+                    dependency.kind,
+                    reach.get(&dependency.on).copied().unwrap_or_default(),
+                ) {
+                    why.entry(name).or_default().insert(edge(dependency, name));
+                }
+            }
+        }
+        for (name, why) in why {
+            if !added.contains(name) {
+                let own = why
+                    .iter()
+                    .any(|why| matches!(why, Why::File { .. } | Why::Global { .. }));
+                found.add(
+                    name.clone(),
+                    if own {
+                        Change::Changed
+                    } else {
+                        Change::Affected
+                    },
+                    why,
+                );
+            }
+        }
+        for name in added {
+            found.add(name.clone(), Change::Added, BTreeSet::from([Why::Added]));
+        }
+        found.removed.extend(
+            before
+                .services()
+                .filter(|module| !after.is_service(&module.name))
+                .map(|module| module.name.clone()),
+        );
+        Ok(found)
+    }
+
+    fn inventory_before(&self, base: &CommitId) -> Result<Inventory, Error> {
+        let layout = layout_at(self.source, base, self.options.layout)?;
+        match Inventory::read(self.source, base, layout, &self.services) {
+            // Then every module of the head is new.
+            Err(Error::NoReactor { .. }) => Ok(Inventory::default()),
+            other => other,
+        }
+    }
+
+    fn finish(
+        self,
+        found: Found,
+        base: Option<CommitId>,
+        bases: BTreeMap<ModuleName, CommitId>,
+    ) -> Detection {
+        let rebuilt: BTreeSet<&ModuleName> = found.concerned.keys().collect();
+        let waves = self.inventory.waves(&rebuilt);
+        let order = self
+            .inventory
+            .nodes
+            .iter()
+            .map(|node| &node.module.name)
+            .filter(|name| rebuilt.contains(name))
+            .cloned()
+            .collect();
+        let mut modules = Vec::new();
+        for (name, (change, why)) in found.concerned {
+            if let Some(Module { path, kind, .. }) =
+                self.inventory.get(&name).map(|node| node.module.clone())
+            {
+                modules.push(ModuleReport {
+                    name,
+                    path,
+                    kind,
+                    change,
+                    why: why.into_iter().collect(),
+                });
+            }
+        }
+        let services = modules
+            .iter()
+            .filter(|module| module.kind == ModuleKind::Service)
+            .map(|module| module.name.clone())
+            .collect();
+        let exact = found.reasons.is_empty();
+        Detection {
+            schema: 1,
+            base,
+            bases,
+            head: self.head.clone(),
+            layout: self.layout,
+            confidence: if exact {
+                Confidence::Exact
+            } else {
+                Confidence::OverApproximate
+            },
+            reason: (!exact).then(|| found.reasons.join("; ")),
+            services,
+            modules,
+            removed: found.removed.into_iter().collect(),
+            order,
+            waves,
+            unowned: found.unowned.into_iter().collect(),
+        }
+    }
+}
+
+impl Found {
+    fn add(&mut self, name: ModuleName, change: Change, why: BTreeSet<Why>) {
+        let entry = self
+            .concerned
+            .entry(name)
+            .or_insert_with(|| (change, BTreeSet::new()));
+        entry.1.extend(why);
+        // Seen from several bases, the strongest word stays.
+        let strength = |change| match change {
+            Change::Affected => 0,
+            Change::Added => 1,
+            Change::Changed => 2,
+        };
+        if strength(change) > strength(entry.0) {
+            entry.0 = change;
+        }
+    }
+}
+
+fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<Layout, Error> {
+    Ok(match layout {
+        Layout::Auto if has_file(source, at, &RepoPath::root(), b"pom.xml")? => Layout::Maven,
+        Layout::Auto => Layout::Directories,
+        named => named,
+    })
+}
+
+/// Whether a change comes through an edge.
+const fn arrives(kind: EdgeKind, from: Reach) -> bool {
+    if kind.carries_model_only() {
+        from.model
+    } else {
+        from.any
+    }
+}
+
+/// Follows the edges from what changed to all that depends on it.
+fn spread<'a>(inventory: &'a Inventory, reach: &mut BTreeMap<&'a ModuleName, Reach>) {
+    let mut dependents: BTreeMap<&ModuleName, Vec<(EdgeKind, &'a ModuleName)>> = BTreeMap::new();
+    for node in &inventory.nodes {
+        for dependency in &node.module.dependencies {
+            dependents
+                .entry(&dependency.on)
+                .or_default()
+                .push((dependency.kind, &node.module.name));
+        }
+    }
+    let mut open: Vec<&ModuleName> = reach.keys().copied().collect();
+    while let Some(name) = open.pop() {
+        let from = reach.get(name).copied().unwrap_or_default();
+        for (kind, dependent) in dependents.get(name).into_iter().flatten() {
+            if !arrives(*kind, from) {
+                continue;
+            }
+            let to = reach.entry(dependent).or_default();
+            let more = Reach {
+                any: true,
+                model: to.model || kind.carries_model_only(),
+            };
+            if *to != more {
+                *to = more;
+                open.push(dependent);
+            }
+        }
+    }
+}
+
+fn edge(dependency: &crate::Dependency, to: &ModuleName) -> Why {
+    let (from, to, detail) = (dependency.on.clone(), to.clone(), dependency.detail.clone());
+    match dependency.kind {
+        EdgeKind::Dependency => Why::Dependency { from, to, detail },
+        EdgeKind::Parent => Why::Parent { from, to },
+        EdgeKind::Plugin => Why::Plugin { from, to, detail },
+        EdgeKind::Bom => Why::Bom { from, to },
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

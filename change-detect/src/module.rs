@@ -1,0 +1,76 @@
+//! The modules of a repository and what they depend on.
+
+use serde::Serialize;
+
+use crate::{ModuleName, RepoPath};
+
+/// What a module is to a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ModuleKind {
+    /// It is deployed by itself.
+    Service,
+    /// It is built into others, or holds them together.
+    Shared,
+}
+
+/// How one module depends on another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EdgeKind {
+    /// It uses what the other builds.
+    Dependency,
+    /// It inherits the other's build file.
+    Parent,
+    /// It is built with the other: a plugin, a plugin's dependency, a build extension.
+    Plugin,
+    /// It takes versions from the other (Maven: a dependency of scope `import`). Says nothing about the order to build in.
+    Bom,
+}
+
+impl EdgeKind {
+    /// Whether the other has to be built first.
+    pub(crate) const fn orders(self) -> bool {
+        !matches!(self, Self::Bom)
+    }
+
+    /// Whether only the other's build file comes through, not what it builds.
+    pub(crate) const fn carries_model_only(self) -> bool {
+        matches!(self, Self::Parent | Self::Bom)
+    }
+}
+
+/// One module that a module depends on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// The module that is depended on.
+    pub on: ModuleName,
+    /// How.
+    pub kind: EdgeKind,
+    /// More about it, such as `compile scope`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Dependency {
+    pub(crate) const fn new(on: ModuleName, kind: EdgeKind, detail: Option<String>) -> Self {
+        Self { on, kind, detail }
+    }
+}
+
+/// A module at one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Module {
+    /// Its name.
+    pub name: ModuleName,
+    /// Its folder.
+    pub path: RepoPath,
+    /// What it is to a deployment.
+    pub kind: ModuleKind,
+    /// The modules of the repository that it depends on, directly.
+    pub dependencies: Vec<Dependency>,
+}

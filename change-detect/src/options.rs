@@ -1,0 +1,158 @@
+//! What the caller decides.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{CommitId, ModuleName};
+
+/// How a repository is divided into modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Layout {
+    /// [`Maven`](Self::Maven) if the head has a `pom.xml` at its root, else [`Directories`](Self::Directories).
+    #[default]
+    Auto,
+    /// Each folder directly under `services/` is a service, or each folder that [`Options::services`] matches. Nothing is
+    /// known about dependencies.
+    Directories,
+    /// The modules of the Maven reactor whose root is `pom.xml`, with the edges that Maven itself sorts by.
+    ///
+    /// Services are the modules whose folder [`Options::services`] matches. By default they are those with a `Dockerfile`,
+    /// `spring-boot-maven-plugin` or `jib-maven-plugin`; if there are none of those, the modules of packaging jar or war
+    /// that no other depends on. A folder that only holds modules together (it has `<modules>`) owns its pom, `src` and
+    /// `.mvn`; other files in it that no module owns are unowned. Children inherit only their parent's pom: another file
+    /// of the parent does not affect them.
+    Maven,
+}
+
+/// Text that is not a layout.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{layout}` is not a layout: it takes `auto`, `directories` or `maven`")]
+pub struct InvalidLayout {
+    layout: String,
+}
+
+impl Layout {
+    /// The layout's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Directories => "directories",
+            Self::Maven => "maven",
+        }
+    }
+}
+
+impl FromStr for Layout {
+    type Err = InvalidLayout;
+
+    fn from_str(layout: &str) -> Result<Self, Self::Err> {
+        match layout {
+            "auto" => Ok(Self::Auto),
+            "directories" => Ok(Self::Directories),
+            "maven" => Ok(Self::Maven),
+            _ => Err(InvalidLayout {
+                layout: layout.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What to do when a base cannot be compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum OnUnknown {
+    /// Fail, so that nothing is deployed on a guess.
+    #[default]
+    Fail,
+    /// Take everything as changed, and say so ([`Confidence::OverApproximate`](crate::Confidence::OverApproximate)).
+    All,
+}
+
+/// How to detect. The default: layout found out, its own idea of services, nothing global or ignored, fail on unknown.
+///
+/// The [crate documentation](crate#globs) says how globs are read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    pub(crate) layout: Layout,
+    pub(crate) services: Vec<String>,
+    pub(crate) global: Vec<String>,
+    pub(crate) ignore: Vec<String>,
+    pub(crate) on_unknown: OnUnknown,
+}
+
+impl Options {
+    /// Sets how the repository is divided into modules.
+    #[must_use]
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Sets the globs of the folders that are services. Empty: as the layout has it.
+    #[must_use]
+    pub fn services<I: IntoIterator<Item = S>, S: Into<String>>(mut self, globs: I) -> Self {
+        self.services = globs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the globs of files whose change affects every service.
+    #[must_use]
+    pub fn global<I: IntoIterator<Item = S>, S: Into<String>>(mut self, globs: I) -> Self {
+        self.global = globs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the globs of files whose change means nothing; they outrank [`global`](Self::global).
+    #[must_use]
+    pub fn ignore<I: IntoIterator<Item = S>, S: Into<String>>(mut self, globs: I) -> Self {
+        self.ignore = globs.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what to do when a base cannot be compared with.
+    #[must_use]
+    pub const fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
+        self.on_unknown = on_unknown;
+        self
+    }
+}
+
+/// What the head is compared with. For a deployment that is what runs, not where a branch began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bases {
+    /// Nothing: everything is new.
+    Nothing,
+    /// One commit for all.
+    One(CommitId),
+    /// Each service's own. A service at the head that has none is new; one that the head lacks is removed.
+    PerService(BTreeMap<ModuleName, CommitId>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_reads_back_from_its_name() {
+        for layout in [Layout::Auto, Layout::Directories, Layout::Maven] {
+            assert_eq!(layout.to_string().parse(), Ok(layout));
+        }
+        assert_eq!(
+            "bazel".parse::<Layout>().unwrap_err().to_string(),
+            "`bazel` is not a layout: it takes `auto`, `directories` or `maven`"
+        );
+    }
+}
