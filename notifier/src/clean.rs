@@ -45,10 +45,7 @@ pub(crate) fn fitted<'a>(pieces: impl Iterator<Item = (char, &'a str)>, limit: u
         if units + width > limit {
             out.truncate(last_cut);
             // A joiner without its second half would draw a broken glyph before the mark.
-            out.truncate(
-                out.trim_end_matches(|c: char| c == '\u{200d}' || c == ' ')
-                    .len(),
-            );
+            out.truncate(out.trim_end_matches(['\u{200d}', ' ']).len());
             if limit > 0 {
                 out.push('…');
             }

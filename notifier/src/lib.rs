@@ -45,7 +45,8 @@ mod writer;
 
 #[cfg(feature = "http")]
 mod http;
-#[cfg(all(test, feature = "http"))]
+#[cfg(test)]
+#[cfg(feature = "http")]
 mod loopback;
 #[cfg(feature = "http")]
 mod secret_url;
@@ -78,3 +79,7 @@ pub use text::text;
 #[cfg(feature = "http")]
 pub use webhook::Webhook;
 pub use writer::WriterChannel;
+
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -73,7 +73,7 @@ fn list(names: &[&str]) -> String {
     let mut list = names
         .iter()
         .take(NAMES)
-        .map(|name| truncated(&one_line(name), 60))
+        .map(|name| truncated(&one_line(name), NAME))
         .collect::<Vec<_>>()
         .join(", ");
     if names.len() > NAMES {
@@ -86,7 +86,7 @@ fn commit(commit: &CommitLine<'_>) -> Option<String> {
     let label = truncated(&commit.label(), VALUE);
     let author = commit
         .author
-        .map(|author| truncated(&one_line(author), 60))
+        .map(|author| truncated(&one_line(author), NAME))
         .filter(|author| !author.is_empty());
     match (label.is_empty(), author) {
         (true, None) => None,

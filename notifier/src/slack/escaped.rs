@@ -51,7 +51,7 @@ impl<const N: usize> Escaped<N> {
 
     /// Adds a stranger's text as code, at most `cap` units with its two marks.
     pub(crate) fn code(&mut self, raw: &str, cap: usize) {
-        let line = one_line(raw).replace('`', "'");
+        let line = defused(&one_line(raw)).replace('`', "'");
         let room = cap.min(N - self.units).saturating_sub(2);
         let text = fitted(line.chars().map(|c| (c, entity(c))), room);
         if !text.is_empty() {
@@ -178,6 +178,8 @@ fn link_target(url: &str) -> Option<String> {
             '|' => target.push_str("%7C"),
             '"' => target.push_str("%22"),
             '`' => target.push_str("%60"),
+            // In a path it means the same; before a host it would make one site look like another.
+            '@' => target.push_str("%40"),
             '&' => target.push_str("&amp;"),
             c if c.is_whitespace() || crate::clean::is_unprintable(c) => target.push_str("%20"),
             c => target.push(c),
@@ -263,6 +265,10 @@ mod tests {
         assert_eq!(
             link("https://x.example/a|b>c <d", "go"),
             "<https://x.example/a%7Cb%3Ec%20%3Cd|go>"
+        );
+        assert_eq!(
+            link("https://github.com@evil.example/@here", "go"),
+            "<https://github.com%40evil.example/%40here|go>"
         );
         for url in [
             "javascript:alert(1)",
