@@ -15,6 +15,8 @@ pub(crate) struct Card<'a> {
     pub(crate) environment: Option<&'a str>,
     /// What it is about: a label such as `Services` and the names.
     pub(crate) subject: (&'static str, Vec<&'a str>),
+    /// What to show for the names when there are none; nothing, when none given does not mean that there are none.
+    pub(crate) no_names: Option<&'static str>,
     pub(crate) status: String,
     pub(crate) duration: Option<String>,
     pub(crate) commit: Option<CommitLine<'a>>,
@@ -83,6 +85,7 @@ impl<'a> Card<'a> {
             severity: Severity::Info,
             environment: None,
             subject,
+            no_names: Some("none"),
             status: status.into(),
             duration: None,
             commit: None,
@@ -227,6 +230,7 @@ impl<'a> Card<'a> {
             commit: CommitLine::new(change.commit.as_ref(), None, change.author.as_deref(), None),
             items: reason.into_iter().collect(),
             link: change.run_url.as_deref().map(|url| ("Run", url)),
+            no_names: None,
             ..Self::bare(("Resources", resources), format!("{status}: {counts}"))
         }
     }

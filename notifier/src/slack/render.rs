@@ -176,14 +176,13 @@ fn field(label: &'static str, value: Escaped<FIELD>, short: bool) -> Field {
 
 /// The short facts in their order; what is not known is left out.
 fn facts(card: &Card<'_>) -> Vec<(&'static str, String)> {
-    let subject = if card.subject.1.is_empty() {
-        "none".to_owned()
-    } else {
-        names(&card.subject.1)
+    let subject = match card.subject.1.is_empty() {
+        true => card.no_names.map(str::to_owned),
+        false => Some(names(&card.subject.1)),
     };
     let facts = [
         ("Environment", card.environment.map(str::to_owned)),
-        (card.subject.0, Some(subject)),
+        (card.subject.0, subject),
         ("Status", Some(card.status.clone())),
         ("Duration", card.duration.clone()),
     ];
@@ -270,7 +269,9 @@ fn mark(severity: Severity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Deployment, ServiceResult, ServiceStatus};
+    use crate::report::{
+        Deployment, InfrastructureChange, InfrastructureStatus, ServiceResult, ServiceStatus,
+    };
     use crate::testing;
     use serde_json::{Value, json};
 
@@ -389,6 +390,19 @@ mod tests {
         assert_eq!(
             last,
             json!({"title": "More", "value": "… and 30", "short": false})
+        );
+    }
+
+    #[test]
+    fn resources_that_were_not_named_are_not_called_none() {
+        let change =
+            InfrastructureChange::new("dev".parse().unwrap(), InfrastructureStatus::Planned)
+                .counts(3, 0, 0);
+        let message = serde_json::to_value(slack(&Report::InfrastructureChange(change))).unwrap();
+        let fields = &message["attachments"][0]["blocks"][0]["fields"];
+        assert_eq!(
+            fields[1]["text"],
+            "*Status*\nPlanned: 3 added, 0 changed, 0 destroyed"
         );
     }
 
