@@ -19,6 +19,13 @@ pub struct Environment(String);
 #[error("an environment's name is 1 to 64 characters on one line without spaces at its ends, not `{}`", .0.escape_debug())]
 pub struct InvalidEnvironment(String);
 
+impl InvalidEnvironment {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some("call it as people do, such as `dev` or `eu-production`".to_owned())
+    }
+}
+
 impl Environment {
     /// The longest name, in characters.
     pub const MAX_CHARS: usize = 64;
@@ -65,6 +72,13 @@ pub struct Commit(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a commit is 4 to 64 hexadecimal digits, not `{}`", .0.escape_debug())]
 pub struct InvalidCommit(String);
+
+impl InvalidCommit {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some("give a commit's id, as `git rev-parse HEAD` prints it".to_owned())
+    }
+}
 
 impl Commit {
     /// The name as it was given, in lower case.
@@ -132,6 +146,7 @@ mod tests {
         assert_eq!(commit.as_str(), "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12");
         assert_eq!(commit.short(), "2fd4e1c");
         assert_eq!("2fd4".parse::<Commit>().unwrap().short(), "2fd4");
+        assert!("main".parse::<Commit>().unwrap_err().hint().is_some());
         for name in ["", "2fd", "main", "2fd4e1c6 ", &"a".repeat(65)] {
             assert!(name.parse::<Commit>().is_err(), "{name:?}");
         }

@@ -27,6 +27,13 @@ pub struct InvalidSecretUrl {
     reason: &'static str,
 }
 
+impl InvalidSecretUrl {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some("give the whole URL as the service shows it, such as https://hooks.slack.com/services/…".to_owned())
+    }
+}
+
 impl SecretUrl {
     /// The URL itself, for the one place that posts to it.
     pub(crate) fn expose(&self) -> &Url {

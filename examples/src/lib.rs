@@ -1,1 +1,0 @@
-//! One small program per windlass crate, embedding it

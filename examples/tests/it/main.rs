@@ -1,0 +1,135 @@
+//! Each example runs, ends well and shows what it is there to show.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics is a test that fails"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a program and returns its standard output; it must end with 0.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}\n{errors}",
+        output.status
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn git(dir: &Path, arguments: &[&str]) {
+    let identity = [
+        "-c",
+        "user.name=Ada",
+        "-c",
+        "user.email=ada@example.com",
+        "-c",
+        "commit.gpgsign=false",
+    ];
+    let status = Command::new("git")
+        .current_dir(dir)
+        .args(identity)
+        .args(arguments)
+        .status()
+        .unwrap();
+    assert!(status.success(), "git {arguments:?}");
+}
+
+#[test]
+fn detect_names_the_affected_services_and_the_reasons() {
+    let output = run(env!("CARGO_BIN_EXE_detect"), &[]);
+    let deployed: Vec<&str> = output
+        .lines()
+        .filter_map(|line| line.strip_prefix("deploy "))
+        .collect();
+    assert_eq!(deployed.len(), 2, "{output}");
+    for (line, service) in deployed.iter().zip(["task-service", "user-service"]) {
+        assert!(
+            line.starts_with(&format!("{service} ← depends on common-event")),
+            "{output}"
+        );
+        assert!(
+            line.ends_with("common-event/src/main/java/Event.java changed"),
+            "{output}"
+        );
+    }
+    assert!(
+        output.contains("build wave 1: common-event\nbuild wave 2: task-service, user-service\n"),
+        "{output}"
+    );
+    assert!(
+        output.ends_with("belongs to no module: README.md\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn detect_reads_a_git_repository() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, service) = (dir.path(), |name: &str| {
+        dir.path().join("services").join(name)
+    });
+    git(root, &["init", "--quiet"]);
+    for name in ["user-service", "task-service"] {
+        std::fs::create_dir_all(service(name)).unwrap();
+        std::fs::write(service(name).join("main.py"), "print(1)").unwrap();
+    }
+    git(root, &["add", "."]);
+    git(root, &["commit", "--quiet", "-m", "Two services"]);
+    std::fs::write(service("user-service").join("main.py"), "print(2)").unwrap();
+    git(root, &["commit", "--quiet", "--all", "-m", "Count on"]);
+
+    let output = run(env!("CARGO_BIN_EXE_detect"), &[root.to_str().unwrap()]);
+    let lines: Vec<&str> = output.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "deploy user-service ← services/user-service/main.py changed",
+            "build wave 1: user-service"
+        ],
+        "{output}"
+    );
+}
+
+#[test]
+fn health_passes_when_the_new_build_alone_answers() {
+    let output = run(env!("CARGO_BIN_EXE_health"), &[]);
+    assert!(
+        output.contains("9ab01cd (0 of 3)"),
+        "the old build starts the count anew: {output}"
+    );
+    assert!(output.contains("abc1234 (3 of 3)"), "{output}");
+    assert!(output.contains("user-service: healthy after "), "{output}");
+}
+
+#[test]
+fn notify_tells_each_channels_outcome() {
+    let output = run(env!("CARGO_BIN_EXE_notify"), &[]);
+    assert!(
+        output.contains("Deployment to staging failed (5m 32s)\n"),
+        "{output}"
+    );
+    assert!(
+        output.contains("team: delivered at attempt 2\n"),
+        "{output}"
+    );
+    assert!(output.contains(
+        "archive: not delivered: channel `archive` refused the message: status 404, `no_service`\n"
+    ));
+    assert!(
+        output.contains("archive: hint: the webhook is revoked or mistyped"),
+        "{output}"
+    );
+    assert!(output.ends_with("2 of 3 channels have it\n"), "{output}");
+
+    let card = output
+        .lines()
+        .find_map(|line| line.strip_prefix("what Slack gets: "))
+        .unwrap();
+    let card: serde_json::Value = serde_json::from_str(card).unwrap();
+    assert_eq!(card["attachments"][0]["color"], "danger");
+    assert!(!card.to_string().contains("<!channel>"), "{card}");
+}
