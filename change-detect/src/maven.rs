@@ -1,15 +1,265 @@
-//! Layout `maven`: the modules of a reactor.
+//! Layout `maven`: the modules of a reactor, in the order that Maven builds them in.
+//!
+//! What cannot be read from the repository alone is taken as Maven would take it on a machine without settings: profiles
+//! are active only if they are by default, and parents from elsewhere contribute nothing.
 
+mod model;
+mod pom;
+mod reactor;
+mod sorter;
+mod xml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::model::Model;
+use self::pom::DependencyRef;
+use self::reactor::{Project, Reactor};
+use self::sorter::Edge;
 use crate::globs::Globs;
-use crate::inventory::Inventory;
-use crate::{CommitId, DiffSource, Error};
+use crate::inventory::{Inventory, Node, has_file};
+use crate::{
+    CommitId, Dependency, DiffSource, EdgeKind, Error, InvalidModuleName, Module, ModuleKind,
+    ModuleName, RepoPath,
+};
+
+/// Plugins that make an image or a program to deploy of a module.
+const DEPLOYING: [&str; 2] = ["spring-boot-maven-plugin", "jib-maven-plugin"];
+
+/// Files at the root that count for every module of the reactor.
+const SHARED_FILES: [&str; 2] = [".mvn/extensions.xml", ".mvn/maven.config"];
 
 /// Reads the reactor of a commit, in the order that Maven builds it in.
+///
+/// Fails with [`Error::NoReactor`], [`Error::InvalidPom`], [`Error::DuplicateModule`], [`Error::Cycle`] and as `source`
+/// does.
 pub(crate) fn inventory(
     source: &dyn DiffSource,
     at: &CommitId,
     services: &Globs,
 ) -> Result<Inventory, Error> {
-    let _ = (source, services);
-    Err(Error::NoReactor { commit: at.clone() })
+    let reactor = Reactor::read(source, at)?;
+    let names = names(&reactor)?;
+    let (edges, mut labels) = edges(&reactor);
+    let sorted = sorter::sort(reactor.projects.len(), &edges).map_err(|circle| Error::Cycle {
+        modules: circle
+            .into_iter()
+            .map(|project| names[project].clone())
+            .collect(),
+    })?;
+
+    let mut dependencies: Vec<Vec<Dependency>> = vec![Vec::new(); reactor.projects.len()];
+    let kept = edges
+        .iter()
+        .zip(&sorted.kept)
+        .map(|(edge, kept)| kept.then_some(edge));
+    let ordering: Vec<_> = kept
+        .zip(labels.drain(..))
+        .filter_map(|(edge, label)| edge.map(|edge| (edge.from, edge.to, label)))
+        .collect();
+    for (from, to, (kind, detail)) in ordering.into_iter().chain(boms(&reactor)) {
+        let known = dependencies[from]
+            .iter()
+            .any(|known| known.on == names[to] && known.kind == kind);
+        if !known {
+            dependencies[from].push(Dependency::new(names[to].clone(), kind, detail));
+        }
+    }
+
+    let kinds = kinds(source, at, &reactor, services, &dependencies, &names)?;
+    let mut shared_files = Vec::new();
+    for file in SHARED_FILES {
+        // Known to be valid paths; were they not, there would be nothing to watch.
+        shared_files.extend(file.parse::<RepoPath>());
+    }
+    let mut nodes = Vec::new();
+    for index in sorted.order {
+        let Project {
+            pom_path,
+            folder,
+            pom,
+            inherited_files,
+            ..
+        } = &reactor.projects[index];
+        let mut model: BTreeSet<RepoPath> = inherited_files
+            .iter()
+            .chain(&shared_files)
+            .cloned()
+            .collect();
+        model.insert(pom_path.clone());
+        let module = Module {
+            name: names[index].clone(),
+            path: folder.clone(),
+            kind: kinds[index],
+            dependencies: std::mem::take(&mut dependencies[index]),
+        };
+        nodes.push(Node {
+            module,
+            model,
+            aggregator: !pom.modules.is_empty(),
+        });
+    }
+    Ok(Inventory::new(nodes))
+}
+
+/// A name for each project: its artifactId, with more of its coordinates where that is not alone.
+fn names(reactor: &Reactor) -> Result<Vec<ModuleName>, Error> {
+    let forms = |model: &Model| {
+        let (group, artifact, version) = (
+            model.group.clone().unwrap_or_default(),
+            &model.artifact,
+            &model.version,
+        );
+        [
+            artifact.clone(),
+            format!("{group}:{artifact}"),
+            format!("{group}:{artifact}:{version}"),
+        ]
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for project in &reactor.projects {
+        for form in forms(&project.model) {
+            *counts.entry(form).or_default() += 1;
+        }
+    }
+    let mut taken: BTreeMap<ModuleName, &RepoPath> = BTreeMap::new();
+    let mut names = Vec::new();
+    for project in &reactor.projects {
+        let [short, middle, long] = forms(&project.model);
+        let alone = |form: &String| counts.get(form) == Some(&1);
+        let name = if alone(&short) {
+            short
+        } else if alone(&middle) {
+            middle
+        } else {
+            long
+        };
+        let name: ModuleName = name
+            .parse()
+            .map_err(|error: InvalidModuleName| reactor.invalid(project, error.into()))?;
+        if let Some(first) = taken.insert(name.clone(), &project.pom_path) {
+            return Err(Error::DuplicateModule {
+                name,
+                first: first.clone(),
+                second: project.pom_path.clone(),
+            });
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+type Label = (EdgeKind, Option<String>);
+
+/// The edges that Maven sorts by, in the order in which it adds them, and what they are.
+fn edges(reactor: &Reactor) -> (Vec<Edge>, Vec<Label>) {
+    let (mut edges, mut labels) = (Vec::new(), Vec::new());
+    for (from, project) in reactor.projects.iter().enumerate() {
+        let mut add = |used: &DependencyRef, force: bool, safe: bool, label: &dyn Fn() -> Label| {
+            for to in reactor.matching(used).filter(|to| *to != from) {
+                edges.push(Edge {
+                    from,
+                    to,
+                    force,
+                    safe,
+                });
+                labels.push(label());
+            }
+        };
+        for used in &project.model.dependencies {
+            let scope = used.scope.as_deref().unwrap_or("compile");
+            add(used, false, false, &|| {
+                (EdgeKind::Dependency, Some(format!("{scope} scope")))
+            });
+        }
+        if let Some(parent) = &project.model.parent {
+            add(parent, true, false, &|| (EdgeKind::Parent, None));
+        }
+        for plugin in &project.model.plugins {
+            add(&plugin.coordinates, false, true, &|| {
+                (EdgeKind::Plugin, Some("plugin".to_owned()))
+            });
+            for used in &plugin.dependencies {
+                let detail = format!("dependency of {}", plugin.coordinates.artifact);
+                add(used, false, true, &|| {
+                    (EdgeKind::Plugin, Some(detail.clone()))
+                });
+            }
+        }
+        for extension in &project.model.extensions {
+            add(extension, false, true, &|| {
+                (EdgeKind::Plugin, Some("build extension".to_owned()))
+            });
+        }
+    }
+    (edges, labels)
+}
+
+/// Imports of lists of versions: Maven does not sort by them, but what they say comes through.
+fn boms(reactor: &Reactor) -> Vec<(usize, usize, Label)> {
+    let mut imports = Vec::new();
+    for (from, project) in reactor.projects.iter().enumerate() {
+        for bom in &project.model.boms {
+            imports.extend(
+                reactor
+                    .matching(bom)
+                    .filter(|to| *to != from)
+                    .map(|to| (from, to, (EdgeKind::Bom, None))),
+            );
+        }
+    }
+    imports
+}
+
+fn kinds(
+    source: &dyn DiffSource,
+    at: &CommitId,
+    reactor: &Reactor,
+    services: &Globs,
+    dependencies: &[Vec<Dependency>],
+    names: &[ModuleName],
+) -> Result<Vec<ModuleKind>, Error> {
+    let mut chosen = Vec::new();
+    for project in &reactor.projects {
+        chosen.push(if services.is_empty() {
+            deploys(source, at, project)?
+        } else {
+            services.matches(&project.folder)
+        });
+    }
+    if services.is_empty() && !chosen.contains(&true) {
+        let used: BTreeSet<&ModuleName> = dependencies
+            .iter()
+            .flatten()
+            .filter(|dependency| dependency.kind != EdgeKind::Parent)
+            .map(|dependency| &dependency.on)
+            .collect();
+        let leaf = |(project, name): (&Project, &ModuleName)| {
+            matches!(project.model.packaging.as_str(), "jar" | "war") && !used.contains(name)
+        };
+        chosen = reactor.projects.iter().zip(names).map(leaf).collect();
+    }
+    Ok(chosen
+        .into_iter()
+        .map(|service| {
+            if service {
+                ModuleKind::Service
+            } else {
+                ModuleKind::Shared
+            }
+        })
+        .collect())
+}
+
+/// Whether a module looks like one that is deployed by itself.
+fn deploys(source: &dyn DiffSource, at: &CommitId, project: &Project) -> Result<bool, Error> {
+    // A Dockerfile beside the modules, or a plugin that they inherit, is for the modules.
+    if !project.pom.modules.is_empty() {
+        return Ok(false);
+    }
+    let plugin = project.model.plugins.iter().any(|plugin| {
+        DEPLOYING.contains(&plugin.coordinates.artifact.as_str())
+            && plugin.skip.as_deref() != Some("true")
+    });
+    Ok((plugin && project.model.packaging != "pom")
+        || has_file(source, at, &project.folder, b"Dockerfile")?)
 }
