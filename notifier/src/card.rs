@@ -79,6 +79,25 @@ impl<'a> Card<'a> {
         card
     }
 
+    /// The names that belong behind the title where there is no room for more: those that need someone, where only some
+    /// do, or else all.
+    pub(crate) fn concerned(&self) -> Vec<&'a str> {
+        let wrong = |item: &&Item<'a>| {
+            item.severity > Severity::Good && self.subject.1.contains(&item.name)
+        };
+        let wrong: Vec<_> = self
+            .items
+            .iter()
+            .filter(wrong)
+            .map(|item| item.name)
+            .collect();
+        if wrong.is_empty() {
+            self.subject.1.clone()
+        } else {
+            wrong
+        }
+    }
+
     fn bare(subject: (&'static str, Vec<&'a str>), status: impl Into<String>) -> Self {
         Self {
             title: String::new(),

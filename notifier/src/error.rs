@@ -160,7 +160,7 @@ impl Error {
             }
             Self::Refused { answer, .. } => return refusal_hint(answer),
             Self::InvalidMessage { .. } => {
-                "this is a fault of the message, not of your configuration: please report it"
+                "check that the URL is of this kind of webhook; if it is, the message is at fault: please report it"
             }
             Self::Ambiguous { .. } => "look into the channel before sending it again",
             Self::Write { .. } => return None,

@@ -46,7 +46,7 @@ pub(super) struct Field {
 }
 
 impl SlackMessage {
-    /// What a notification shows: the title and what it is about, on one line, escaped.
+    /// What a notification shows: the title and whom it concerns, on one line, escaped.
     pub fn text(&self) -> &str {
         self.text.as_str()
     }

@@ -70,13 +70,14 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
     }
 }
 
-/// The title and what it is about: all that a notification on a phone shows.
+/// The title and whom it concerns: all that a notification on a phone shows.
 fn headline(card: &Card<'_>) -> Escaped<SECTION> {
     let mut text = Escaped::new();
     text.text(&card.title, VALUE);
-    if !card.subject.1.is_empty() {
+    let concerned = card.concerned();
+    if !concerned.is_empty() {
         text.markup(": ");
-        text.text(&names(&card.subject.1), VALUE);
+        text.text(&names(&concerned), VALUE);
     }
     text
 }
@@ -299,13 +300,13 @@ mod tests {
         assert_eq!(
             serde_json::to_value(slack(&failed())).unwrap(),
             json!({
-                "text": "Deployment to dev failed: user-service, task-service",
+                "text": "Deployment to dev failed: task-service",
                 "blocks": [
                     {"type": "header", "text": {"type": "plain_text", "text": "❌ Deployment to dev failed", "emoji": true}},
                 ],
                 "attachments": [{
                     "color": "danger",
-                    "fallback": "Deployment to dev failed: user-service, task-service",
+                    "fallback": "Deployment to dev failed: task-service",
                     "blocks": [
                         {"type": "section", "fields": [
                             mrkdwn("*Environment*\ndev"),
