@@ -71,6 +71,8 @@ pub enum ServiceStatus {
     Cancelled,
     /// Its turn did not come, because an earlier service failed.
     NotStarted,
+    /// It cannot be told where it stands.
+    Unknown,
 }
 
 impl Deployment {
@@ -198,7 +200,8 @@ impl ServiceStatus {
             | Self::Superseded
             | Self::TimedOut
             | Self::Cancelled
-            | Self::NotStarted => Severity::Warning,
+            | Self::NotStarted
+            | Self::Unknown => Severity::Warning,
             Self::Failed | Self::RollbackFailed => Severity::Danger,
         }
     }
@@ -216,6 +219,7 @@ impl ServiceStatus {
             Self::TimedOut => "timed out",
             Self::Cancelled => "cancelled",
             Self::NotStarted => "not started",
+            Self::Unknown => "not known",
         }
     }
 }
