@@ -126,3 +126,351 @@ impl Course<'_> {
         Some((began, observation))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::report::Verdict;
+    use crate::sim::{Answer, SimProbe, SimTask};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn target(name: &str) -> Target {
+        format!("{name}=http://{name}/actuator/health")
+            .parse()
+            .unwrap()
+    }
+
+    fn task(revision: &str) -> SimTask {
+        SimTask::new(revision.parse().unwrap())
+    }
+
+    /// Checks one service made of these tasks; gives its report and how long it took.
+    async fn run(
+        tasks: impl IntoIterator<Item = SimTask>,
+        expect: Option<&str>,
+        options: &Options,
+    ) -> (TargetReport, Duration) {
+        let probe = SimProbe::new();
+        let mut target = target("svc");
+        for task in tasks {
+            probe.add(&target.name, task);
+        }
+        if let Some(revision) = expect {
+            target = target.expect_revision(revision.parse().unwrap());
+        }
+        let began = Instant::now();
+        let mut report = check(&probe, &[target], options, &|_: Event| {}).await;
+        (report.targets.remove(0), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_answer_starts_the_count_anew() {
+        use Answer::{Down, Up};
+        let flapping = SimTask::nameless().flapping_at(Duration::ZERO, [Up, Up, Down, Up, Up, Up]);
+        let (report, took) = run([flapping], None, &Options::default()).await;
+        assert_eq!(
+            (report.verdict, report.attempts, report.consecutive),
+            (Verdict::Healthy, 6, 3)
+        );
+        assert_eq!(took, 5 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dwell_catches_what_comes_up_once() {
+        let once = || SimTask::nameless().at(4 * SECOND, Answer::Down);
+        assert_eq!(
+            run([once()], None, &Options::default()).await.0.verdict,
+            Verdict::Healthy
+        );
+        let options = Options::default().dwell(10 * SECOND).timeout(60 * SECOND);
+        assert_eq!(
+            run([once()], None, &options).await.0.verdict,
+            Verdict::Unhealthy
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_start_passes_once_answers_are_below_the_ceiling() {
+        let warming = SimTask::nameless()
+            .at(Duration::ZERO, Answer::Down)
+            .at(2 * SECOND, Answer::Slow(3 * SECOND))
+            .at(20 * SECOND, Answer::Slow(Duration::from_millis(50)));
+        let (report, took) = run([warming], None, &Options::default()).await;
+        assert_eq!(report.verdict, Verdict::Healthy);
+        assert!(took >= 22 * SECOND, "{took:?}");
+        assert_eq!(report.last.unwrap().latency_ms, 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rollout_is_healthy_only_after_the_old_task_is_gone() {
+        let (old, new) = (
+            task("9ab01cd").at(30 * SECOND, Answer::Gone),
+            task("abc1234"),
+        );
+        let (report, took) = run([old, new], Some("abc1234"), &Options::default()).await;
+        assert_eq!(report.verdict, Verdict::Healthy);
+        // The last old answer is the one at 28 s.
+        assert_eq!(took, 31 * SECOND);
+        assert_eq!((report.seen.new, report.seen.old), (17, 15));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_deadline_the_verdict_says_what_stood_in_the_way() {
+        let options = Options::default().timeout(20 * SECOND);
+        let bad = |answer| task("abc1234").at(Duration::ZERO, answer);
+        for (tasks, verdict, reason) in [
+            (
+                vec![task("9ab01cd")],
+                Verdict::Stale,
+                "only the old build answers: 20 of 20 answers from 9ab01cd, none from abc1234",
+            ),
+            (
+                vec![task("9ab01cd"), task("abc1234")],
+                Verdict::Stale,
+                "both builds still answer: 10 of 20 answers from 9ab01cd",
+            ),
+            (
+                vec![bad(Answer::Down)],
+                Verdict::Unhealthy,
+                "answers 503 DOWN (0 of 20 probes good, 3 in a row needed)",
+            ),
+            (
+                vec![bad(Answer::Hang)],
+                Verdict::Unhealthy,
+                "accepts the connection, but gives no answer within 5 s (0 of 4 probes good, 3 in a row needed)",
+            ),
+            (
+                vec![bad(Answer::Refuse)],
+                Verdict::Inconclusive,
+                "cannot be reached: it refuses the connection (0 of 20 probes good, 3 in a row needed)",
+            ),
+            (
+                vec![SimTask::nameless()],
+                Verdict::Inconclusive,
+                "is up, but does not say which build it is (0 of 20 probes good, 3 in a row needed)",
+            ),
+        ] {
+            let (report, took) = run(tasks, Some("abc1234"), &options).await;
+            assert_eq!(
+                (report.verdict, report.reason.as_deref()),
+                (verdict, Some(reason))
+            );
+            assert_eq!(took, 20 * SECOND, "{reason}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_probe_is_not_held_against_a_target_that_had_no_time_to_answer() {
+        let options = Options::default()
+            .successes(9)
+            .timeout(Duration::from_millis(2100));
+        let steady =
+            SimTask::nameless().at(Duration::ZERO, Answer::Slow(Duration::from_millis(200)));
+        let (report, took) = run([steady], None, &options).await;
+        assert_eq!(
+            (report.verdict, report.attempts, report.consecutive),
+            (Verdict::Inconclusive, 2, 2)
+        );
+        assert_eq!(took, Duration::from_millis(2100));
+    }
+
+    /// Keeps no limit at all.
+    #[derive(Debug)]
+    struct Stuck;
+
+    #[async_trait]
+    impl Probe for Stuck {
+        async fn probe(&self, _: &Target) -> Observation {
+            std::future::pending().await
+        }
+
+        async fn probe_within(&self, target: &Target, _: Duration) -> Observation {
+            self.probe(target).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_holds_with_a_probe_that_keeps_no_limit() {
+        for timeout in [0, 1, 300, 5_000, 7_000, 10_000].map(Duration::from_millis) {
+            let began = Instant::now();
+            let report = check(
+                &Stuck,
+                &[target("svc")],
+                &Options::default().timeout(timeout),
+                &|_: Event| {},
+            )
+            .await;
+            let late = began.elapsed().saturating_sub(timeout);
+            assert!(
+                late <= Duration::from_millis(100),
+                "{late:?} after {timeout:?}"
+            );
+            assert_eq!(report.verdict(), Some(Verdict::Inconclusive));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_hung_target_of_200_ends_at_the_deadline_and_holds_up_none() {
+        let probe = SimProbe::new();
+        let targets: Vec<Target> = (0..200).map(|n| target(&format!("s{n}"))).collect();
+        for (n, target) in targets.iter().enumerate() {
+            let answer = if n == 77 {
+                Answer::Hang
+            } else {
+                Answer::Slow(Duration::from_millis(20))
+            };
+            probe.add(&target.name, SimTask::nameless().at(Duration::ZERO, answer));
+        }
+        let ended = Mutex::new(Vec::new());
+        let began = Instant::now();
+        let observer = |event: Event| {
+            if let Event::TargetFinished { verdict, .. } = event {
+                ended.lock().unwrap().push((verdict, began.elapsed()));
+            }
+        };
+        let report = check(
+            &probe,
+            &targets,
+            &Options::default().timeout(30 * SECOND),
+            &observer,
+        )
+        .await;
+        assert_eq!(began.elapsed(), 30 * SECOND);
+        assert_eq!(
+            report
+                .targets
+                .iter()
+                .map(|t| t.name.clone())
+                .collect::<Vec<_>>(),
+            targets.iter().map(|t| t.name.clone()).collect::<Vec<_>>()
+        );
+        assert_eq!(report.verdict(), Some(Verdict::Unhealthy));
+        assert_eq!(
+            report
+                .targets
+                .iter()
+                .filter(|t| t.verdict == Verdict::Healthy)
+                .count(),
+            199
+        );
+        let ended = ended.into_inner().unwrap();
+        assert_eq!(ended.len(), 200);
+        assert!(
+            ended[..199]
+                .iter()
+                .all(|(verdict, when)| *verdict == Verdict::Healthy && *when < 3 * SECOND)
+        );
+        assert_eq!(probe.peak(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_under_way_stay_within_the_limit_and_each_is_a_connection() {
+        let probe = SimProbe::new();
+        let targets: Vec<Target> = (0..20).map(|n| target(&format!("s{n}"))).collect();
+        for target in &targets {
+            probe.add(
+                &target.name,
+                SimTask::nameless().at(Duration::ZERO, Answer::Slow(Duration::from_millis(500))),
+            );
+        }
+        let report = check(
+            &probe,
+            &targets,
+            &Options::default().max_parallel(4),
+            &|_: Event| {},
+        )
+        .await;
+        assert_eq!(report.verdict(), Some(Verdict::Healthy));
+        assert_eq!(probe.peak(), 4);
+        for (target, report) in targets.iter().zip(&report.targets) {
+            assert_eq!(probe.connections(&target.name), report.attempts as usize);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_to_check_is_no_verdict() {
+        let report = check(&SimProbe::new(), &[], &Options::default(), &|_: Event| {}).await;
+        assert_eq!(report.verdict(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn options_beyond_all_measure_do_not_panic() {
+        let options = Options::default()
+            .timeout(Duration::MAX)
+            .try_timeout(Duration::MAX)
+            .interval(Duration::MAX)
+            .latency_ceiling(Duration::MAX)
+            .max_parallel(usize::MAX)
+            .successes(0);
+        assert_eq!(
+            run([SimTask::nameless()], None, &options).await.0.verdict,
+            Verdict::Healthy
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn report_and_events_have_the_documented_json() {
+        let probe = SimProbe::new();
+        let target: Target = "svc=http://u:p@svc/actuator/health".parse().unwrap();
+        let target = target.expect_revision("abc1234".parse().unwrap());
+        probe.add(&target.name, task("9ab01cd"));
+        let events = Mutex::new(Vec::new());
+        let observer = |event: Event| {
+            events
+                .lock()
+                .unwrap()
+                .push(serde_json::to_value(event).unwrap())
+        };
+        let report = check(
+            &probe,
+            &[target],
+            &Options::default().timeout(SECOND),
+            &observer,
+        )
+        .await;
+        let reason = "only the old build answers: 1 of 1 answers from 9ab01cd, none from abc1234";
+        assert_eq!(
+            serde_json::to_value(&report).unwrap(),
+            serde_json::json!({"targets": [{
+                "name": "svc", "url": "http://svc/actuator/health", "verdict": "stale", "attempts": 1, "consecutive": 0,
+                "last": {"status": 200, "body_status": "UP", "latency_ms": 0, "error": null}, "revision": "9ab01cd",
+                "reason": reason, "seen": {"new": 0, "old": 1, "builds": {"9ab01cd": 1}},
+            }]})
+        );
+        assert_eq!(
+            events.into_inner().unwrap(),
+            [
+                serde_json::json!({"event": "probed", "target": "svc", "attempt": 1, "consecutive": 0, "needed": 3,
+                    "state": "up", "latency_ms": 0, "revision": "9ab01cd", "expected": false}),
+                serde_json::json!({"event": "target-finished", "target": "svc", "verdict": "stale", "reason": reason}),
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_check_ends_its_probes() {
+        let probe = SimProbe::new();
+        let target = target("svc");
+        probe.add(&target.name, SimTask::nameless());
+        let options = Options::default().successes(u32::MAX);
+        let _ = timeout(
+            10 * SECOND,
+            check(
+                &probe,
+                std::slice::from_ref(&target),
+                &options,
+                &|_: Event| {},
+            ),
+        )
+        .await;
+        let asked = probe.connections(&target.name);
+        assert!((10..=11).contains(&asked), "{asked}");
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!(probe.connections(&target.name), asked);
+    }
+}

@@ -218,7 +218,7 @@ async fn identify(
                 .to_owned(),
         );
     };
-    if !requests.is_open().await {
+    if !requests.is_open(clock).await {
         return Identity::Closed;
     }
     match requests.get(&url, clock).await {
@@ -262,4 +262,76 @@ fn with_identity(target: &Target, mut observation: Observation, identity: Identi
         _ => {}
     }
     observation
+}
+
+#[cfg(test)]
+#[path = "../tests/it/server.rs"]
+#[expect(dead_code, reason = "the integration tests use more of it")]
+mod server;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::server::{DOWN, Reply, Server, UP, info, keep};
+    use super::*;
+    use crate::testing::{Scene, Stage, builds, probe_contract};
+
+    /// Real servers on loopback, kept until the checks are over.
+    #[derive(Debug, Default)]
+    struct Loopback {
+        probe: HttpProbe,
+        servers: Mutex<Vec<Server>>,
+    }
+
+    #[async_trait]
+    impl Stage for Loopback {
+        fn probe(&self) -> &dyn Probe {
+            &self.probe
+        }
+
+        async fn set(&self, scene: Scene) -> Target {
+            let [first, second] = builds();
+            let expected = first.clone();
+            let server = Server::start(move |connection, path| {
+                let is_health = path == "/actuator/health";
+                let build = if scene == Scene::Alternating && connection % 2 == 1 {
+                    &second
+                } else {
+                    &first
+                };
+                match scene {
+                    Scene::Silent => Reply::Silence,
+                    Scene::Down if is_health => keep(503, DOWN),
+                    Scene::Nameless if !is_health => keep(404, ""),
+                    _ => keep(
+                        200,
+                        &if is_health {
+                            UP.to_owned()
+                        } else {
+                            info(build.as_str())
+                        },
+                    ),
+                }
+            })
+            .await;
+            let url = server
+                .url("/actuator/health")
+                .replace("http://", "http://user:hunter2@");
+            if scene == Scene::Refusing {
+                server.stop().await;
+            } else {
+                self.servers.lock().unwrap().push(server);
+            }
+            format!("{scene:?}={url}")
+                .parse::<Target>()
+                .unwrap()
+                .expect_revision(expected)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_http_probe_keeps_the_contract_of_probes() {
+        probe_contract(&Loopback::default()).await;
+    }
 }

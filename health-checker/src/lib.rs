@@ -68,3 +68,7 @@ pub use report::{LastProbe, Report, Seen, TargetReport, Verdict};
 pub use revision::{InvalidRevision, Revision};
 pub use target::{InvalidTarget, RevisionSource, Target, TargetKind};
 pub use targets::Targets;
+
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

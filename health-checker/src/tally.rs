@@ -355,7 +355,7 @@ mod tests {
             ),
             (
                 &plain,
-                vec![up_.clone(), lost.clone()],
+                vec![up_.clone(), lost],
                 Verdict::Unhealthy,
                 "answered before and no longer does: refused the connection (1 of 2 probes good, 3 in a row needed)",
             ),
@@ -385,7 +385,7 @@ mod tests {
             ),
             (
                 &identified,
-                vec![down.clone(), hidden],
+                vec![down, hidden],
                 Verdict::Inconclusive,
                 "hides its build (0 of 2 probes good, 3 in a row needed)",
             ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// `250 ms`, `5 s`: the unit that needs no fraction.
 pub(crate) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
-    if millis > 0 && millis % 1000 == 0 {
+    if millis > 0 && millis.is_multiple_of(1000) {
         format!("{} s", millis / 1000)
     } else {
         format!("{millis} ms")

@@ -1,7 +1,9 @@
 //! One connection and the requests that go over it.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
@@ -126,6 +128,14 @@ pub(super) struct Connection {
 }
 
 impl Connector {
+    #[cfg(all(test, feature = "tls"))]
+    pub(super) fn with_tls(tls: super::tls::Tls) -> Self {
+        Self {
+            turns: Mutex::default(),
+            tls,
+        }
+    }
+
     pub(super) async fn connect(&self, url: &Url, clock: &Clock) -> Result<Connection, Trouble> {
         let is_tls = match url.scheme() {
             "http" => false,
@@ -181,7 +191,7 @@ impl Connector {
                 }
                 Ok(Err(error)) => {
                     let reason = match error.kind() {
-                        std::io::ErrorKind::ConnectionRefused => {
+                        io::ErrorKind::ConnectionRefused => {
                             format!("cannot be reached: {address} refuses the connection")
                         }
                         _ => format!("cannot be reached at {address}"),
@@ -294,9 +304,11 @@ impl Connection {
     pub(super) async fn carry<T>(self, work: impl AsyncFnOnce(Requests) -> T) -> T {
         let Self { requests, wire } = self;
         let work = std::pin::pin!(work(requests));
-        match select(work, std::pin::pin!(wire)).await {
+        let wire = Box::pin(wire);
+        match select(work, wire).await {
             Either::Left((done, _)) => done,
-            // The wire is done first where the server closed it; what it brought is still to be read.
+            // The server closed it. Whoever asks for more must not wait for a wire that nobody drives: it is dropped by
+            // now, and says so.
             Either::Right((_, work)) => work.await,
         }
     }
@@ -309,8 +321,11 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Whether another request can go over this connection.
-    pub(super) async fn is_open(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+    pub(super) async fn is_open(&mut self, clock: &Clock) -> bool {
+        matches!(
+            timeout_at(clock.deadline, self.sender.ready()).await,
+            Ok(Ok(()))
+        )
     }
 
     /// Asks for a URL and reads the answer.
@@ -358,26 +373,36 @@ async fn within<T>(
         Err(_) => Err(Trouble::Silent { status }),
         Ok(Err(error)) => {
             let text = text::chain(&error);
-            Err(if error.is_incomplete_message() || error.is_canceled() {
-                Trouble::Closed {
-                    status,
-                    error: text,
-                }
-            } else if error.is_parse() {
-                Trouble::Broken {
-                    reason: "answers, but not in HTTP",
-                    status,
-                    error: text,
-                }
-            } else {
-                Trouble::Broken {
-                    reason: "breaks the connection off",
-                    status,
-                    error: text,
-                }
-            })
+            Err(
+                if error.is_incomplete_message() || error.is_canceled() || is_end_of_file(&error) {
+                    Trouble::Closed {
+                        status,
+                        error: text,
+                    }
+                } else if error.is_parse() {
+                    Trouble::Broken {
+                        reason: "answers, but not in HTTP",
+                        status,
+                        error: text,
+                    }
+                } else {
+                    Trouble::Broken {
+                        reason: "breaks the connection off",
+                        status,
+                        error: text,
+                    }
+                },
+            )
         }
     }
+}
+
+/// Whether the connection ended within a body.
+fn is_end_of_file(error: &hyper::Error) -> bool {
+    let cause = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 #[cfg(test)]

@@ -1,0 +1,6 @@
+//! Whole checks of real loopback servers.
+#![cfg(feature = "http")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod matrix;
+mod server;
