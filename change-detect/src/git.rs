@@ -383,3 +383,6 @@ fn differ(
         (Some(_), Some(_)) => Some(FileChange::new(path, ChangeKind::TypeChanged)),
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,9 +16,17 @@ enum Problem {
 /// An ordered list of globs.
 #[derive(Debug, Clone)]
 pub(crate) struct Globs {
-    rules: Vec<(GlobMatcher, bool)>,
+    rules: Vec<Rule>,
     /// Globs of the folders that a positive glob can match below.
     leading: GlobSet,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    glob: GlobMatcher,
+    /// Whether it is `.`, the only glob that means the root: `*` means what is in it.
+    root: bool,
+    positive: bool,
 }
 
 impl Globs {
@@ -46,14 +54,18 @@ impl Globs {
                     .build()
                     .map_err(|e| invalid(e.into()))
             };
-            rules.push((compile(pattern)?.compile_matcher(), positive));
+            rules.push(Rule {
+                glob: compile(pattern)?.compile_matcher(),
+                root: pattern == ".",
+                positive,
+            });
             if positive {
                 for folder in folders(pattern) {
                     leading.add(compile(&folder)?);
                 }
             }
         }
-        if let (Some(last), false) = (globs.last(), rules.iter().any(|(_, positive)| *positive)) {
+        if let (Some(last), false) = (globs.last(), rules.iter().any(|rule| rule.positive)) {
             return Err(Error::InvalidGlob {
                 glob: last.clone(),
                 source: Problem::OnlyNegations.into(),
@@ -73,12 +85,19 @@ impl Globs {
 
     /// Whether the last glob that matches is a positive one.
     pub(crate) fn matches(&self, path: &RepoPath) -> bool {
-        with_path(path, |path| {
+        with_path(path, |candidate| {
+            let matching = |rule: &&Rule| {
+                if path.is_root() {
+                    rule.root
+                } else {
+                    rule.glob.is_match(candidate)
+                }
+            };
             self.rules
                 .iter()
                 .rev()
-                .find(|(glob, _)| glob.is_match(path))
-                .is_some_and(|(_, positive)| *positive)
+                .find(matching)
+                .is_some_and(|rule| rule.positive)
         })
     }
 
@@ -88,13 +107,9 @@ impl Globs {
     }
 }
 
-/// Globs see bytes where paths are bytes, and `.` for the root.
+/// Globs see bytes where paths are bytes.
 fn with_path<T>(path: &RepoPath, judge: impl FnOnce(&std::path::Path) -> T) -> T {
-    let bytes: &[u8] = if path.is_root() {
-        b"."
-    } else {
-        path.as_bytes()
-    };
+    let bytes = path.as_bytes();
     #[cfg(unix)]
     let path =
         std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes));
@@ -170,7 +185,10 @@ mod tests {
     fn slashes_at_the_ends_mean_nothing_and_a_dot_is_the_root() {
         assert!(globs(&["/services/*/"]).matches(&path("services/a")));
         assert!(globs(&["."]).matches(&RepoPath::root()));
-        assert!(!globs(&["*/x"]).matches(&RepoPath::root()));
+        for other in ["*", "**", "?", "*/x"] {
+            assert!(!globs(&[other]).matches(&RepoPath::root()), "{other}");
+        }
+        assert!(!globs(&[".", "!."]).matches(&RepoPath::root()));
     }
 
     #[test]

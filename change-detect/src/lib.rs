@@ -30,7 +30,8 @@
 //!
 //! # Globs
 //! `services`, `global` and `ignore` of [`Options`] are ordered lists of globs over whole paths from the repository's
-//! root. `*` and `?` stop at a `/`, `**` does not. A glob that begins with `!` takes back what globs before it matched:
+//! root. `*` and `?` stop at a `/`, `**` does not; the root itself is `.`. A glob that begins with `!` takes back what
+//! globs before it matched:
 //! **the last glob that matches decides**. A path that no glob matches is not matched, so a list of nothing but
 //! negations could never match and is an error.
 

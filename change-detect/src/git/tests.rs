@@ -1,0 +1,360 @@
+//! `GitSource` on repositories that the real git makes.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::sim::{Content, Draft};
+use crate::testing::{self, Workshop};
+
+/// A repository in a temporary folder, written with `git fast-import`, which takes any bytes.
+struct Git {
+    folder: TempDir,
+}
+
+impl Git {
+    fn new(arguments: &[&str]) -> Self {
+        let git = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        git.run(
+            &[&["init", "--quiet", "--initial-branch=main"], arguments].concat(),
+            b"",
+        );
+        git
+    }
+
+    /// Runs git without any configuration of the machine's, and gives back what it writes.
+    fn run(&self, arguments: &[&str], input: &[u8]) -> String {
+        let mut child = Command::new("git")
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_AUTHOR_NAME", "Ada Example")
+            .env("GIT_AUTHOR_EMAIL", "ada@example.com")
+            .env("GIT_COMMITTER_NAME", "Ada Example")
+            .env("GIT_COMMITTER_EMAIL", "ada@example.com")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn open(&self) -> GitSource {
+        GitSource::discover(self.folder.path()).unwrap()
+    }
+}
+
+/// A path as fast-import takes any: quoted, each byte in octal.
+fn quoted(path: &[u8]) -> String {
+    let bytes: String = path.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!("\"{bytes}\"")
+}
+
+fn data(stream: &mut Vec<u8>, bytes: &[u8]) {
+    writeln!(stream, "data {}", bytes.len()).unwrap();
+    stream.extend_from_slice(bytes);
+    stream.push(b'\n');
+}
+
+impl Workshop for Git {
+    fn save(&mut self, draft: Draft) -> CommitId {
+        let is_first = self
+            .run(&["rev-list", "--all", "--max-count=1"], b"")
+            .is_empty();
+        let parents: Vec<String> = match &draft.parents {
+            Some(parents) => parents.iter().map(ToString::to_string).collect(),
+            None if is_first => vec![],
+            None => vec![self.run(&["rev-parse", "HEAD"], b"")],
+        };
+        let mut stream = Vec::new();
+        writeln!(stream, "commit refs/heads/main").unwrap();
+        for role in ["author", "committer"] {
+            writeln!(
+                stream,
+                "{role} {} <ada@example.com> {} +0200",
+                draft.author, draft.seconds
+            )
+            .unwrap();
+        }
+        data(&mut stream, draft.message.as_bytes());
+        for (word, parent) in ["from"]
+            .into_iter()
+            .chain(std::iter::repeat("merge"))
+            .zip(parents)
+        {
+            writeln!(stream, "{word} {parent}").unwrap();
+        }
+        for (path, content) in &draft.entries {
+            let path = quoted(path);
+            match content {
+                None => writeln!(stream, "D {path}").unwrap(),
+                Some(Content::Submodule { commit }) => {
+                    writeln!(stream, "M 160000 {commit} {path}").unwrap()
+                }
+                Some(Content::Symlink { target }) => {
+                    writeln!(stream, "M 120000 inline {path}").unwrap();
+                    data(&mut stream, target);
+                }
+                Some(Content::File { bytes, executable }) => {
+                    let mode = if *executable { "100755" } else { "100644" };
+                    writeln!(stream, "M {mode} inline {path}").unwrap();
+                    data(&mut stream, bytes);
+                }
+            }
+        }
+        self.run(&["fast-import", "--quiet", "--force"], &stream);
+        self.run(&["rev-parse", "refs/heads/main"], b"")
+            .parse()
+            .unwrap()
+    }
+
+    fn tag(&mut self, name: &str, id: &CommitId) {
+        self.run(
+            &["tag", "--annotate", "--message=Tag", name, id.as_str()],
+            b"",
+        );
+    }
+
+    fn source(&self) -> Box<dyn DiffSource> {
+        Box::new(self.open())
+    }
+}
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::from_bytes(text).unwrap()
+}
+
+#[test]
+fn obeys_the_contract() {
+    testing::check_contract(&mut || Box::new(Git::new(&[])));
+}
+
+#[test]
+fn obeys_the_contract_in_a_bare_repository() {
+    testing::check_contract(&mut || Box::new(Git::new(&["--bare"])));
+}
+
+#[test]
+fn reads_a_repository_with_long_ids() {
+    let mut git = Git::new(&["--object-format=sha256"]);
+    let base = git.save(Draft::new("Base").file("a", "1").file("b", "1"));
+    let head = git.save(Draft::new("Head").file("a", "2"));
+    assert_eq!(head.as_str().len(), 64);
+    let source = git.open();
+    assert_eq!(source.resolve("HEAD").unwrap(), head);
+    assert_eq!(
+        source.changes(Some(&base), &head).unwrap(),
+        [FileChange::new(path("a"), ChangeKind::Modified)]
+    );
+    assert_eq!(source.is_ancestor(&base, &head).unwrap(), Some(true));
+    let short: CommitId = "ab".repeat(20).parse().unwrap();
+    assert!(matches!(
+        source.commit(&short),
+        Err(Error::UnknownRevision { .. })
+    ));
+}
+
+#[test]
+fn sees_commits_made_after_it_was_opened() {
+    let mut git = Git::new(&[]);
+    let source = git.open();
+    let id = git.save(Draft::new("Late").file("a", "1"));
+    assert_eq!(source.resolve("HEAD").unwrap(), id);
+    git.run(&["gc", "--quiet", "--prune=now"], b"");
+    assert_eq!(
+        source.read(&id, &path("a")).unwrap().as_deref(),
+        Some(&b"1"[..])
+    );
+}
+
+#[test]
+fn is_found_from_a_folder_inside_and_from_a_linked_work_tree() {
+    let mut git = Git::new(&[]);
+    let id = git.save(Draft::new("First").file("a/b/c", "1"));
+    git.run(&["reset", "--hard", "--quiet"], b"");
+    let root = git.folder.path().canonicalize().unwrap();
+    let inside = GitSource::discover(&root.join("a/b")).unwrap();
+    assert_eq!(
+        (inside.workdir(), inside.git_dir()),
+        (Some(root.as_path()), root.join(".git").as_path())
+    );
+
+    let linked = tempfile::tempdir().unwrap();
+    let folder = linked.path().canonicalize().unwrap().join("linked");
+    git.run(
+        &[
+            "worktree",
+            "add",
+            "--quiet",
+            "--detach",
+            folder.to_str().unwrap(),
+        ],
+        b"",
+    );
+    let source = GitSource::discover(&folder).unwrap();
+    assert_eq!(source.workdir(), Some(folder.as_path()));
+    assert_eq!(source.resolve("HEAD").unwrap(), id);
+}
+
+#[test]
+fn a_bare_repository_has_no_work_tree() {
+    let git = Git::new(&["--bare"]);
+    assert_eq!(git.open().workdir(), None);
+}
+
+#[test]
+fn a_plain_folder_is_not_a_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    for missing in [folder.path().to_owned(), folder.path().join("nowhere")] {
+        match GitSource::discover(&missing) {
+            Err(Error::NotARepository { path, .. }) => assert_eq!(path, missing),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_shallow_clone_cannot_tell_what_lies_beyond() {
+    let mut git = Git::new(&[]);
+    let ids: Vec<CommitId> = ["1", "2", "3"]
+        .iter()
+        .map(|text| git.save(Draft::new(*text).file("a", *text)))
+        .collect();
+    let clone = Git {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let url = format!("file://{}", git.folder.path().display());
+    clone.run(&["clone", "--quiet", "--depth=2", &url, "."], b"");
+    let source = clone.open();
+    assert_eq!(source.is_ancestor(&ids[1], &ids[2]).unwrap(), Some(true));
+    assert_eq!(source.is_ancestor(&ids[2], &ids[1]).unwrap(), None);
+    assert_eq!(source.is_ancestor(&ids[0], &ids[2]).unwrap(), None);
+    assert!(matches!(
+        source.changes(Some(&ids[0]), &ids[2]),
+        Err(Error::UnknownRevision { .. })
+    ));
+    assert!(matches!(
+        source.resolve("HEAD~2"),
+        Err(Error::UnknownRevision { .. })
+    ));
+    assert_eq!(source.changes(Some(&ids[1]), &ids[2]).unwrap().len(), 1);
+}
+
+#[test]
+fn a_clone_without_blobs_compares_and_one_without_trees_says_so() {
+    let mut git = Git::new(&[]);
+    git.run(&["config", "uploadpack.allowFilter", "true"], b"");
+    let base = git.save(Draft::new("Base").file("d/a", "1").file("d/b", "1"));
+    let head = git.save(Draft::new("Head").file("d/a", "2"));
+    let clone = |filter: &str| {
+        let clone = Git {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let url = format!("file://{}", git.folder.path().display());
+        clone.run(
+            &["clone", "--quiet", "--no-checkout", filter, &url, "."],
+            b"",
+        );
+        clone
+    };
+    let blobless = clone("--filter=blob:none");
+    assert_eq!(
+        blobless.open().changes(Some(&base), &head).unwrap().len(),
+        1
+    );
+    assert!(matches!(
+        blobless.open().read(&head, &path("d/a")),
+        Err(Error::Unreadable { .. })
+    ));
+    let treeless = clone("--filter=tree:0");
+    assert!(matches!(
+        treeless.open().changes(Some(&base), &head),
+        Err(Error::Unreadable { .. })
+    ));
+    assert!(matches!(
+        treeless.open().list(&base, &RepoPath::root()),
+        Err(Error::Unreadable { .. })
+    ));
+}
+
+#[test]
+fn a_missing_object_is_unreadable_and_not_absent() {
+    let mut git = Git::new(&[]);
+    let id = git.save(Draft::new("First").file("d/a", "1"));
+    for spec in ["HEAD:d/a", "HEAD:d"] {
+        let object = git.run(&["rev-parse", spec], b"");
+        std::fs::remove_file(
+            git.folder
+                .path()
+                .join(".git/objects")
+                .join(&object[..2])
+                .join(&object[2..]),
+        )
+        .unwrap();
+        assert!(
+            matches!(
+                git.open().read(&id, &path("d/a")),
+                Err(Error::Unreadable { .. })
+            ),
+            "{spec}"
+        );
+    }
+    assert!(matches!(
+        git.open().changes(None, &id),
+        Err(Error::Unreadable { .. })
+    ));
+}
+
+#[test]
+fn names_the_same_files_as_git() {
+    let mut git = Git::new(&[]);
+    let files = |draft: Draft, range: std::ops::Range<usize>, content: &str| {
+        range.fold(draft, |draft, n| {
+            draft.file(format!("d{}/e{}/f{n}", n % 7, n % 5), content)
+        })
+    };
+    let base = git.save(files(Draft::new("Base"), 0..120, "1"));
+    let head = git.save(files(
+        files(Draft::new("Head").remove("d3"), 100..140, "2"),
+        20..25,
+        "3",
+    ));
+    let ours: Vec<String> = git
+        .open()
+        .changes(Some(&base), &head)
+        .unwrap()
+        .iter()
+        .map(|change| change.path.to_string())
+        .collect();
+    let theirs = git.run(
+        &[
+            "diff-tree",
+            "-r",
+            "--no-renames",
+            "--name-only",
+            base.as_str(),
+            head.as_str(),
+        ],
+        b"",
+    );
+    let mut theirs: Vec<&str> = theirs.lines().collect();
+    theirs.sort_unstable();
+    assert!(ours.len() > 40);
+    assert_eq!(ours, theirs);
+}

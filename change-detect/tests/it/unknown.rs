@@ -1,0 +1,137 @@
+//! What cannot be told is never an empty list.
+
+use std::collections::BTreeMap;
+
+use change_detect::sim::{Draft, SimRepository};
+use change_detect::{Bases, CommitId, Confidence, Error, OnUnknown, Options, Why, detect};
+
+use crate::support::{name, names, report};
+
+fn repository() -> (SimRepository, Vec<CommitId>) {
+    let repository = SimRepository::new();
+    let first = repository
+        .save(
+            Draft::new("1")
+                .file("services/a/x", "1")
+                .file("services/b/x", "1"),
+        )
+        .unwrap();
+    let second = repository
+        .save(Draft::new("2").file("services/a/x", "2"))
+        .unwrap();
+    let third = repository
+        .save(Draft::new("3").file("README.md", "3"))
+        .unwrap();
+    (repository, vec![first, second, third])
+}
+
+fn all() -> Options {
+    Options::default().on_unknown(OnUnknown::All)
+}
+
+#[test]
+fn an_unknown_base_fails_or_means_everything() {
+    let (repository, ids) = repository();
+    repository.cut(1);
+    let bases = Bases::One(ids[1].clone());
+    match detect(&repository, &bases, &ids[2], &Options::default()) {
+        Err(Error::UnknownBase {
+            base,
+            service: None,
+        }) => assert_eq!(base, ids[1]),
+        other => panic!("{other:?}"),
+    }
+    let detection = detect(&repository, &bases, &ids[2], &all()).unwrap();
+    assert_eq!(names(&detection.services), ["a", "b"]);
+    assert_eq!(detection.confidence, Confidence::OverApproximate);
+    let reason = detection.reason.unwrap();
+    assert!(
+        reason.contains(ids[1].short()) && reason.contains("no commit is named"),
+        "{reason}"
+    );
+    assert!(detection.modules.iter().all(|module| module.why
+        == [Why::UnknownBase {
+            base: ids[1].clone()
+        }]));
+}
+
+#[test]
+fn one_service_with_an_unknown_base_does_not_concern_the_others() {
+    let (repository, ids) = repository();
+    let gone: CommitId = "f".repeat(40).parse().unwrap();
+    let bases = Bases::PerService(BTreeMap::from([
+        (name("a"), ids[1].clone()),
+        (name("b"), gone.clone()),
+    ]));
+    match detect(&repository, &bases, &ids[2], &Options::default()) {
+        Err(Error::UnknownBase { base, service }) => {
+            assert_eq!((base, service), (gone.clone(), Some(name("b"))))
+        }
+        other => panic!("{other:?}"),
+    }
+    let detection = detect(&repository, &bases, &ids[2], &all()).unwrap();
+    assert_eq!(
+        report(&detection),
+        ["b changed: cannot be compared with its base fffffff"]
+    );
+    assert_eq!(detection.confidence, Confidence::OverApproximate);
+}
+
+#[test]
+fn the_unknown_base_of_a_removed_service_does_not_matter() {
+    let (repository, ids) = repository();
+    let gone = "f".repeat(40).parse().unwrap();
+    let bases = BTreeMap::from([
+        (name("a"), ids[2].clone()),
+        (name("b"), ids[2].clone()),
+        (name("old"), gone),
+    ]);
+    let detection = detect(
+        &repository,
+        &Bases::PerService(bases),
+        &ids[2],
+        &Options::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        (names(&detection.services), names(&detection.removed)),
+        (vec![], vec!["old"])
+    );
+    assert_eq!(detection.confidence, Confidence::Exact);
+}
+
+#[test]
+fn trees_that_cannot_be_read_fail_or_mean_everything() {
+    let (repository, ids) = repository();
+    repository.lose_tree(&ids[1]);
+    let bases = Bases::One(ids[1].clone());
+    assert!(matches!(
+        detect(&repository, &bases, &ids[2], &Options::default()),
+        Err(Error::Unreadable { .. })
+    ));
+    assert_eq!(
+        names(
+            &detect(&repository, &bases, &ids[2], &all())
+                .unwrap()
+                .services
+        ),
+        ["a", "b"]
+    );
+}
+
+#[test]
+fn a_head_that_cannot_be_read_fails_whatever_is_asked_for() {
+    let (repository, ids) = repository();
+    repository.lose_tree(&ids[2]);
+    assert!(matches!(
+        detect(&repository, &Bases::One(ids[1].clone()), &ids[2], &all()),
+        Err(Error::Unreadable { .. })
+    ));
+    repository.lose_commit(&ids[2]);
+    for bases in [Bases::Nothing, Bases::One(ids[1].clone())] {
+        assert!(matches!(
+            detect(&repository, &bases, &ids[2], &all()),
+            Err(Error::UnknownRevision { .. })
+        ));
+    }
+}
