@@ -1,4 +1,4 @@
-//! The contract of [`DiffSource`](crate::DiffSource) as checks that every implementation passes.
+//! The contract of [`DiffSource`] as checks that every implementation passes.
 
 use crate::sim::Draft;
 use crate::{ChangeKind, CommitId, DiffSource, EntryKind, Error, RepoPath, walk};

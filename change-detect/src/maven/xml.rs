@@ -14,7 +14,7 @@ pub(crate) struct Element {
     pub(crate) text: String,
     /// Where the element begins in the text, in bytes.
     pub(crate) offset: usize,
-    pub(crate) children: Vec<Element>,
+    pub(crate) children: Vec<Self>,
 }
 
 /// Why text is not a tree of elements, and where.

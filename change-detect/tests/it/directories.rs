@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use change_detect::sim::{Draft, SimRepository};
-use change_detect::{Bases, Confidence, Error, Layout, Options, Why, detect, services_at};
+use change_detect::{
+    Bases, CommitId, Confidence, Error, Layout, Options, Why, detect, services_at,
+};
 
 use crate::support::{between, history, name, names, path, report, try_between};
 
@@ -187,7 +189,7 @@ fn each_service_is_judged_against_its_own_base() {
                 .remove("services/c"),
         )
         .unwrap();
-    let detected = |bases: &[(&str, &change_detect::CommitId)]| {
+    let detected = |bases: &[(&str, &CommitId)]| {
         let bases: BTreeMap<_, _> = bases
             .iter()
             .map(|(service, base)| (name(service), (*base).clone()))
@@ -200,7 +202,8 @@ fn each_service_is_judged_against_its_own_base() {
         )
         .unwrap()
     };
-    let cases: [(&[(&str, &change_detect::CommitId)], &[&str], &[&str]); 6] = [
+    type Case<'a> = (&'a [(&'a str, &'a CommitId)], &'a [&'a str], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
         (&[("a", &head), ("b", &head)], &[], &[]),
         (&[("a", &second), ("b", &second)], &["b"], &[]),
         (&[("a", &first), ("b", &head)], &["a"], &[]),

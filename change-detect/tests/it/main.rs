@@ -1,8 +1,14 @@
 //! Change detection as its users see it, on simulated repositories and on git's.
 
+// Always true here; it tells the lints that helpers are tests as well.
+#[cfg(test)]
 mod directories;
 #[cfg(feature = "git")]
+#[cfg(test)]
 mod git;
+#[cfg(test)]
 mod maven;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod unknown;

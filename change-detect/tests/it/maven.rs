@@ -297,7 +297,7 @@ fn shared_modules_come_with_the_services_that_need_them() {
         ["user-service"],
         "common is not needed by user-service"
     );
-    let detection = detected(head.clone(), first.clone());
+    let detection = detected(head.clone(), first);
     assert_eq!(
         names(&detection.order),
         ["common", "events", "task-service"]

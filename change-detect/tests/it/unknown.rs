@@ -65,7 +65,7 @@ fn one_service_with_an_unknown_base_does_not_concern_the_others() {
     ]));
     match detect(&repository, &bases, &ids[2], &Options::default()) {
         Err(Error::UnknownBase { base, service }) => {
-            assert_eq!((base, service), (gone.clone(), Some(name("b"))))
+            assert_eq!((base, service), (gone, Some(name("b"))))
         }
         other => panic!("{other:?}"),
     }
