@@ -139,13 +139,13 @@ impl DiffSource for GitSource {
             // The root is a folder. The commit is looked for all the same.
             return tree_id(&repository, at).map(|_| None);
         };
-        let Some(entries) = folder_at(&repository, at, &folder)? else {
+        let Some(tree) = folder_at(&repository, at, &folder)? else {
             return Ok(None);
         };
-        match entries.get(name) {
+        match entry(&repository, tree, &folder, name)? {
             Some((GitKind::Blob | GitKind::BlobExecutable | GitKind::Link, id)) => {
                 let blob = repository
-                    .find_blob(*id)
+                    .find_blob(id)
                     .map_err(|error| unreadable(format!("`{path}` at {}", at.short()), error))?;
                 Ok(Some(blob.detach().data))
             }
@@ -154,13 +154,17 @@ impl DiffSource for GitSource {
     }
 
     fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error> {
-        let Some(entries) = folder_at(&self.local(), at, folder)? else {
+        let repository = self.local();
+        let Some(tree) = folder_at(&repository, at, folder)? else {
             return Ok(Vec::new());
         };
         let entry = |(name, (kind, _)): (Vec<u8>, (GitKind, ObjectId))| {
             Ok(TreeEntry::new(join(folder, &name)?, kind_of(kind)))
         };
-        entries.into_iter().map(entry).collect()
+        entries(&repository, tree, folder)?
+            .into_iter()
+            .map(entry)
+            .collect()
     }
 
     fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error> {
@@ -271,26 +275,44 @@ fn entries(repository: &Repository, id: ObjectId, folder: &RepoPath) -> Result<E
     Ok(decoded.entries.iter().map(entry).collect())
 }
 
-/// The entries of a folder, or none if there is no such folder.
+/// The tree of a folder, or none if there is no such folder.
 fn folder_at(
     repository: &Repository,
     at: &CommitId,
     folder: &RepoPath,
-) -> Result<Option<Entries>, Error> {
+) -> Result<Option<ObjectId>, Error> {
     let mut here = RepoPath::root();
-    let mut found = entries(repository, tree_id(repository, at)?, &here)?;
+    let mut tree = tree_id(repository, at)?;
     for name in folder
         .as_bytes()
         .split(|byte| *byte == b'/')
         .filter(|name| !name.is_empty())
     {
-        let Some((GitKind::Tree, id)) = found.get(name).copied() else {
+        let Some((GitKind::Tree, id)) = entry(repository, tree, &here, name)? else {
             return Ok(None);
         };
         here = join(&here, name)?;
-        found = entries(repository, id, &here)?;
+        tree = id;
     }
-    Ok(Some(found))
+    Ok(Some(tree))
+}
+
+/// One entry of a tree. The rest is passed over, not kept: a root with a thousand modules is asked a thousand times.
+fn entry(
+    repository: &Repository,
+    id: ObjectId,
+    folder: &RepoPath,
+    name: &[u8],
+) -> Result<Option<(GitKind, ObjectId)>, Error> {
+    let unreadable = |error| unreadable(format!("the tree of `{folder}` (object `{id}`)"), error);
+    let tree = repository.find_tree(id).map_err(unreadable)?;
+    for entry in tree.iter() {
+        let entry = entry.map_err(unreadable)?;
+        if entry.filename() == name {
+            return Ok(Some((entry.mode().kind(), entry.object_id())));
+        }
+    }
+    Ok(None)
 }
 
 /// Git itself refuses names such as `..` in trees, but a tree can be written without git.
