@@ -1,0 +1,203 @@
+//! What can go wrong, by what the caller can do about it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::{Digest, Reference, Repository, Tag};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an image could not be read, pushed or verified.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such image.
+    #[error("`{repository}` has no image `{reference}`")]
+    ImageNotFound {
+        /// Where it was looked for.
+        repository: Repository,
+        /// What was looked for.
+        reference: Reference,
+    },
+    /// A blob that an image needs is not there.
+    #[error("`{repository}` lacks {} of the image: {}", plural(digests.len()), list(digests))]
+    MissingBlobs {
+        /// Where they were looked for.
+        repository: Repository,
+        /// The blobs.
+        digests: Vec<Digest>,
+    },
+    /// Content is not what its digest says.
+    #[error("content of `{expected}` has the digest `{actual}` ({size} bytes)")]
+    DigestMismatch {
+        /// What it should be.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+        /// How many bytes were read.
+        size: u64,
+    },
+    /// The bytes of a manifest are not one.
+    #[error("`{digest}` is not an image's manifest: {problem}")]
+    InvalidManifest {
+        /// The digest of the bytes.
+        digest: Digest,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The tag names another image, and the registry does not let tags move.
+    #[error("the tag `{tag}` of `{repository}` is immutable and names `{current}`, not `{wanted}`")]
+    ImmutableTag {
+        /// The repository.
+        repository: Repository,
+        /// The tag.
+        tag: Tag,
+        /// What it names.
+        current: Digest,
+        /// What it was to name.
+        wanted: Digest,
+    },
+    /// A tag was put, and names something else when it is read back.
+    #[error("the tag `{tag}` of `{repository}` was put on `{wanted}` and names {} when read back", found.as_ref().map_or_else(|| "nothing".to_owned(), |digest| format!("`{digest}`")))]
+    NotVerified {
+        /// The repository.
+        repository: Repository,
+        /// The tag.
+        tag: Tag,
+        /// What it was put on.
+        wanted: Digest,
+        /// What it names.
+        found: Option<Digest>,
+    },
+    /// A source of images is not one.
+    #[error("`{}` is not an OCI image layout with one image to push: {problem}", path.display())]
+    InvalidSource {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// What was to be packed cannot be.
+    #[error("cannot pack the image: {problem}")]
+    InvalidSpec {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The registry wants other credentials.
+    #[error("the registry of `{repository}` does not let us {operation}")]
+    Denied {
+        /// The repository.
+        repository: Repository,
+        /// What was tried.
+        operation: &'static str,
+        /// What the registry said.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// The registry has no such repository.
+    #[error("the registry has no repository `{repository}`")]
+    RepositoryNotFound {
+        /// The repository.
+        repository: Repository,
+    },
+    /// The registry answered in a way that is not the protocol's, or refused for good.
+    #[error("the registry of `{repository}` refused to {operation}")]
+    Refused {
+        /// The repository.
+        repository: Repository,
+        /// What was tried.
+        operation: &'static str,
+        /// What the registry said.
+        #[source]
+        source: BoxError,
+    },
+    /// The registry could not be reached, or went on failing after every retry: the outcome is not known.
+    #[error("cannot {operation} in `{repository}`")]
+    Unreachable {
+        /// The repository.
+        repository: Repository,
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A file of an image layout could not be read or written.
+    #[error("cannot {operation} `{}`", path.display())]
+    Storage {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Credentials could not be fetched.
+    #[error("cannot get credentials for `{host}`")]
+    Credentials {
+        /// The registry.
+        host: String,
+        /// What to do about it, where that is known.
+        remedy: Option<String>,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::ImageNotFound { .. } => "push it first, or check the tag",
+            Self::MissingBlobs { .. } => "push the image again: something removed a part of it",
+            Self::DigestMismatch { .. } => "the content is damaged: build or push the image again",
+            Self::ImmutableTag { .. } => {
+                "a commit's tag names one image for good: build from another commit, or delete the tag if the image is wrong"
+            }
+            Self::NotVerified { .. } => "another push moved the tag at the same time: run again",
+            Self::InvalidSource { .. } => {
+                "let the build write an OCI image layout, for example with `skopeo copy … oci:DIR:TAG`"
+            }
+            Self::Denied { .. } => {
+                "log in to the registry with an account that may push to the repository"
+            }
+            Self::RepositoryNotFound { .. } => "create the repository first",
+            Self::Unreachable { .. } => {
+                "check the registry's name and the network, then run again: a push can be repeated"
+            }
+            Self::Credentials { remedy, .. } => return remedy.clone(),
+            Self::InvalidManifest { .. }
+            | Self::InvalidSpec { .. }
+            | Self::Refused { .. }
+            | Self::Storage { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Whether the caller's input is at fault, as against the registry or the way to it.
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidSource { .. } | Self::InvalidSpec { .. } | Self::ImmutableTag { .. }
+        )
+    }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 {
+        "a blob".to_owned()
+    } else {
+        format!("{count} blobs")
+    }
+}
+
+fn list(digests: &[Digest]) -> String {
+    digests
+        .iter()
+        .map(|digest| format!("`{digest}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
