@@ -1,1 +1,67 @@
-//! Rolling deployments on Amazon ECS with a verdict, a diagnosis and a rollback, and a simulator of the ECS scheduler
+//! Rolling deployments on Amazon ECS with a verdict, a diagnosis and a rollback, and a simulator of the ECS scheduler.
+//!
+//! [`deploy`] registers a revision with other images, updates the service, and follows that very deployment, by its id, to
+//! one of a few verdicts. It does not wait for ECS to give up: after a few failed tasks it says why they failed and goes
+//! back. It never changes the desired count and never deregisters anything.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ecs_deployer::sim::{Behaviour, ScriptedRuntime, ServiceSpec, SimCluster, Timings};
+//! use ecs_deployer::{ControlPlane, DeployRequest, ImageChange, Options, TaskDefinition, Verdict, deploy};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Arc::new(ScriptedRuntime::new(Timings::fargate()));
+//! let cluster = SimCluster::new("dev".parse()?, Timings::fargate(), runtime.clone());
+//! let definition = TaskDefinition::new(serde_json::json!({
+//!     "family": "web",
+//!     "containerDefinitions": [{"name": "app", "image": "registry.example/web:1"}],
+//! }));
+//! let revision = cluster.register_task_definition(&definition).await?;
+//! cluster.create_service(ServiceSpec::new("web".parse()?, revision, 2))?;
+//! let wait = |_| {};
+//! let first = ecs_deployer::wait(&cluster, &"dev".parse()?, &"web".parse()?, None, &Options::default(), &wait).await?;
+//! assert_eq!(first.verdict, Verdict::Deployed);
+//!
+//! runtime.part("registry.example/web:2", Behaviour::MissingImage);
+//! let images = ImageChange::All("registry.example/web:2".parse()?);
+//! let request = DeployRequest::new("dev".parse()?, "web".parse()?, images);
+//! let outcome = deploy(&cluster, &request, &Options::default(), &|_| {}).await?;
+//! assert_eq!(outcome.verdict, Verdict::RolledBack);
+//! assert!(outcome.reason.unwrap().contains("CannotPullContainerError"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod control_plane;
+mod diagnosis;
+mod engine;
+mod error;
+mod event;
+mod image;
+mod names;
+mod outcome;
+mod request;
+mod service;
+pub mod sim;
+mod task_definition;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use control_plane::ControlPlane;
+pub use engine::{deploy, rollback, wait};
+pub use error::Error;
+pub use event::{Event, Observer};
+pub use image::{ImageRef, InvalidImageRef};
+pub use names::{
+    ClusterName, ContainerName, DeploymentId, InvalidName, ServiceName, TaskDefinitionArn, TaskId,
+};
+pub use outcome::{ServiceOutcome, Verdict};
+pub use request::{DeployRequest, OnFailure, Options, RollbackRequest};
+pub use service::{
+    Controller, Deployment, DeploymentStatus, RolloutState, ServiceDeployment,
+    ServiceDeploymentStatus, ServiceEvent, ServiceState, ServiceUpdate, StopCode, StopType,
+    StoppedContainer, StoppedTask,
+};
+pub use task_definition::{ImageChange, TaskDefinition};

@@ -1,0 +1,179 @@
+//! What can go wrong, by what the caller can do about it.
+
+use thiserror::Error;
+
+use crate::{ClusterName, ContainerName, ServiceName};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a deployment could not be made or followed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such cluster.
+    #[error("there is no cluster `{cluster}`")]
+    ClusterNotFound {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// The cluster has no such service, or it was deleted.
+    #[error("the cluster `{cluster}` has no service `{service}`")]
+    ServiceNotFound {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The service.
+        service: ServiceName,
+    },
+    /// There is no such task definition.
+    #[error("there is no task definition `{task_definition}`")]
+    TaskDefinitionNotFound {
+        /// The task definition, as it was asked for.
+        task_definition: String,
+    },
+    /// A change of images means no container of the task definition.
+    #[error("no container of the task definition `{family}` is meant by `{wanted}`")]
+    NoSuchContainer {
+        /// The task definition's family.
+        family: String,
+        /// The container or the repository that was looked for.
+        wanted: String,
+        /// The containers that there are.
+        containers: Vec<ContainerName>,
+    },
+    /// No task of the service can ever be replaced.
+    #[error(
+        "`{service}` can never replace a task: all {desired} must stay healthy and no further one may be started"
+    )]
+    Deadlock {
+        /// The service.
+        service: ServiceName,
+        /// Its desired count.
+        desired: u32,
+    },
+    /// The service is deployed by other means, or not at all.
+    #[error("`{service}` cannot be deployed to: {reason}")]
+    NotDeployable {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        reason: String,
+    },
+    /// There is no revision to go back to.
+    #[error("`{service}` has no earlier revision to go back to")]
+    NoEarlierRevision {
+        /// The service.
+        service: ServiceName,
+    },
+    /// ECS does not let us.
+    #[error("ECS does not let us {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
+    Denied {
+        /// What was tried.
+        operation: &'static str,
+        /// The IAM action that is needed.
+        action: &'static str,
+        /// AWS's error code.
+        code: Option<String>,
+        /// AWS's message.
+        message: Option<String>,
+        /// AWS's request id.
+        request_id: Option<String>,
+    },
+    /// ECS refused the request for good.
+    #[error("ECS refused to {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
+    Refused {
+        /// What was tried.
+        operation: &'static str,
+        /// AWS's error code.
+        code: Option<String>,
+        /// AWS's message.
+        message: Option<String>,
+        /// AWS's request id.
+        request_id: Option<String>,
+    },
+    /// ECS limits how often we may ask, and the adapter's retries are used up.
+    #[error("ECS limits the rate of requests to {operation}")]
+    Throttled {
+        /// What was tried.
+        operation: &'static str,
+        /// AWS's request id.
+        request_id: Option<String>,
+    },
+    /// ECS could not be reached, or its answer was not understood: the outcome is not known.
+    #[error("cannot {operation}: ECS could not be reached")]
+    Unreachable {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A saved simulator cannot be restored.
+    #[error("the saved cluster cannot be restored: {problem}")]
+    InvalidSnapshot {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+fn detail(code: Option<&str>, message: Option<&str>, request_id: Option<&str>) -> String {
+    let mut text = String::new();
+    if let Some(code) = code {
+        text.push_str(&format!(": {code}"));
+    }
+    if let Some(message) = message {
+        text.push_str(&format!(": {message}"));
+    }
+    if let Some(id) = request_id {
+        text.push_str(&format!(" (request {id})"));
+    }
+    text
+}
+
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::ClusterNotFound { .. } => "check the cluster's name and the region".to_owned(),
+            Self::ServiceNotFound { .. } => {
+                "check the service's name and the region; services are made by infrastructure code, not by a deployment".to_owned()
+            }
+            Self::TaskDefinitionNotFound { .. } => "it may have been deregistered: name another one".to_owned(),
+            Self::NoSuchContainer { containers, .. } => {
+                let names = containers.iter().map(ContainerName::as_str).collect::<Vec<_>>().join(", ");
+                format!("name the container as CONTAINER=IMAGE; there are: {names}")
+            }
+            Self::Deadlock { .. } => {
+                "raise the service's maximum percent, or lower its minimum healthy percent".to_owned()
+            }
+            Self::Denied { action, code, .. } if code.as_deref() == Some("ExpiredTokenException") => {
+                format!("the credentials have expired: log in again (the call needs {action})")
+            }
+            Self::Denied { action, .. } => format!("allow {action} in the IAM policy of the credentials in use"),
+            Self::Throttled { .. } => "run fewer deployments at a time, or ask AWS for a higher rate".to_owned(),
+            Self::Unreachable { .. } => "check the network, the region and the credentials, then run again".to_owned(),
+            Self::NotDeployable { .. } | Self::NoEarlierRevision { .. } | Self::Refused { .. } | Self::InvalidSnapshot { .. } => {
+                return None;
+            }
+        };
+        Some(hint)
+    }
+
+    /// Whether the caller's input or the service's settings are at fault, as against ECS or the way to it.
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::ClusterNotFound { .. }
+                | Self::ServiceNotFound { .. }
+                | Self::TaskDefinitionNotFound { .. }
+                | Self::NoSuchContainer { .. }
+                | Self::Deadlock { .. }
+                | Self::NotDeployable { .. }
+                | Self::NoEarlierRevision { .. }
+        )
+    }
+
+    /// Whether asking again later may help.
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
+    }
+}

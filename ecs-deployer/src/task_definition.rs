@@ -1,0 +1,240 @@
+//! Task definitions, copied whole: what this program does not know survives.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ContainerName, Error, ImageRef};
+
+/// What ECS adds to a task definition when it describes it, and does not take back.
+const RESPONSE_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+];
+
+/// A task definition as the JSON document that ECS has it, with its tags under `tags`.
+///
+/// The document is never taken apart into types: a field that ECS learned yesterday survives, and so do empty strings and
+/// unknown values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskDefinition(Value);
+
+/// Which containers get another image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageChange {
+    /// The only container; or of several, every one whose image comes from the same repository.
+    All(ImageRef),
+    /// These containers.
+    Containers(BTreeMap<ContainerName, ImageRef>),
+}
+
+impl TaskDefinition {
+    /// Takes the document of ECS's `taskDefinition`.
+    pub const fn new(document: Value) -> Self {
+        Self(document)
+    }
+
+    /// The document.
+    pub const fn document(&self) -> &Value {
+        &self.0
+    }
+
+    /// The family; empty if the document has none.
+    pub fn family(&self) -> &str {
+        self.0["family"].as_str().unwrap_or_default()
+    }
+
+    /// The containers with their images, in the document's order. A container whose name or image is none is left out.
+    pub fn containers(&self) -> Vec<(ContainerName, ImageRef)> {
+        let containers = self.0["containerDefinitions"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let parse = |container: &Value| {
+            let name = container["name"].as_str()?.parse().ok()?;
+            Some((name, container["image"].as_str()?.parse().ok()?))
+        };
+        containers.iter().filter_map(parse).collect()
+    }
+
+    /// The same task definition with other images.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`] when no container is meant by the change.
+    pub fn with_images(&self, change: &ImageChange) -> Result<Self, Error> {
+        let wanted = self.wanted(change)?;
+        let mut document = self.0.clone();
+        let containers = document["containerDefinitions"]
+            .as_array_mut()
+            .map(Vec::as_mut_slice)
+            .unwrap_or_default();
+        for container in containers {
+            let name = container["name"].as_str().unwrap_or_default();
+            if let Some((_, image)) = wanted.iter().find(|(wanted, _)| wanted.as_str() == name) {
+                container["image"] = Value::String(image.to_string());
+            }
+        }
+        Ok(Self(document))
+    }
+
+    /// Whether the containers that a change means have these very images already.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`] when no container is meant by the change.
+    pub fn has_images(&self, change: &ImageChange) -> Result<bool, Error> {
+        let containers = self.containers();
+        let wanted = self.wanted(change)?;
+        Ok(wanted.iter().all(|(name, image)| {
+            containers
+                .iter()
+                .any(|(container, current)| container == name && current.is_same(image))
+        }))
+    }
+
+    fn wanted(&self, change: &ImageChange) -> Result<Vec<(ContainerName, ImageRef)>, Error> {
+        let containers = self.containers();
+        let missing = |wanted: String| {
+            let containers = containers.iter().map(|(name, _)| name.clone()).collect();
+            Error::NoSuchContainer {
+                family: self.family().to_owned(),
+                wanted,
+                containers,
+            }
+        };
+        match change {
+            ImageChange::All(image) => {
+                let meant: Vec<(ContainerName, ImageRef)> = containers
+                    .iter()
+                    .filter(|(_, current)| {
+                        containers.len() == 1 || current.repository() == image.repository()
+                    })
+                    .map(|(name, _)| (name.clone(), image.clone()))
+                    .collect();
+                if meant.is_empty() {
+                    Err(missing(image.repository().to_owned()))
+                } else {
+                    Ok(meant)
+                }
+            }
+            ImageChange::Containers(images) => {
+                if let Some(name) = images
+                    .keys()
+                    .find(|name| !containers.iter().any(|(known, _)| known == *name))
+                {
+                    return Err(missing(name.to_string()));
+                }
+                Ok(images
+                    .iter()
+                    .map(|(name, image)| (name.clone(), image.clone()))
+                    .collect())
+            }
+        }
+    }
+
+    /// The document as it is registered: without what only a response has.
+    pub fn for_registration(&self) -> Value {
+        let mut document = self.0.clone();
+        if let Some(fields) = document.as_object_mut() {
+            for field in RESPONSE_ONLY {
+                fields.remove(field);
+            }
+            // ECS refuses an empty list of tags.
+            if fields
+                .get("tags")
+                .and_then(Value::as_array)
+                .is_some_and(Vec::is_empty)
+            {
+                fields.remove("tags");
+            }
+        }
+        document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition() -> TaskDefinition {
+        TaskDefinition::new(json!({
+            "family": "web", "revision": 3, "status": "ACTIVE", "taskDefinitionArn": "web:3", "registeredAt": 1.0,
+            "nextYear": {"kept": [1, ""]},
+            "containerDefinitions": [
+                {"name": "app", "image": "h/app:1", "command": [""], "nextYear": true},
+                {"name": "log", "image": "h/log:1", "portMappings": [{"containerPort": 1, "nextYear": "x"}]},
+            ],
+            "tags": [{"key": "a", "value": "b"}],
+        }))
+    }
+
+    fn image(text: &str) -> ImageRef {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_the_image_changes_and_only_response_fields_go() {
+        let changed = definition()
+            .with_images(&ImageChange::All(image("h/app@sha256:00")))
+            .unwrap();
+        let mut expected = definition().0;
+        expected["containerDefinitions"][0]["image"] = json!("h/app@sha256:00");
+        assert_eq!(changed.0, expected);
+        for field in ["revision", "status", "taskDefinitionArn", "registeredAt"] {
+            expected.as_object_mut().unwrap().remove(field);
+        }
+        assert_eq!(changed.for_registration(), expected);
+    }
+
+    #[test]
+    fn the_only_container_is_meant_whatever_its_repository() {
+        let single = TaskDefinition::new(
+            json!({"family": "w", "containerDefinitions": [{"name": "a", "image": "old"}]}),
+        );
+        let changed = single
+            .with_images(&ImageChange::All(image("other/new:1")))
+            .unwrap();
+        assert_eq!(changed.containers()[0].1, image("other/new:1"));
+    }
+
+    #[test]
+    fn a_change_that_means_nobody_names_the_containers() {
+        for change in [
+            ImageChange::All(image("elsewhere/app:2")),
+            ImageChange::Containers(BTreeMap::from([("sidecar".parse().unwrap(), image("x"))])),
+        ] {
+            let error = definition().with_images(&change).unwrap_err();
+            assert!(
+                error.hint().unwrap().contains("app, log"),
+                "{error}: {:?}",
+                error.hint()
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_digest_is_no_change() {
+        let one = definition()
+            .with_images(&ImageChange::All(image("h/app:a@sha256:00")))
+            .unwrap();
+        assert!(
+            one.has_images(&ImageChange::All(image("h/app:b@sha256:00")))
+                .unwrap()
+        );
+        assert!(
+            !one.has_images(&ImageChange::All(image("h/app:b@sha256:01")))
+                .unwrap()
+        );
+    }
+}

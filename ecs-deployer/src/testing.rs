@@ -1,0 +1,1 @@
+//! The contract of [`ControlPlane`](crate::ControlPlane), as checks that every implementation passes.
