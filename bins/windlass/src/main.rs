@@ -1,3 +1,5 @@
-//! From a merged commit to the new build provably serving on Amazon ECS
+//! The binary `windlass`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    windlass::main()
+}

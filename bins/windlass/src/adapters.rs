@@ -1,0 +1,183 @@
+//! The outside systems of one environment, behind the libraries' traits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use change_detect::ModuleName;
+use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
+use health_checker::{Probe, Target};
+use image_tagger::Registry;
+use windlass_cli::Failure;
+
+use crate::checkout::Checkout;
+use crate::config::{Environment, Provider};
+use crate::local::LocalSite;
+use crate::names::Names;
+
+/// Everything that a run reaches outside of the repository.
+#[derive(Debug)]
+pub(crate) struct Adapters {
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) plane: Arc<dyn ControlPlane>,
+    pub(crate) probe: Arc<dyn Probe>,
+    pub(crate) site: Site,
+}
+
+/// What the providers do each in their own way.
+#[derive(Debug)]
+pub(crate) enum Site {
+    /// The simulated cluster and the layouts on disk.
+    Local(LocalSite),
+    /// Amazon ECS: services are made by infrastructure code, not by a deployment.
+    #[cfg(feature = "aws")]
+    Aws,
+}
+
+/// An environment's own tempo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tempo {
+    /// Between two looks at a deployment.
+    pub(crate) poll: Duration,
+    /// Between two health probes, if the configuration does not say.
+    pub(crate) health_interval: Duration,
+    /// How long a deployed service may take to answer as the new build, if the configuration does not say.
+    pub(crate) health_timeout: Duration,
+}
+
+impl Adapters {
+    /// The adapters for a run.
+    pub(crate) async fn open(
+        checkout: &Checkout,
+        names: &Names,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        match environment.provider {
+            Provider::Local => LocalSite::open(checkout.root(), names, environment).await,
+            Provider::Aws => Self::aws(environment).await,
+        }
+    }
+
+    /// The adapters for a look: nothing is created, started or locked.
+    pub(crate) async fn peek(
+        checkout: &Checkout,
+        names: &Names,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        match environment.provider {
+            Provider::Local => LocalSite::peek(checkout.root(), names, environment).await,
+            Provider::Aws => Self::aws(environment).await,
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    async fn aws(environment: &Environment) -> Result<Self, Failure> {
+        crate::aws::open(environment).await
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(
+        clippy::unused_async,
+        reason = "the same signature as with the feature `aws`"
+    )]
+    async fn aws(_environment: &Environment) -> Result<Self, Failure> {
+        Err(Failure::usage("this build of windlass has no AWS support")
+            .hint("build it with the feature `aws`, which is on by default"))
+    }
+}
+
+impl Site {
+    /// Of these services, those that there are.
+    pub(crate) fn existing(
+        &self,
+        services: &[(ModuleName, ServiceName)],
+    ) -> Vec<(ModuleName, ServiceName)> {
+        match self {
+            Self::Local(site) => site.existing(services),
+            // A service that is missing on AWS is an error that the control plane reports by name.
+            #[cfg(feature = "aws")]
+            Self::Aws => services.to_vec(),
+        }
+    }
+
+    /// Makes the service with this image if there is none and the provider may; says whether it did.
+    pub(crate) async fn create(
+        &self,
+        service: &ServiceName,
+        image: &ImageRef,
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Local(site) => site.create(service, image).await,
+            #[cfg(feature = "aws")]
+            Self::Aws => Ok(false),
+        }
+    }
+
+    /// Where the service's health is asked for.
+    pub(crate) fn target(
+        &self,
+        module: &ModuleName,
+        service: &ServiceName,
+        names: &Names,
+    ) -> Result<Option<Target>, Failure> {
+        let url = match self {
+            Self::Local(site) => Some(site.health(service)?),
+            #[cfg(feature = "aws")]
+            Self::Aws => names.health(module)?,
+        };
+        let Some(url) = url else { return Ok(None) };
+        let name =
+            module
+                .as_str()
+                .parse()
+                .map_err(|error: health_checker::InvalidTargetName| {
+                    Failure::usage(format!("`{module}` cannot be a health target"))
+                        .caused_by(&error)
+                })?;
+        let _ = names;
+        Ok(Some(Target::new(name, url)))
+    }
+
+    /// Whether a service's folder may be packed into an image as it is.
+    pub(crate) const fn packable(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            #[cfg(feature = "aws")]
+            Self::Aws => false,
+        }
+    }
+
+    /// The tempo of this site.
+    pub(crate) fn pace(&self) -> Tempo {
+        match self {
+            Self::Local(site) => site.tempo(),
+            #[cfg(feature = "aws")]
+            Self::Aws => Tempo {
+                poll: Duration::from_secs(5),
+                health_interval: Duration::from_secs(1),
+                health_timeout: Duration::from_secs(5 * 60),
+            },
+        }
+    }
+
+    /// Saves what has to outlive the run.
+    pub(crate) async fn close(&self) -> Result<(), Failure> {
+        match self {
+            Self::Local(site) => site.close().await,
+            #[cfg(feature = "aws")]
+            Self::Aws => Ok(()),
+        }
+    }
+
+    /// What becomes of rollouts that are under way when the run is interrupted, for people.
+    pub(crate) const fn after_interrupt(&self) -> &'static str {
+        match self {
+            Self::Local(_) => {
+                "the cluster's state is saved: the next run takes up what was not completed"
+            }
+            #[cfg(feature = "aws")]
+            Self::Aws => {
+                "rollouts that were begun go on in ECS; the next run takes up what is not completed then"
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The repository that a run works on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use change_detect::{CommitId, CommitInfo, DiffSource, GitSource};
+use windlass_cli::{Exit, Failure};
+
+/// A git repository and the commit to deploy.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkout {
+    source: Arc<GitSource>,
+    root: PathBuf,
+    head: CommitInfo,
+}
+
+impl Checkout {
+    /// Opens the repository that `folder` is part of, at `revision`.
+    pub(crate) fn open(folder: &Path, revision: &str) -> Result<Self, Failure> {
+        let source = GitSource::discover(folder).map_err(|error| failure(&error))?;
+        // A bare repository has no work tree; its state then stands beside its objects.
+        let root = source
+            .workdir()
+            .unwrap_or_else(|| source.git_dir())
+            .to_owned();
+        let head = source
+            .resolve(revision)
+            .and_then(|id| source.commit(&id))
+            .map_err(|error| failure(&error))?;
+        Ok(Self {
+            source: Arc::new(source),
+            root,
+            head,
+        })
+    }
+
+    /// Where commits and files are read from.
+    pub(crate) fn source(&self) -> &GitSource {
+        &self.source
+    }
+
+    /// The root of the work tree.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The commit to deploy.
+    pub(crate) const fn head(&self) -> &CommitInfo {
+        &self.head
+    }
+
+    /// The commit that a revision names.
+    pub(crate) fn resolve(&self, revision: &str) -> Result<CommitId, Failure> {
+        self.source
+            .resolve(revision)
+            .map_err(|error| failure(&error))
+    }
+
+    /// Refuses to build from files that are not those of the commit to deploy.
+    pub(crate) fn require_head_in_work_tree(&self) -> Result<(), Failure> {
+        let here = self.resolve("HEAD")?;
+        if here == self.head.id {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "the work tree is at {}, but {} is to be deployed",
+            here.short(),
+            self.head.id.short()
+        ))
+        .hint(
+            "images are built from the work tree: check the commit out first, or leave --head away",
+        ))
+    }
+
+    /// The ancestry of this repository's commits, for tags that only move forward.
+    pub(crate) fn ancestry(&self) -> Arc<dyn image_tagger::Ancestry> {
+        Arc::new(History(Arc::clone(&self.source)))
+    }
+}
+
+/// Turns change detection's errors into what a person reads.
+pub(crate) fn failure(error: &change_detect::Error) -> Failure {
+    let exit = if error.is_usage() {
+        Exit::Usage
+    } else {
+        Exit::Unreachable
+    };
+    Failure::from_error(exit, error).hint(error.hint())
+}
+
+#[derive(Debug)]
+struct History(Arc<GitSource>);
+
+#[async_trait]
+impl image_tagger::Ancestry for History {
+    async fn is_ancestor(&self, ancestor: &str, of: &str) -> Option<bool> {
+        let (ancestor, of) = (ancestor.parse().ok()?, of.parse().ok()?);
+        self.0.is_ancestor(&ancestor, &of).ok().flatten()
+    }
+}

@@ -1,0 +1,67 @@
+//! The pipeline: from a merged commit to the new build provably serving.
+//!
+//! This crate is the binary `windlass`; its library has one function, which the binary's `main` calls. The parts that
+//! other tools embed are crates of their own: `change-detect`, `image-tagger`, `ecs-deployer`, `health-checker` and
+//! `deploy-notifier`. Here they are configured, wired to each other and shown.
+
+mod adapters;
+mod args;
+#[cfg(feature = "aws")]
+mod aws;
+mod checkout;
+mod config;
+mod demo;
+mod event;
+mod images;
+mod live;
+mod local;
+mod names;
+mod notify;
+mod outcome;
+mod pipeline;
+mod plan;
+mod render;
+mod rollout;
+mod session;
+mod terminal;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use windlass_cli::{Exit, Failure, Printer, init_logging};
+
+use crate::args::{Args, Command};
+
+/// Runs the command line of this process and returns its exit code.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    init_logging(args.common.verbose);
+    let printer = Printer::new(&args.common);
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unreachable("cannot start the async runtime").caused_by(&error))
+        .and_then(|runtime| {
+            let ended = runtime.block_on(dispatch(&args, &printer));
+            // Nothing that still runs is worth waiting for: what must be finished was awaited.
+            runtime.shutdown_background();
+            ended
+        });
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+async fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::Run(run) => session::run(run, &args.common, printer).await,
+        Command::Plan(plan) => session::plan(plan, &args.common, printer).await,
+        Command::Status(status) => session::status(status, printer).await,
+        Command::Demo(demo) => demo::run(demo, &args.common, printer).await,
+    }
+}

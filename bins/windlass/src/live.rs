@@ -1,0 +1,93 @@
+//! What runs now: for each service the image that serves, and the commit that it was built from.
+
+use std::collections::BTreeMap;
+
+use change_detect::{CommitId, ModuleName};
+use ecs_deployer::{ClusterName, ControlPlane, ImageRef, ServiceName, TaskDefinitionArn};
+use serde::Serialize;
+
+use crate::names::commit_of;
+
+/// What one service runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Live {
+    /// The ECS service.
+    pub(crate) service: ServiceName,
+    /// The image of the last deployment that was completed; `None` if none ever was.
+    pub(crate) image: Option<ImageRef>,
+    /// The commit of that image, when its tag tells.
+    pub(crate) commit: Option<CommitId>,
+    /// The image of a deployment that was begun and is not completed, if there is one.
+    pub(crate) unfinished: Option<ImageRef>,
+    /// Tasks that run.
+    pub(crate) running: u32,
+    /// Tasks that shall run.
+    pub(crate) desired: u32,
+}
+
+/// Asks the control plane what the services run. A service that does not exist is an error: callers name those that do.
+pub(crate) async fn live(
+    plane: &dyn ControlPlane,
+    cluster: &ClusterName,
+    services: &[(ModuleName, ServiceName)],
+) -> Result<BTreeMap<ModuleName, Live>, ecs_deployer::Error> {
+    let names: Vec<ServiceName> = services
+        .iter()
+        .map(|(_, service)| service.clone())
+        .collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let states = plane.describe_services(cluster, &names).await?;
+    let mut images: BTreeMap<TaskDefinitionArn, Option<ImageRef>> = BTreeMap::new();
+    let mut live = BTreeMap::new();
+    for (module, service) in services {
+        let Some(state) = states.iter().find(|state| state.name == *service) else {
+            continue;
+        };
+        let completed = state
+            .deployments
+            .iter()
+            .find(|deployment| deployment.is_completed());
+        let unfinished = state.primary().filter(|primary| !primary.is_completed());
+        let mut image = None;
+        if let Some(deployment) = completed {
+            image = image_of(plane, &deployment.task_definition, &mut images).await?;
+        }
+        let unfinished = match unfinished {
+            Some(deployment) => image_of(plane, &deployment.task_definition, &mut images).await?,
+            None => None,
+        };
+        live.insert(
+            module.clone(),
+            Live {
+                service: service.clone(),
+                commit: image.as_ref().and_then(commit_of),
+                image,
+                unfinished,
+                running: state.running,
+                desired: state.desired,
+            },
+        );
+    }
+    Ok(live)
+}
+
+/// The image that tells what a task definition runs: the one with a commit in its tag, else the first.
+async fn image_of(
+    plane: &dyn ControlPlane,
+    arn: &TaskDefinitionArn,
+    known: &mut BTreeMap<TaskDefinitionArn, Option<ImageRef>>,
+) -> Result<Option<ImageRef>, ecs_deployer::Error> {
+    if let Some(image) = known.get(arn) {
+        return Ok(image.clone());
+    }
+    let containers = plane.describe_task_definition(arn).await?.containers();
+    let image = containers
+        .iter()
+        .find(|(_, image)| commit_of(image).is_some())
+        .or_else(|| containers.first())
+        .map(|(_, image)| image.clone());
+    known.insert(arn.clone(), image.clone());
+    Ok(image)
+}

@@ -1,0 +1,190 @@
+//! The one place where names change their meaning: a module of the repository becomes an image repository, an ECS
+//! service, a URL. Each library has its own words; `windlass.toml` says how they correspond.
+
+use change_detect::{CommitId, ModuleName};
+use ecs_deployer::{ClusterName, ImageRef, ServiceName};
+use image_tagger::{PinnedImage, Repository, Tag};
+use url::Url;
+use windlass_cli::Failure;
+
+use crate::config::{Environment, Template};
+
+/// What the SHA tag starts with: `sha-<commit>`.
+const TAG_PREFIX: &str = "sha-";
+
+/// The names of one environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    environment: String,
+    cluster: ClusterName,
+    service: Template,
+    repository: Template,
+    health: Option<Template>,
+}
+
+impl Names {
+    /// The names as the environment's section gives them, with the defaults of its provider.
+    pub(crate) fn new(name: &str, environment: &Environment) -> Result<Self, Failure> {
+        let cluster = environment
+            .cluster
+            .clone()
+            .unwrap_or_else(|| format!("windlass-{name}"));
+        let cluster = cluster
+            .parse()
+            .map_err(|error| invalid("cluster", name, &cluster, &error))?;
+        // The default host is never resolved: it is the local environment's, whose images stay in layouts on disk.
+        let repository = environment
+            .repository
+            .clone()
+            .unwrap_or_else(|| Template::new("windlass.local/{environment}/{service}"));
+        Ok(Self {
+            environment: name.to_owned(),
+            cluster,
+            service: environment
+                .service
+                .clone()
+                .unwrap_or_else(|| Template::new("{service}")),
+            repository,
+            health: environment.health.clone(),
+        })
+    }
+
+    /// The environment's name.
+    pub(crate) fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The cluster that all services of the environment run in.
+    pub(crate) const fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
+
+    /// The ECS service of a module.
+    pub(crate) fn service(&self, module: &ModuleName) -> Result<ServiceName, Failure> {
+        let name = self.fill(&self.service, module);
+        name.parse()
+            .map_err(|error| invalid("service", &self.environment, &name, &error))
+    }
+
+    /// The image repository of a module.
+    pub(crate) fn repository(&self, module: &ModuleName) -> Result<Repository, Failure> {
+        let name = self.fill(&self.repository, module);
+        name.parse()
+            .map_err(|error| invalid("repository", &self.environment, &name, &error))
+    }
+
+    /// Where a module's health is asked for, if the configuration says so.
+    pub(crate) fn health(&self, module: &ModuleName) -> Result<Option<Url>, Failure> {
+        let Some(template) = &self.health else {
+            return Ok(None);
+        };
+        let text = self.fill(template, module);
+        let url = text
+            .parse()
+            .map_err(|error| invalid("health", &self.environment, &text, &error))?;
+        Ok(Some(url))
+    }
+
+    fn fill(&self, template: &Template, module: &ModuleName) -> String {
+        template.fill(&[
+            ("service", module.as_str()),
+            ("environment", &self.environment),
+        ])
+    }
+}
+
+/// The tag that names a commit for good.
+pub(crate) fn sha_tag(commit: &CommitId) -> Tag {
+    format!("{TAG_PREFIX}{commit}")
+        .parse()
+        .expect("a prefix and hex digits are a tag")
+}
+
+/// The tag that moves with each push.
+pub(crate) fn moving_tag() -> Tag {
+    "latest".parse().expect("the word is a tag")
+}
+
+/// The image as ECS takes it: the digest decides, the tag is for people and tells the commit.
+pub(crate) fn image_ref(pinned: &PinnedImage) -> ImageRef {
+    pinned
+        .to_string()
+        .parse()
+        .expect("a pinned image is an image reference")
+}
+
+/// The commit that an image was built from, told by its `sha-…` tag.
+pub(crate) fn commit_of(image: &ImageRef) -> Option<CommitId> {
+    image.tag()?.strip_prefix(TAG_PREFIX)?.parse().ok()
+}
+
+fn invalid(
+    key: &str,
+    environment: &str,
+    value: &str,
+    error: &(dyn std::error::Error + 'static),
+) -> Failure {
+    Failure::usage(format!(
+        "`{value}` cannot be the {key} of environment `{environment}`"
+    ))
+    .caused_by(error)
+    .hint(format!(
+        "set environments.{environment}.{key} in windlass.toml"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const COMMIT: &str = "3f2c91d0aa0000000000000000000000000000ff";
+
+    fn module() -> ModuleName {
+        "user-service".parse().unwrap()
+    }
+
+    #[test]
+    fn a_module_has_a_name_in_each_world() {
+        let text = include_str!("../tests/data/windlass.toml");
+        let config = Config::parse(text, std::path::Path::new("windlass.toml")).unwrap();
+        let names = Names::new("dev", &config.environment("dev").unwrap()).unwrap();
+        assert_eq!(
+            names.service(&module()).unwrap().as_str(),
+            "sdt-dev-user-service"
+        );
+        assert_eq!(
+            names.repository(&module()).unwrap().to_string(),
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/sdt-dev/user-service"
+        );
+        let url = names.health(&module()).unwrap().unwrap();
+        assert_eq!(
+            url.as_str(),
+            "http://alb.example.com/api/user-service/actuator/health"
+        );
+    }
+
+    #[test]
+    fn the_commit_survives_the_way_through_ecs() {
+        let commit: CommitId = COMMIT.parse().unwrap();
+        let pinned = PinnedImage::new(
+            "host.example/user-service".parse().unwrap(),
+            Some(sha_tag(&commit)),
+            image_tagger::Digest::of(b"manifest"),
+        );
+        assert_eq!(commit_of(&image_ref(&pinned)), Some(commit));
+        assert_eq!(
+            commit_of(&"host.example/user-service:latest".parse().unwrap()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_name_that_ecs_refuses_names_the_key() {
+        let mut environment = Config::default().environment("local").unwrap();
+        environment.service = Some(Template::new("a service {service}"));
+        let names = Names::new("local", &environment).unwrap();
+        let failure = names.service(&module()).unwrap_err().to_string();
+        assert!(failure.contains("environments.local.service"), "{failure}");
+    }
+}

@@ -1,0 +1,237 @@
+//! What a run would do, and why: decided from what changed and what runs, before anything is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use change_detect::{Bases, Change, CommitId, Detection, ModuleName, RepoPath};
+use ecs_deployer::{ImageRef, ServiceName};
+use image_tagger::{Repository, Tag};
+use serde::Serialize;
+use windlass_cli::{Failure, nearest};
+
+use crate::live::Live;
+use crate::names::{self, Names};
+
+/// One service that a run deploys.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PlannedService {
+    /// The module that the service is built from.
+    pub(crate) module: ModuleName,
+    /// Its folder.
+    pub(crate) path: RepoPath,
+    /// Its name in ECS.
+    pub(crate) service: ServiceName,
+    /// Where its image goes.
+    pub(crate) repository: Repository,
+    /// The tags that the image gets, the moving one last.
+    pub(crate) tags: Vec<Tag>,
+    /// Whether it changed itself, is affected by another module, or is new.
+    pub(crate) change: Change,
+    /// Why it is part of the run, in one line.
+    pub(crate) why: String,
+    /// The image that serves now.
+    pub(crate) from: Option<ImageRef>,
+    /// The commit that serves now, when the image's tag tells.
+    pub(crate) from_commit: Option<CommitId>,
+    /// Services of one group are deployed together, groups one after the other.
+    pub(crate) group: usize,
+}
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Plan {
+    /// The services to deploy, in the order of their groups, then by name.
+    pub(crate) services: Vec<PlannedService>,
+    /// Services that were deployed once and that the repository has no more. A run leaves them alone.
+    pub(crate) removed: Vec<ModuleName>,
+    /// Why there is nothing to do, if so.
+    pub(crate) nothing: Option<String>,
+}
+
+/// The base that each service is compared with: the one that was asked for, or the commit that runs.
+///
+/// A service is left out, and so counts as new, when it was never deployed or when a deployment of it was begun and not
+/// completed: whatever it runs then is not to be relied on.
+pub(crate) fn bases(
+    asked: Option<CommitId>,
+    live: &BTreeMap<ModuleName, Live>,
+) -> Result<Bases, Failure> {
+    if let Some(base) = asked {
+        return Ok(Bases::One(base));
+    }
+    if live.is_empty() {
+        return Ok(Bases::Nothing);
+    }
+    let mut bases = BTreeMap::new();
+    for (module, live) in live {
+        match (&live.commit, &live.image) {
+            _ if live.unfinished.is_some() => {}
+            (Some(commit), _) => {
+                bases.insert(module.clone(), commit.clone());
+            }
+            (None, None) => {}
+            (None, Some(image)) => {
+                return Err(Failure::usage(format!("`{}` runs `{image}`, whose tag does not tell a commit", live.service))
+                    .hint("name the commit that runs with --base REV once; images pushed by windlass carry a sha-<commit> tag"));
+            }
+        }
+    }
+    Ok(Bases::PerService(bases))
+}
+
+/// Decides what is deployed, in which order.
+pub(crate) fn plan(
+    detection: &Detection,
+    inventory: &[ModuleName],
+    live: &BTreeMap<ModuleName, Live>,
+    names: &Names,
+    order: &[Vec<String>],
+) -> Result<Plan, Failure> {
+    let groups = groups(order, inventory)?;
+    let head = &detection.head;
+    let mut services = Vec::new();
+    for module in &detection.services {
+        let Some(report) = detection
+            .modules
+            .iter()
+            .find(|report| report.name == *module)
+        else {
+            continue;
+        };
+        let current = live.get(module);
+        let unfinished = current.and_then(|live| live.unfinished.as_ref());
+        let why = match unfinished {
+            Some(image) => format!("a rollout of {} was begun and not completed", short(image)),
+            None => detection
+                .explain(module)
+                .unwrap_or_else(|| "changed".to_owned()),
+        };
+        services.push(PlannedService {
+            module: module.clone(),
+            path: report.path.clone(),
+            service: names.service(module)?,
+            repository: names.repository(module)?,
+            tags: vec![names::sha_tag(head), names::moving_tag()],
+            change: report.change,
+            why,
+            from: current.and_then(|live| live.image.clone()),
+            from_commit: current.and_then(|live| live.commit.clone()),
+            group: groups.get(module.as_str()).copied().unwrap_or(order.len()),
+        });
+    }
+    services.sort_by(|a, b| (a.group, &a.module).cmp(&(b.group, &b.module)));
+    distinct(&services)?;
+    let nothing = services
+        .is_empty()
+        .then(|| idle(detection, inventory, live));
+    Ok(Plan {
+        services,
+        removed: detection.removed.clone(),
+        nothing,
+    })
+}
+
+/// Two modules must not become one ECS service or push over each other's image.
+fn distinct(services: &[PlannedService]) -> Result<(), Failure> {
+    let (mut names, mut repositories) = (BTreeMap::new(), BTreeMap::new());
+    for service in services {
+        for (taken, key, name) in [
+            (
+                names.insert(service.service.to_string(), &service.module),
+                "service",
+                service.service.to_string(),
+            ),
+            (
+                repositories.insert(service.repository.to_string(), &service.module),
+                "repository",
+                service.repository.to_string(),
+            ),
+        ] {
+            if let Some(other) = taken {
+                return Err(Failure::usage(format!(
+                    "`{other}` and `{}` share the {key} `{name}`",
+                    service.module
+                ))
+                .hint(format!(
+                    "put {{service}} into the environment's `{key}` in windlass.toml"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn groups<'a>(
+    order: &'a [Vec<String>],
+    inventory: &[ModuleName],
+) -> Result<BTreeMap<&'a str, usize>, Failure> {
+    let known: BTreeSet<&str> = inventory.iter().map(ModuleName::as_str).collect();
+    let mut groups = BTreeMap::new();
+    for (index, names) in order.iter().enumerate() {
+        for name in names {
+            if !known.contains(name.as_str()) {
+                let hint = nearest(name, known.iter().copied()).map_or_else(
+                    || {
+                        format!(
+                            "the services are: {}",
+                            known.iter().copied().collect::<Vec<_>>().join(", ")
+                        )
+                    },
+                    |near| format!("did you mean `{near}`?"),
+                );
+                return Err(Failure::usage(format!(
+                    "deploy.order names `{name}`, which is no service"
+                ))
+                .hint(hint));
+            }
+            if groups.insert(name.as_str(), index).is_some() {
+                return Err(Failure::usage(format!("deploy.order names `{name}` twice"))
+                    .hint("a service is deployed once, in one group"));
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// Why nothing is to be done, in words that do not claim more than was found out.
+fn idle(
+    detection: &Detection,
+    inventory: &[ModuleName],
+    live: &BTreeMap<ModuleName, Live>,
+) -> String {
+    let head = detection.head.short();
+    let at_head = inventory
+        .iter()
+        .filter(|module| {
+            live.get(*module).and_then(|live| live.commit.as_ref()) == Some(&detection.head)
+        })
+        .count();
+    match &detection.base {
+        Some(base) if at_head < inventory.len() => {
+            format!(
+                "nothing between {} and {head} affects any of the {}",
+                base.short(),
+                count(inventory.len())
+            )
+        }
+        _ if at_head == inventory.len() => {
+            format!("all {} already run {head}", count(inventory.len()))
+        }
+        _ => format!(
+            "nothing since what runs affects any of the {} at {head}",
+            count(inventory.len())
+        ),
+    }
+}
+
+fn count(services: usize) -> String {
+    if services == 1 {
+        "1 service".to_owned()
+    } else {
+        format!("{services} services")
+    }
+}
+
+/// The short commit of an image, or its digest, or its whole name.
+pub(crate) fn short(image: &ImageRef) -> String {
+    names::commit_of(image).map_or_else(|| image.to_string(), |commit| commit.short().to_owned())
+}

@@ -1,0 +1,285 @@
+//! Live progress: a row per service through detect, push, rollout and health.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use windlass_cli::{Printer, Rows};
+
+use crate::event::{Event, Listener};
+use crate::verdict::Verdict;
+
+/// Draws the events of a run: rows in a terminal, a line per fact elsewhere.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    printer: Printer,
+    rows: OnceLock<Rows>,
+    services: Mutex<BTreeMap<String, Progress>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    push: String,
+    rollout: String,
+    health: String,
+    old: u32,
+    new: u32,
+}
+
+impl Terminal {
+    /// Progress through this printer.
+    pub(crate) fn new(printer: &Printer) -> Self {
+        Self {
+            printer: printer.clone(),
+            rows: OnceLock::new(),
+            services: Mutex::default(),
+        }
+    }
+
+    /// Leaves the rows on the screen.
+    pub(crate) fn close(&self) {
+        if let Some(rows) = self.rows.get() {
+            rows.close();
+        }
+    }
+
+    fn note(&self, text: &str) {
+        match self.rows.get() {
+            Some(rows) => rows.note(text),
+            None => self.printer.note(&windlass_cli::printable(text)),
+        }
+    }
+
+    /// Changes a service's progress and redraws its row.
+    fn update(&self, service: &str, change: impl FnOnce(&mut Progress)) {
+        let line = {
+            let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+            let progress = services.entry(service.to_owned()).or_default();
+            change(progress);
+            progress.line()
+        };
+        if let Some(rows) = self.rows.get() {
+            rows.tick(service, &line);
+        }
+    }
+
+    fn fact(&self, service: &str, text: &str) {
+        if let Some(rows) = self.rows.get().filter(|_| !self.printer.is_live()) {
+            rows.set(service, text);
+        }
+    }
+}
+
+impl Progress {
+    fn line(&self) -> String {
+        [
+            ("push", &self.push),
+            ("rollout", &self.rollout),
+            ("health", &self.health),
+        ]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(stage, text)| format!("{stage} {text}"))
+        .collect::<Vec<_>>()
+        .join("  ·  ")
+    }
+}
+
+impl Listener for Terminal {
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::Detected {
+                services,
+                removed,
+                head,
+                base,
+                ..
+            } => {
+                let base = base
+                    .as_deref()
+                    .map_or_else(|| "what runs".to_owned(), |base| base[..7].to_owned());
+                self.note(&format!(
+                    "detect   {base}..{}: {} to deploy",
+                    &head[..7],
+                    plural(services.len())
+                ));
+                for service in removed {
+                    self.note(&format!("detect   {service} is deployed but no longer in the repository: it is left alone"));
+                }
+            }
+            Event::Affected { service, why } => self.note(&format!("         {service}  {why}")),
+            Event::NothingToDo { .. } => {}
+            Event::BuildStarted { module, command } => {
+                self.note(&format!("build    {module}: {command}"))
+            }
+            Event::Built { module, seconds } => {
+                self.note(&format!("build    {module}: done in {seconds:.1} s"))
+            }
+            Event::Notified {
+                channel,
+                error: Some(error),
+            } => {
+                self.note(&format!(
+                    "warning: the message to {channel} did not arrive: {error}"
+                ));
+            }
+            Event::Notified { .. } => {}
+            Event::Interrupted { signal } => self.note(&format!("{signal}: stopping")),
+            Event::Push { service, detail } => {
+                self.begin(service);
+                if let Some(text) = push_text(detail) {
+                    self.update(service, |progress| progress.push = text);
+                }
+            }
+            Event::Pushed {
+                service,
+                pinned,
+                bytes_pushed,
+                held_back,
+            } => {
+                self.begin(service);
+                let digest = pinned
+                    .rsplit_once("sha256:")
+                    .map_or(&**pinned, |(_, hex)| &hex[..hex.len().min(12)]);
+                let held = if *held_back {
+                    ", latest left on a newer commit"
+                } else {
+                    ""
+                };
+                let text = format!("{digest} ({}{held})", bytes(*bytes_pushed));
+                self.fact(service, &format!("pushed {text}, both tags verified"));
+                self.update(service, |progress| progress.push = text);
+            }
+            Event::Rollout { service, detail } => {
+                self.begin(service);
+                if let Some((text, fact)) = rollout_text(detail) {
+                    if fact {
+                        self.fact(service, &text);
+                    }
+                    self.update(service, |progress| progress.rollout = text);
+                }
+            }
+            Event::Health {
+                service,
+                watching,
+                detail,
+            } => self.health(service, *watching, detail),
+            Event::RollingBack { service, reason } => {
+                self.begin(service);
+                self.fact(service, &format!("rolling back: {reason}"));
+                self.update(service, |progress| {
+                    progress.rollout = "rolling back".to_owned()
+                });
+            }
+            Event::Finished {
+                service,
+                verdict,
+                reason,
+                seconds,
+            } => {
+                self.begin(service);
+                let sign = if verdict.is_good() {
+                    "ok"
+                } else if *verdict == Verdict::NotStarted {
+                    "--"
+                } else {
+                    "FAILED"
+                };
+                let why = reason
+                    .as_deref()
+                    .map(|reason| format!(": {reason}"))
+                    .unwrap_or_default();
+                if let Some(rows) = self.rows.get() {
+                    rows.finish(
+                        service,
+                        &format!("{sign} {} in {seconds:.1} s{why}", verdict.word()),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Terminal {
+    fn begin(&self, service: &str) {
+        let _ = service;
+    }
+
+    fn health(&self, service: &str, watching: bool, detail: &health_checker::Event) {
+        let health_checker::Event::Probed {
+            consecutive,
+            needed,
+            expected,
+            state,
+            ..
+        } = detail
+        else {
+            return;
+        };
+        let up = matches!(state, health_checker::State::Up);
+        let mut first_new = false;
+        self.update(service, |progress| {
+            if up && *expected {
+                first_new = progress.new == 0;
+                progress.new += 1;
+            } else if up {
+                progress.old += 1;
+            }
+            progress.health = if watching {
+                format!("old answered {}x, new {}x", progress.old, progress.new)
+            } else {
+                format!("{consecutive}/{needed} in a row")
+            };
+        });
+        if first_new {
+            self.fact(service, "the new build answers for the first time");
+        }
+    }
+
+    /// Makes the rows, once it is known which services there are.
+    pub(crate) fn rows<'a>(&self, services: impl IntoIterator<Item = &'a str>) {
+        let _ = self.rows.set(Rows::new(&self.printer, services));
+    }
+}
+
+fn push_text(event: &image_tagger::Event) -> Option<String> {
+    match event {
+        image_tagger::Event::BlobPushed { .. } => Some("uploading".to_owned()),
+        image_tagger::Event::TagVerified { tag, .. } => Some(format!("{tag} verified")),
+        _ => None,
+    }
+}
+
+/// What a rollout's event says, and whether it is a fact or only a step.
+fn rollout_text(event: &ecs_deployer::Event) -> Option<(String, bool)> {
+    use ecs_deployer::Event as E;
+    match event {
+        E::DeploymentStarted { deployment, .. } => Some((format!("{deployment} started"), true)),
+        E::Progress {
+            running,
+            desired,
+            old_running,
+            ..
+        } => Some((format!("new {running}/{desired}, old {old_running}"), false)),
+        E::TaskStopped { cause, .. } => Some((format!("a task failed: {cause}"), true)),
+        E::RollbackStarted { reason, .. } => Some((format!("rolling back: {reason}"), true)),
+        _ => None,
+    }
+}
+
+fn plural(services: usize) -> String {
+    if services == 1 {
+        "1 service".to_owned()
+    } else {
+        format!("{services} services")
+    }
+}
+
+/// A number of bytes for people, in decimal units as registries bill them.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.1} GB", count as f64 / 1e9),
+    }
+}

@@ -1,0 +1,158 @@
+//! `provider = "aws"` over the wire: the real SDK clients against ECS, ECR and a registry on loopback.
+
+#![cfg(feature = "aws")]
+
+mod fake;
+
+use crate::repo::{Ended, Repo, all, verdicts};
+use fake::{Behaviour, FakeAws};
+
+/// A repository whose image stands in an OCI layout, and an environment on the fake.
+fn repository(aws: &FakeAws) -> Repo {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.write("windlass.toml", &config(aws, true));
+    repo.commit("Deploy to dev");
+    repo
+}
+
+fn config(aws: &FakeAws, with_image: bool) -> String {
+    let host = aws.address();
+    let image = if with_image {
+        // What the local environment packed serves as the build's image.
+        "[build]\nimage = \"oci:.windlass/packed/registry/windlass.local/packed/{service}:latest\"\n"
+    } else {
+        ""
+    };
+    format!(
+        "{image}[environments.packed]\nprovider = \"local\"\nspeed = 200\n\n\
+         [health]\nsuccesses = 2\ninterval = \"50ms\"\ntimeout = \"3s\"\n\n\
+         [environments.dev]\nprovider = \"aws\"\nregion = \"eu-central-1\"\ncluster = \"sdt-dev\"\n\
+         service = \"sdt-dev-{{service}}\"\nrepository = \"{host}/sdt-dev/{{service}}\"\n\
+         health = \"http://{host}/api/{{service}}/actuator/health\"\ninsecure-http = true\n"
+    )
+}
+
+/// Packs the image with the local environment, under a configuration that does not ask for one yet.
+fn pack(repo: &Repo, aws: &FakeAws) {
+    let path = repo.path().join("pack.toml");
+    std::fs::write(&path, config(aws, false)).unwrap();
+    let ended = repo.windlass(&["run", "-e", "packed", "--config", path.to_str().unwrap()]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    std::fs::remove_file(path).unwrap();
+}
+
+fn run(repo: &Repo, aws: &FakeAws, more: &[&str]) -> Ended {
+    let endpoint = format!("http://{}", aws.address());
+    let mut command = repo.command(&[&["run", "-e", "dev", "--format", "json"], more].concat());
+    command
+        .env("AWS_ENDPOINT_URL", &endpoint)
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "not-a-secret-of-anyones")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_MAX_ATTEMPTS", "1");
+    Ended::of(command.output().unwrap())
+}
+
+#[test]
+fn the_pushed_digest_is_deployed_and_answers() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1^{tree}~0"]);
+    // A tree is no commit: refused by name, before anything is asked of AWS.
+    ended.assert_refused(2, &["HEAD~1^{tree}~0"]);
+
+    repo.write("services/alpha/main.txt", "two\n");
+    let head = repo.commit("Change alpha");
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    let document = ended.json();
+    assert_eq!(
+        (verdicts(&document), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    let registered = aws.registered();
+    let image = registered["containerDefinitions"][0]["image"]
+        .as_str()
+        .unwrap();
+    let digest = document["services"][0]["push"]["digest"].as_str().unwrap();
+    assert_eq!(
+        image,
+        format!("{}/sdt-dev/alpha:sha-{head}@{digest}", aws.address())
+    );
+    assert_eq!(
+        registered["aFieldOfNextYear"],
+        serde_json::json!({"kept": true}),
+        "unknown fields survive"
+    );
+    assert!(
+        registered.get("revision").is_none(),
+        "fields of the response are not sent back"
+    );
+    assert_eq!(aws.tag("sdt-dev/alpha", "latest").as_deref(), Some(digest));
+
+    // The tag of the live image now tells the commit: without a base there is nothing to do.
+    let again = run(&repo, &aws, &[]);
+    assert!(again.json()["nothing"].is_string(), "{again:?}");
+    assert_eq!(again.code, 0);
+}
+
+#[test]
+fn a_live_image_without_a_commit_asks_for_a_base() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    run(&repo, &aws, &[]).assert_refused(2, &["sdt-dev-alpha", "--base"]);
+}
+
+#[test]
+fn a_denied_call_names_the_action() {
+    let aws = FakeAws::start(Behaviour::Denies);
+    let repo = repository(&aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    ended.assert_refused(
+        3,
+        &[
+            "AccessDeniedException",
+            "ecs:DescribeServices",
+            "fake-request-id",
+        ],
+    );
+    assert!(!ended.stderr.contains("not-a-secret-of-anyones"));
+}
+
+#[test]
+fn a_service_that_does_not_exist_is_named() {
+    let aws = FakeAws::start(Behaviour::HasNoService);
+    let repo = repository(&aws);
+    run(&repo, &aws, &["--base", "HEAD~1"]).assert_refused(2, &["sdt-dev-alpha", "sdt-dev"]);
+}
+
+#[test]
+fn without_an_image_there_is_nothing_to_deploy() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    repo.write("windlass.toml", &config(&aws, false));
+    run(&repo, &aws, &["--base", "HEAD~1"]).assert_refused(2, &["build.image"]);
+}
+
+#[test]
+fn aws_out_of_reach_is_exit_3() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut command = repo.command(&["run", "-e", "dev", "--base", "HEAD~1"]);
+    command
+        .env("AWS_ENDPOINT_URL", format!("http://{nobody}"))
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "b"),
+            ("AWS_MAX_ATTEMPTS", "1"),
+        ]);
+    let ended = Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.stderr.contains("error: "), "{ended:?}");
+}

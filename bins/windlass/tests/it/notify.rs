@@ -1,0 +1,138 @@
+//! Messages: to stderr without configuration, to webhooks with it.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::Value;
+
+use crate::repo::{Ended, Repo};
+
+/// A webhook that answers with `status` and passes on what it got.
+fn webhook(status: &'static str) -> (String, Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "http://{}/services/T000/B000/secretsecret",
+        listener.local_addr().unwrap()
+    );
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut text = Vec::new();
+            let mut buffer = [0; 4096];
+            let body = loop {
+                let count = stream.read(&mut buffer).unwrap();
+                text.extend_from_slice(&buffer[..count]);
+                let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") else {
+                    continue;
+                };
+                let head = String::from_utf8_lossy(&text[..end]).to_lowercase();
+                let length: usize = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "))
+                    .unwrap()
+                    .trim()
+                    .parse()
+                    .unwrap();
+                if text.len() >= end + 4 + length {
+                    break text[end + 4..].to_vec();
+                }
+            };
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+            stream.write_all(answer.as_bytes()).unwrap();
+            if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    (url, receiver)
+}
+
+fn run(repo: &Repo, variable: &str, url: &str) -> Ended {
+    Ended::of(
+        repo.command(&["run", "-e", "local"])
+            .env(variable, url)
+            .output()
+            .unwrap(),
+    )
+}
+
+fn configured(section: &str) -> Repo {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.write(
+        "windlass.toml",
+        &format!("{section}\n[environments.local]\nprovider = \"local\"\nspeed = 200\n"),
+    );
+    repo.commit("Say \"hello\" to <!channel>");
+    repo
+}
+
+#[test]
+fn slack_gets_started_and_completed() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (url, messages) = webhook("200 OK");
+    let ended = run(&repo, "HOOK", &url);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let got: Vec<Value> = messages.try_iter().collect();
+    assert_eq!(got.len(), 2, "{got:?}");
+    for message in &got {
+        assert!(
+            message["text"].is_string() && !message.to_string().contains("<!channel>"),
+            "{message}"
+        );
+    }
+    assert!(got[1].to_string().contains("alpha"));
+    assert!(!ended.stderr.contains("secretsecret") && !ended.stdout.contains("secretsecret"));
+}
+
+#[test]
+fn nothing_to_do_is_not_announced() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (url, messages) = webhook("200 OK");
+    run(&repo, "HOOK", &url);
+    assert_eq!(messages.try_iter().count(), 2);
+    run(&repo, "HOOK", &url);
+    assert_eq!(messages.try_iter().count(), 0);
+}
+
+#[test]
+fn a_generic_webhook_gets_the_report() {
+    let repo = configured("[notify.webhook]\nurl-env = \"HOOK\"");
+    let (url, messages) = webhook("204 No Content");
+    assert_eq!(run(&repo, "HOOK", &url).code, 0);
+    let got: Vec<Value> = messages.try_iter().collect();
+    assert!(
+        got[1].to_string().contains("deployment-completed"),
+        "{got:?}"
+    );
+}
+
+#[test]
+fn a_dead_webhook_is_told_and_does_not_change_the_verdict() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (url, _messages) = webhook("404 Not Found");
+    let ended = run(&repo, "HOOK", &url);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("did not arrive"), "{ended:?}");
+    assert!(!ended.stderr.contains("secretsecret"), "{ended:?}");
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_refused_before_anything_happens() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"NO_SUCH_HOOK\"");
+    repo.windlass(&["run", "-e", "local"])
+        .assert_refused(2, &["NO_SUCH_HOOK"]);
+    assert!(!repo.path().join(".windlass").exists());
+}
+
+#[test]
+fn without_configuration_stderr_is_told() {
+    let repo = Repo::with_services(&["alpha"]);
+    let ended = repo.windlass(&["run", "-e", "local"]);
+    assert!(
+        ended.stderr.contains("alpha") && ended.stderr.contains("Begin"),
+        "{ended:?}"
+    );
+}
