@@ -95,6 +95,73 @@ fn detect_reads_a_git_repository() {
 }
 
 #[test]
+fn push_uploads_once_and_pins_the_digest() {
+    let output = run(env!("CARGO_BIN_EXE_push"), &[]);
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.len(), 4, "{output}");
+    let digest = |line: &str| {
+        line.split("@sha256:")
+            .nth(1)
+            .map(|rest| rest[..64].to_owned())
+            .unwrap()
+    };
+    assert!(
+        lines[0].contains("sha-3f2c91d new, latest new; blobs uploaded"),
+        "{output}"
+    );
+    assert!(
+        lines[1].contains("sha-3f2c91d unchanged, latest unchanged; nothing uploaded"),
+        "{output}"
+    );
+    assert!(
+        lines[2].contains("sha-8d01a4e new, latest moved; blobs uploaded"),
+        "{output}"
+    );
+    assert_eq!(
+        digest(lines[0]),
+        digest(lines[1]),
+        "the same input is the same image"
+    );
+    assert_ne!(digest(lines[1]), digest(lines[2]));
+    assert_eq!(
+        lines[3],
+        format!("latest is complete and is {}", &digest(lines[2])[..12])
+    );
+}
+
+#[test]
+fn deploy_ends_in_each_verdict_with_the_old_revision_serving() {
+    let output = run(env!("CARGO_BIN_EXE_deploy"), &[]);
+    let rollouts: Vec<&str> = output
+        .split("deploy registry.example/user-service:")
+        .skip(1)
+        .collect();
+    assert_eq!(rollouts.len(), 3, "{output}");
+    assert!(
+        rollouts[0].contains("\n  2 of 2 run, 0 start, 0 of the old run\n  deployed after "),
+        "{output}"
+    );
+    assert_eq!(rollouts[1], "2\n  unchanged after 0 s\n");
+    let steps = [
+        "a task failed: ",
+        "going back\n",
+        "rolled-back after ",
+        "137",
+    ];
+    let mut rest = rollouts[2];
+    for step in steps {
+        rest = rest
+            .split_once(step)
+            .unwrap_or_else(|| panic!("`{step}` in its place: {output}"))
+            .1;
+    }
+    assert!(
+        output.ends_with("\nrunning: user-service:2\nrunning: user-service:2\n"),
+        "{output}"
+    );
+}
+
+#[test]
 fn health_passes_when_the_new_build_alone_answers() {
     let output = run(env!("CARGO_BIN_EXE_health"), &[]);
     assert!(
