@@ -7,6 +7,7 @@ use change_detect::ModuleName;
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
 use health_checker::{Probe, Target};
 use image_tagger::Registry;
+use url::Url;
 use windlass_cli::Failure;
 
 use crate::checkout::Checkout;
@@ -36,6 +37,8 @@ pub(crate) enum Site {
 /// An environment's own tempo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tempo {
+    /// How long one rollout, there or back, may take, if the configuration does not say.
+    pub(crate) rollout_timeout: Duration,
     /// Between two looks at a deployment.
     pub(crate) poll: Duration,
     /// Between two health probes, if the configuration does not say.
@@ -112,17 +115,17 @@ impl Site {
         }
     }
 
-    /// Where the service's health is asked for.
+    /// Where the service's health is asked for: the local environment knows, elsewhere the configuration says.
     pub(crate) fn target(
         &self,
         module: &ModuleName,
         service: &ServiceName,
-        names: &Names,
+        configured: Option<Url>,
     ) -> Result<Option<Target>, Failure> {
         let url = match self {
-            Self::Local(site) => Some(site.health(service)?),
+            Self::Local(site) => site.health(service).map(Some)?.or(configured),
             #[cfg(feature = "aws")]
-            Self::Aws => names.health(module)?,
+            Self::Aws => configured,
         };
         let Some(url) = url else { return Ok(None) };
         let name =
@@ -133,7 +136,6 @@ impl Site {
                     Failure::usage(format!("`{module}` cannot be a health target"))
                         .caused_by(&error)
                 })?;
-        let _ = names;
         Ok(Some(Target::new(name, url)))
     }
 
@@ -152,6 +154,7 @@ impl Site {
             Self::Local(site) => site.tempo(),
             #[cfg(feature = "aws")]
             Self::Aws => Tempo {
+                rollout_timeout: Duration::from_secs(15 * 60),
                 poll: Duration::from_secs(5),
                 health_interval: Duration::from_secs(1),
                 health_timeout: Duration::from_secs(5 * 60),

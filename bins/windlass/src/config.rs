@@ -66,8 +66,8 @@ pub(crate) struct Build {
 pub(crate) struct Deploy {
     pub(crate) order: Vec<Vec<String>>,
     pub(crate) on_failure: OnFailure,
-    #[serde(deserialize_with = "duration")]
-    pub(crate) timeout: Duration,
+    #[serde(deserialize_with = "optional_duration")]
+    pub(crate) timeout: Option<Duration>,
     pub(crate) max_parallel: usize,
 }
 
@@ -76,7 +76,7 @@ impl Default for Deploy {
         Self {
             order: Vec::new(),
             on_failure: OnFailure::default(),
-            timeout: Duration::from_secs(15 * 60),
+            timeout: None,
             max_parallel: 8,
         }
     }

@@ -71,7 +71,9 @@ pub(crate) async fn run(
             "now a commit to {CHANGED} and to a module that others share"
         ));
     }
-    let session = Session::open(&repo, "HEAD", LOCAL)?.speed(args.speed);
+    let session = Session::open(&repo, "HEAD", LOCAL)?
+        .speed(args.speed)
+        .without_console();
     let thief = Thief {
         root: root.to_owned(),
     };

@@ -60,6 +60,8 @@ pub(crate) enum Event {
         reason: Option<String>,
         seconds: f64,
     },
+    /// No service has anything left to do.
+    Ended,
     /// A message was delivered, or was not.
     Notified {
         channel: String,

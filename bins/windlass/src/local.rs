@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use change_detect::ModuleName;
-use ecs_deployer::sim::{ServiceSpec, SimCluster, TaskLaunch, TaskRuntime};
+use ecs_deployer::sim::{ServiceSpec, SimCluster, TaskHealth, TaskLaunch, TaskRuntime};
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName, TaskDefinition, TaskId};
 use health_checker::HttpProbe;
 use image_tagger::OciLayout;
@@ -64,7 +64,7 @@ impl LocalSite {
         let cluster = cluster(&folder, names, pace, runtime)?;
         let saver = Saver::start(folder, cluster.clone(), pace);
         let site = Self {
-            cluster: cluster.clone(),
+            cluster,
             tasks: Some(tasks),
             saver: Some(saver),
             pace,
@@ -138,6 +138,7 @@ impl LocalSite {
         image: &ImageRef,
     ) -> Result<bool, Failure> {
         if self.cluster.services().contains(service) {
+            self.settle(service).await;
             return Ok(false);
         }
         let definition = TaskDefinition::new(json!({
@@ -166,6 +167,24 @@ impl LocalSite {
         Ok(true)
     }
 
+    /// Waits until the tasks of a service that was restored answer again, so that it is as it was left. One that was left
+    /// half-way, or whose tasks do not come up, is not waited for.
+    async fn settle(&self, service: &ServiceName) {
+        let ready = async {
+            loop {
+                let tasks = self.cluster.tasks(service);
+                let mut wanted = tasks
+                    .iter()
+                    .filter(|task| matches!(task.status, "PENDING" | "RUNNING"));
+                if wanted.all(|task| task.health == Some(TaskHealth::Healthy)) {
+                    return;
+                }
+                tokio::time::sleep(self.pace.poll()).await;
+            }
+        };
+        let _ = tokio::time::timeout(self.pace.settle_timeout(), ready).await;
+    }
+
     /// Where the service's health is asked for: its balancer.
     pub(crate) fn health(&self, service: &ServiceName) -> Result<Url, Failure> {
         let tasks = self
@@ -184,6 +203,7 @@ impl LocalSite {
     /// The tempo of this environment.
     pub(crate) fn tempo(&self) -> Tempo {
         Tempo {
+            rollout_timeout: self.pace.rollout_timeout(),
             poll: self.pace.poll(),
             health_interval: Duration::from_millis(150),
             health_timeout: Duration::from_secs(5),

@@ -22,11 +22,13 @@ const LAST_WORD: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Notifier {
     channels: Vec<Box<dyn Channel>>,
+    /// Tells only the end: its beginning can be seen as it happens.
+    console: Option<Box<dyn Channel>>,
 }
 
 impl Notifier {
     /// Opens the channels that the configuration names; without any, reports go to stderr.
-    pub(crate) fn new(config: &Notify, quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn new(config: &Notify, console: bool) -> Result<Self, Failure> {
         let mut channels: Vec<Box<dyn Channel>> = Vec::new();
         if let Some(slack) = &config.slack {
             let url = secret(&slack.webhook_env, "notify.slack.webhook-env")?;
@@ -40,16 +42,16 @@ impl Notifier {
                 .map_err(|error| channel_failure(&webhook.url_env, &error))?;
             channels.push(Box::new(channel));
         }
-        if channels.is_empty() && !quiet {
-            channels.push(Box::new(WriterChannel::new("stderr", std::io::stderr())));
-        }
-        Ok(Self { channels })
+        let console: Option<Box<dyn Channel>> = (channels.is_empty() && console)
+            .then(|| Box::new(WriterChannel::new("stderr", std::io::stderr())) as Box<dyn Channel>);
+        Ok(Self { channels, console })
     }
 
     /// Tells nobody.
     pub(crate) const fn none() -> Self {
         Self {
             channels: Vec::new(),
+            console: None,
         }
     }
 
@@ -104,7 +106,10 @@ impl Notifier {
 
     /// A message that does not arrive is told in the run's own output; it does not change the run's verdict.
     async fn send(&self, report: &Report, listeners: &Listeners<'_>) {
-        for channel in &self.channels {
+        let starts = matches!(report, Report::DeploymentStarted(_));
+        let console = self.console.iter().filter(|_| !starts);
+        let channels = self.channels.iter().chain(console);
+        for channel in channels {
             let error = channel.send(report).await.err().map(|error| {
                 let hint = error
                     .hint()
@@ -172,7 +177,8 @@ fn status(verdict: Verdict) -> ServiceStatus {
         Verdict::Deployed => ServiceStatus::Deployed,
         Verdict::Unchanged => ServiceStatus::Unchanged,
         Verdict::NotStarted => ServiceStatus::NotStarted,
-        Verdict::Failed | Verdict::Unknown => ServiceStatus::Failed,
+        Verdict::Failed => ServiceStatus::Failed,
+        Verdict::Unknown => ServiceStatus::Unknown,
         Verdict::RolledBack => ServiceStatus::RolledBack,
         Verdict::RollbackFailed => ServiceStatus::RollbackFailed,
         Verdict::Superseded => ServiceStatus::Superseded,

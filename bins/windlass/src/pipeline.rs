@@ -1,9 +1,9 @@
 //! The way of a run: detect, plan, build, push, deploy, check, tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use change_detect::{Detection, ModuleName, ModuleReport};
+use change_detect::{CommitId, Detection, ModuleName, ModuleReport};
 use futures_util::stream::{self, StreamExt};
 use image_tagger::{PushOptions, PushRequest, Receipt};
 use windlass_cli::{Exit, Failure};
@@ -54,13 +54,20 @@ impl Pipeline<'_> {
         let head = &self.checkout.head().id;
         let detection = change_detect::detect(self.checkout.source(), &bases, head, &options)
             .map_err(|error| checkout::failure(&error))?;
-        let plan = plan::plan(
+        let left_behind = self.left_behind(&live, &inventory, &options);
+        let mut plan = plan::plan(
             &detection,
             &inventory,
             &live,
             self.names,
             &self.config.deploy.order,
         )?;
+        plan.removed.extend(
+            left_behind
+                .into_iter()
+                .filter(|module| !detection.removed.contains(module)),
+        );
+        plan.removed.sort_unstable();
         self.listeners.tell(&Event::Detected {
             base: detection.base.as_ref().map(ToString::to_string),
             head: head.to_string(),
@@ -105,6 +112,33 @@ impl Pipeline<'_> {
                     .hint("set detect.layout in windlass.toml to auto, directories or maven")
             })?;
         Ok(options.layout(layout))
+    }
+
+    /// Services that a commit that still runs has, and the commit to deploy has not.
+    fn left_behind(
+        &self,
+        live: &BTreeMap<ModuleName, Live>,
+        inventory: &[ModuleName],
+        options: &change_detect::Options,
+    ) -> Vec<ModuleName> {
+        let commits: BTreeSet<&CommitId> = live
+            .values()
+            .filter_map(|live| live.commit.as_ref())
+            .collect();
+        let mut modules: BTreeSet<ModuleName> = BTreeSet::new();
+        for commit in commits {
+            // A commit that cannot be read is the detection's to judge; here it only has nothing to add.
+            let there = change_detect::services_at(self.checkout.source(), commit, options)
+                .unwrap_or_default();
+            modules.extend(
+                there
+                    .into_iter()
+                    .filter(|module| module.kind == change_detect::ModuleKind::Service)
+                    .map(|module| module.name)
+                    .filter(|module| !inventory.contains(module)),
+            );
+        }
+        modules.into_iter().collect()
     }
 
     /// The services of the repository at the commit to deploy; never empty.
@@ -220,6 +254,7 @@ impl Pipeline<'_> {
             .started(head, environment, &found.plan, self.listeners)
             .await;
         let result = self.build_and_deploy(&images, &found).await;
+        self.listeners.tell(&Event::Ended);
         let outcome = match result {
             Ok(services) => outcome(services),
             Err(failure) => {
@@ -369,10 +404,11 @@ impl Pipeline<'_> {
     ) -> Result<RolledOut, Failure> {
         let head = &self.checkout.head().id;
         let image = receipt.pinned.with_tag(names::sha_tag(head));
-        let target = self
-            .adapters
-            .site
-            .target(&service.module, &service.service, self.names)?;
+        let target = self.adapters.site.target(
+            &service.module,
+            &service.service,
+            self.names.health(&service.module)?,
+        )?;
         let is_new = self
             .adapters
             .site
@@ -401,7 +437,11 @@ impl Pipeline<'_> {
     fn rollout_options(&self) -> RolloutOptions {
         let (defaults, health) = (self.adapters.site.pace(), &self.config.health);
         RolloutOptions {
-            timeout: self.config.deploy.timeout,
+            timeout: self
+                .config
+                .deploy
+                .timeout
+                .unwrap_or(defaults.rollout_timeout),
             poll: defaults.poll,
             on_failure: self.config.deploy.on_failure,
             health: health_checker::Options::default()

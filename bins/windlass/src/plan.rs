@@ -101,9 +101,7 @@ pub(crate) fn plan(
         let unfinished = current.and_then(|live| live.unfinished.as_ref());
         let why = match unfinished {
             Some(image) => format!("a rollout of {} was begun and not completed", short(image)),
-            None => detection
-                .explain(module)
-                .unwrap_or_else(|| "changed".to_owned()),
+            None => why(detection, module),
         };
         services.push(PlannedService {
             module: module.clone(),
@@ -128,6 +126,17 @@ pub(crate) fn plan(
         removed: detection.removed.clone(),
         nothing,
     })
+}
+
+/// The chain of reasons, without the name that it begins with.
+fn why(detection: &Detection, module: &ModuleName) -> String {
+    let chain = detection
+        .explain(module)
+        .unwrap_or_else(|| "changed".to_owned());
+    match chain.strip_prefix(&format!("{module} ← ")) {
+        Some(reasons) => reasons.to_owned(),
+        None => chain,
+    }
 }
 
 /// Two modules must not become one ECS service or push over each other's image.

@@ -197,7 +197,12 @@ impl Rollouts<'_> {
             .unwrap_or_else(|| "its health check did not pass".to_owned());
         ended.health = Some(report);
         let deployment = ended.deployment.as_ref();
-        let previous = deployment.and_then(|outcome| outcome.previous_task_definition.clone());
+        let previous = deployment
+            .and_then(|outcome| outcome.previous_task_definition.clone())
+            // What runs is no way back from itself.
+            .filter(|previous| {
+                deployment.is_none_or(|outcome| outcome.task_definition.as_ref() != Some(previous))
+            });
         let (OnFailure::Rollback, Some(previous)) = (self.options.on_failure, previous) else {
             ended.verdict = Verdict::Failed;
             ended.reason = Some(match self.options.on_failure {

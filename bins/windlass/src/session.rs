@@ -113,6 +113,8 @@ pub(crate) struct Session {
     config: Config,
     environment: crate::config::Environment,
     names: Names,
+    /// Whether stderr is told how the run ended when no other channel is.
+    console: bool,
 }
 
 /// How a run came to its end.
@@ -141,12 +143,19 @@ impl Session {
             config,
             environment: section,
             names,
+            console: true,
         })
     }
 
     /// The same session with the local cluster at another speed.
     pub(crate) fn speed(mut self, speed: f64) -> Self {
         self.environment.speed = Some(speed);
+        self
+    }
+
+    /// The same session, for a caller who tells people how it ended.
+    pub(crate) const fn without_console(mut self) -> Self {
+        self.console = false;
         self
     }
 
@@ -180,7 +189,7 @@ impl Session {
         printer: &Printer,
         more: &[&dyn Listener],
     ) -> Result<Ended, Failure> {
-        let notifier = Notifier::new(&self.config.notify, printer.is_quiet())?;
+        let notifier = Notifier::new(&self.config.notify, self.console && !printer.is_quiet())?;
         let log = common.events.as_deref().map(EventLog::open).transpose()?;
         let adapters = Adapters::open(&self.checkout, &self.names, &self.environment).await?;
         let terminal = Terminal::new(printer);

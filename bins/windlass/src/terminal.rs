@@ -12,6 +12,7 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub(crate) struct Terminal {
     printer: Printer,
+    names: OnceLock<Vec<String>>,
     rows: OnceLock<Rows>,
     services: Mutex<BTreeMap<String, Progress>>,
 }
@@ -30,6 +31,7 @@ impl Terminal {
     pub(crate) fn new(printer: &Printer) -> Self {
         Self {
             printer: printer.clone(),
+            names: OnceLock::new(),
             rows: OnceLock::new(),
             services: Mutex::default(),
         }
@@ -40,6 +42,12 @@ impl Terminal {
         if let Some(rows) = self.rows.get() {
             rows.close();
         }
+    }
+
+    /// The rows, which are drawn when the first service moves: until then people's text flows freely.
+    fn rows(&self) -> &Rows {
+        let names = || self.names.get().into_iter().flatten().map(String::as_str);
+        self.rows.get_or_init(|| Rows::new(&self.printer, names()))
     }
 
     fn note(&self, text: &str) {
@@ -57,14 +65,12 @@ impl Terminal {
             change(progress);
             progress.line()
         };
-        if let Some(rows) = self.rows.get() {
-            rows.tick(service, &line);
-        }
+        self.rows().tick(service, &line);
     }
 
     fn fact(&self, service: &str, text: &str) {
-        if let Some(rows) = self.rows.get().filter(|_| !self.printer.is_live()) {
-            rows.set(service, text);
+        if !self.printer.is_live() {
+            self.rows().set(service, text);
         }
     }
 }
@@ -102,6 +108,7 @@ impl Listener for Terminal {
                     &head[..7],
                     plural(services.len())
                 ));
+                let _ = self.names.set(services.clone());
                 for service in removed {
                     self.note(&format!("detect   {service} is deployed but no longer in the repository: it is left alone"));
                 }
@@ -123,9 +130,12 @@ impl Listener for Terminal {
                 ));
             }
             Event::Notified { .. } => {}
-            Event::Interrupted { signal } => self.note(&format!("{signal}: stopping")),
+            Event::Ended => self.close(),
+            Event::Interrupted { signal } => {
+                self.close();
+                self.note(&format!("{signal}: stopping"));
+            }
             Event::Push { service, detail } => {
-                self.begin(service);
                 if let Some(text) = push_text(detail) {
                     self.update(service, |progress| progress.push = text);
                 }
@@ -136,7 +146,6 @@ impl Listener for Terminal {
                 bytes_pushed,
                 held_back,
             } => {
-                self.begin(service);
                 let digest = pinned
                     .rsplit_once("sha256:")
                     .map_or(&**pinned, |(_, hex)| &hex[..hex.len().min(12)]);
@@ -150,7 +159,6 @@ impl Listener for Terminal {
                 self.update(service, |progress| progress.push = text);
             }
             Event::Rollout { service, detail } => {
-                self.begin(service);
                 if let Some((text, fact)) = rollout_text(detail) {
                     if fact {
                         self.fact(service, &text);
@@ -164,7 +172,6 @@ impl Listener for Terminal {
                 detail,
             } => self.health(service, *watching, detail),
             Event::RollingBack { service, reason } => {
-                self.begin(service);
                 self.fact(service, &format!("rolling back: {reason}"));
                 self.update(service, |progress| {
                     progress.rollout = "rolling back".to_owned()
@@ -176,7 +183,6 @@ impl Listener for Terminal {
                 reason,
                 seconds,
             } => {
-                self.begin(service);
                 let sign = if verdict.is_good() {
                     "ok"
                 } else if *verdict == Verdict::NotStarted {
@@ -188,22 +194,16 @@ impl Listener for Terminal {
                     .as_deref()
                     .map(|reason| format!(": {reason}"))
                     .unwrap_or_default();
-                if let Some(rows) = self.rows.get() {
-                    rows.finish(
-                        service,
-                        &format!("{sign} {} in {seconds:.1} s{why}", verdict.word()),
-                    );
-                }
+                self.rows().finish(
+                    service,
+                    &format!("{sign} {} in {seconds:.1} s{why}", verdict.word()),
+                );
             }
         }
     }
 }
 
 impl Terminal {
-    fn begin(&self, service: &str) {
-        let _ = service;
-    }
-
     fn health(&self, service: &str, watching: bool, detail: &health_checker::Event) {
         let health_checker::Event::Probed {
             consecutive,
@@ -233,11 +233,6 @@ impl Terminal {
         if first_new {
             self.fact(service, "the new build answers for the first time");
         }
-    }
-
-    /// Makes the rows, once it is known which services there are.
-    pub(crate) fn rows<'a>(&self, services: impl IntoIterator<Item = &'a str>) {
-        let _ = self.rows.set(Rows::new(&self.printer, services));
     }
 }
 

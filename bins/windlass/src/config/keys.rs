@@ -10,9 +10,9 @@ enum Shape {
     /// Any value; its type is checked when the file is read into the configuration.
     Value,
     /// A table with exactly these keys.
-    Table(&'static [(&'static str, Shape)]),
+    Table(&'static [(&'static str, Self)]),
     /// A table whose keys are names of the user's.
-    Named(&'static Shape),
+    Named(&'static Self),
 }
 
 use Shape::{Named, Table, Value};

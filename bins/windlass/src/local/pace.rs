@@ -50,6 +50,16 @@ impl Pace {
         self.scaled(5.0).max(Duration::from_millis(10))
     }
 
+    /// The deployer's default of 15 minutes, and some seconds for what is real.
+    pub(super) fn rollout_timeout(self) -> Duration {
+        self.scaled(15.0 * 60.0) + Duration::from_secs(15)
+    }
+
+    /// How long restored tasks may take to answer: their start and their first health checks.
+    pub(super) fn settle_timeout(self) -> Duration {
+        self.scaled(60.0) + Duration::from_secs(2)
+    }
+
     fn scaled(self, seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds / self.speed)
     }

@@ -263,17 +263,14 @@ fn the_build_command_makes_the_image() {
     repo.commit("Build with a command");
     let ended = repo.windlass(&["run", "--environment", "local", "--format", "json"]);
     let document = ended.json();
-    // The copied image says the old commit: the health check must find that out.
+    // The copied image is the one that runs: the health check must find out that it is not the new build.
+    assert_eq!(verdicts(&document), all(&["alpha"], "failed"), "{document}");
     assert_eq!(
-        verdicts(&document),
-        all(&["alpha"], "rolled-back"),
-        "{document}"
+        document["services"][0]["deployment"]["verdict"],
+        "unchanged"
     );
-    assert_eq!(
-        document["services"][0]["health"]["verdict"], "stale",
-        "{document}"
-    );
-    assert_eq!(ended.code, 5);
+    assert_eq!(document["services"][0]["health"]["verdict"], "stale");
+    assert_eq!(ended.code, 1);
 }
 
 #[test]
