@@ -27,9 +27,14 @@
 //! # }
 //! ```
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod blob;
+mod credentials;
 mod error;
 mod event;
+#[cfg(feature = "http")]
+mod http;
 mod inspect;
 mod layout;
 mod manifest;
@@ -43,8 +48,11 @@ mod source;
 pub mod testing;
 
 pub use blob::{BlobReader, Content};
+pub use credentials::{Credential, Credentials, StaticCredentials};
 pub use error::Error;
 pub use event::{Event, Observer};
+#[cfg(feature = "http")]
+pub use http::{HttpRegistry, HttpRegistryBuilder};
 pub use inspect::{ImageConfig, Inspection, inspect, read_file, verify};
 pub use layout::OciLayout;
 pub use manifest::{Descriptor, Manifest, MediaType, Platform};
@@ -57,5 +65,5 @@ pub use push::{
     Ancestry, BlobAction, PlannedBlob, PlannedTag, PushOptions, PushPlan, PushRequest, Receipt,
     TagReceipt, TagState, plan, push,
 };
-pub use registry::{BlobOutcome, Registry};
+pub use registry::{BlobOutcome, Registry, Traffic};
 pub use source::{OciDirectory, RegistrySource, Source};

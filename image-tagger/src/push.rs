@@ -294,6 +294,7 @@ pub async fn push(
     options: &PushOptions,
     observer: &dyn Observer,
 ) -> Result<Receipt, Error> {
+    let before = registry.traffic(&request.repository);
     let image = Image::read(source).await?;
     let (repository, digest) = (&request.repository, image.root.digest());
     let bytes = image.blobs.iter().map(|blob| blob.size).sum();
@@ -372,6 +373,7 @@ pub async fn push(
             reason,
         });
     }
+    let after = registry.traffic(repository);
     Ok(Receipt {
         repository: repository.clone(),
         digest: digest.clone(),
@@ -380,8 +382,8 @@ pub async fn push(
         bytes_pushed: counts.pushed.load(Ordering::Relaxed),
         bytes_mounted: counts.mounted.load(Ordering::Relaxed),
         blobs_skipped: counts.skipped.load(Ordering::Relaxed),
-        requests: 0,
-        retries: 0,
+        requests: after.requests - before.requests,
+        retries: after.retries - before.retries,
     })
 }
 

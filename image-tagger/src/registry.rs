@@ -24,6 +24,16 @@ pub enum BlobOutcome {
     },
 }
 
+/// What was sent over the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Requests, the repeated ones included.
+    pub requests: u64,
+    /// Of these, how many repeated one that had failed.
+    pub retries: u64,
+}
+
 /// A place that holds images: a registry over HTTP, a folder of image layouts, a model in memory.
 ///
 /// # Contract
@@ -103,6 +113,11 @@ pub trait Registry: Debug + Send + Sync {
     /// # Errors
     /// When the registry cannot be read.
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error>;
+
+    /// What was sent over the network for a repository so far; nothing where there is no network.
+    fn traffic(&self, _repository: &Repository) -> Traffic {
+        Traffic::default()
+    }
 }
 
 macro_rules! forward {
@@ -156,6 +171,10 @@ macro_rules! forward {
 
             async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
                 (**self).tags(repository).await
+            }
+
+            fn traffic(&self, repository: &Repository) -> Traffic {
+                (**self).traffic(repository)
             }
         }
     };

@@ -1,6 +1,10 @@
 //! Image-tagger from outside: the contract on every registry, and pushes through it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[cfg(feature = "testing")]
 mod contract;
+#[cfg(feature = "http")]
+mod http;
 mod layout;
 mod push;
