@@ -34,6 +34,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod control_plane;
 mod diagnosis;
 mod engine;

@@ -44,6 +44,16 @@ pub async fn rollback(
         .into_iter()
         .next()
         .map(|(_, image)| image);
+    if let Some(there) = primary
+        .as_ref()
+        .filter(|primary| primary.is_completed() && primary.task_definition == to)
+    {
+        let (id, reason) = (
+            there.id.clone(),
+            format!("{}: {} runs already", request.service, to.short()),
+        );
+        return Ok(watch.end(Verdict::Unchanged, Some(id), Some(to), Some(reason)));
+    }
     watch.previous = Some(to);
     let reason = format!("{}: asked to go back", request.service);
     let (id, from) = (
