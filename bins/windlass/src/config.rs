@@ -410,7 +410,7 @@ mod tests {
     fn every_known_key_is_read() {
         fn leaves(table: &toml::Table, prefix: &[String], out: &mut Vec<Vec<String>>) {
             for (key, value) in table {
-                let path = [prefix, &[key.clone()]].concat();
+                let path = [prefix, std::slice::from_ref(key)].concat();
                 match value {
                     toml::Value::Table(inner) => leaves(inner, &path, out),
                     _ => out.push(path),

@@ -214,29 +214,24 @@ fn idle(
             live.get(*module).and_then(|live| live.commit.as_ref()) == Some(&detection.head)
         })
         .count();
+    let (all, any) = match inventory.len() {
+        1 => ("the only service".to_owned(), "the only service".to_owned()),
+        count => (
+            format!("all {count} services"),
+            format!("any of the {count} services"),
+        ),
+    };
     match &detection.base {
         Some(base) if at_head < inventory.len() => {
-            format!(
-                "nothing between {} and {head} affects any of the {}",
-                base.short(),
-                count(inventory.len())
-            )
+            format!("nothing between {} and {head} affects {any}", base.short())
         }
         _ if at_head == inventory.len() => {
-            format!("all {} already run {head}", count(inventory.len()))
+            format!(
+                "{all} {} {head} already",
+                if inventory.len() == 1 { "runs" } else { "run" }
+            )
         }
-        _ => format!(
-            "nothing since what runs affects any of the {} at {head}",
-            count(inventory.len())
-        ),
-    }
-}
-
-fn count(services: usize) -> String {
-    if services == 1 {
-        "1 service".to_owned()
-    } else {
-        format!("{services} services")
+        _ => format!("nothing since what runs affects {any} at {head}"),
     }
 }
 

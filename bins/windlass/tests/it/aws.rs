@@ -133,6 +133,8 @@ fn without_an_image_there_is_nothing_to_deploy() {
     let aws = FakeAws::start(Behaviour::Completes);
     let repo = repository(&aws);
     repo.write("windlass.toml", &config(&aws, false));
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
     run(&repo, &aws, &["--base", "HEAD~1"]).assert_refused(2, &["build.image"]);
 }
 
