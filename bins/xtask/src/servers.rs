@@ -1,0 +1,274 @@
+//! The servers that some tests talk to, on loopback ports that are free.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio, id};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cargo;
+use crate::scrub::scrub;
+use crate::task::Error;
+
+/// How long a server may take to answer. moto imports for seconds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often a server is started: the port that was free may be taken before the server has it.
+const TRIES: usize = 3;
+
+/// A kind of server.
+struct Kind {
+    name: &'static str,
+    /// The variable that tells the tests where it is; a test that does not find it skips itself and says so.
+    variable: &'static str,
+    /// What stands before `127.0.0.1:PORT` in the variable's value.
+    scheme: &'static str,
+    /// A path that is answered with 200 once the server serves.
+    path: &'static str,
+    /// The command line for a port, with a folder of its own to write into.
+    launch: fn(&Launch<'_>) -> io::Result<Vec<String>>,
+}
+
+struct Launch<'a> {
+    python: &'a Path,
+    scratch: &'a Path,
+    port: u16,
+}
+
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: "docker-registry",
+        variable: "WINDLASS_TEST_REGISTRY",
+        scheme: "",
+        path: "/v2/",
+        launch: registry,
+    },
+    Kind {
+        name: "moto",
+        variable: "WINDLASS_TEST_MOTO",
+        scheme: "http://",
+        path: "/moto-api/",
+        launch: moto,
+    },
+];
+
+fn registry(launch: &Launch<'_>) -> io::Result<Vec<String>> {
+    let config = launch.scratch.join("config.yml");
+    fs::write(&config, registry_config(launch.scratch, launch.port))?;
+    Ok(vec![
+        "docker-registry".into(),
+        "serve".into(),
+        config.to_string_lossy().into_owned(),
+    ])
+}
+
+fn registry_config(scratch: &Path, port: u16) -> String {
+    // JSON's strings are YAML's: a path with a blank or a colon stays one value.
+    let folder = format!("{:?}", scratch.join("blobs").to_string_lossy());
+    format!(
+        "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {folder}\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n"
+    )
+}
+
+fn moto(launch: &Launch<'_>) -> io::Result<Vec<String>> {
+    let port = launch.port.to_string();
+    let python = launch.python.to_string_lossy();
+    Ok(
+        [&python, "-m", "moto.server", "-H", "127.0.0.1", "-p", &port]
+            .map(str::to_owned)
+            .to_vec(),
+    )
+}
+
+/// The servers that run. Dropping them stops them.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    running: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    variable: &'static str,
+    value: String,
+    holder: Child,
+}
+
+impl Servers {
+    /// Starts one server of each kind and returns when all of them answer.
+    pub(crate) fn start(python: &Path) -> Result<Self, Error> {
+        let mut servers = Self::default();
+        for kind in &KINDS {
+            let server = start(kind, python)?;
+            println!("{} answers at {}", server.name, server.value);
+            servers.running.push(server);
+        }
+        Ok(servers)
+    }
+
+    /// The variables that tell the tests where the servers are.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.running
+            .iter()
+            .map(|server| (server.variable, server.value.as_str()))
+    }
+
+    /// The servers' names.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.running.iter().map(|server| server.name).collect()
+    }
+
+    /// Stops all servers and returns the names of those that had ended before.
+    pub(crate) fn stop(mut self) -> Vec<&'static str> {
+        self.running
+            .drain(..)
+            .filter_map(|mut server| (!server.stop()).then_some(server.name))
+            .collect()
+    }
+}
+
+impl Server {
+    /// Whether the server still ran.
+    fn stop(&mut self) -> bool {
+        drop(self.holder.stdin.take());
+        self.holder.wait().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {
+    for attempt in 1..=TRIES {
+        let mut server = launch(kind, python, attempt)
+            .map_err(|source| Error::broken(format!("cannot start {}", kind.name), source))?;
+        let address = server.value.trim_start_matches(kind.scheme).to_owned();
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            // A server that ended has said why; another process may have its port.
+            if !matches!(server.holder.try_wait(), Ok(None)) {
+                break;
+            }
+            if answers(&address, kind.path) {
+                return Ok(server);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Err(Error::Broken(format!(
+        "{} did not answer, {TRIES} times",
+        kind.name
+    )))
+}
+
+fn launch(kind: &Kind, python: &Path, attempt: usize) -> io::Result<Server> {
+    let port = free_port()?;
+    let scratch: PathBuf =
+        cargo::keep()
+            .join("run")
+            .join(format!("{}-{}-{attempt}", id(), kind.name));
+    fs::create_dir_all(&scratch)?;
+    let mut holder = Command::new(std::env::current_exe()?);
+    holder
+        .arg("hold")
+        .arg(&scratch)
+        .args((kind.launch)(&Launch {
+            python,
+            scratch: &scratch,
+            port,
+        })?);
+    scrub(&mut holder);
+    // A group of its own: Ctrl-C in the terminal is this task's; the holder learns of it by its pipe and tidies up.
+    holder.process_group(0).stdin(Stdio::piped());
+    let holder = holder.spawn()?;
+    Ok(Server {
+        name: kind.name,
+        variable: kind.variable,
+        value: format!("{}127.0.0.1:{port}", kind.scheme),
+        holder,
+    })
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Whether a GET of `path` at `address` is answered with 200.
+fn answers(address: &str, path: &str) -> bool {
+    let ask = || -> io::Result<bool> {
+        let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+        let mut line = Vec::new();
+        // Enough for `HTTP/1.1 200`; the whole of it is not needed.
+        stream.take(12).read_to_end(&mut line)?;
+        Ok(line.starts_with(b"HTTP/1.") && line.ends_with(b" 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn only_a_200_means_that_a_server_serves() {
+        assert!(answers(&server("HTTP/1.1 200 OK\r\n\r\n{}"), "/v2/"));
+        assert!(!answers(
+            &server("HTTP/1.1 503 Service Unavailable\r\n\r\n"),
+            "/v2/"
+        ));
+        assert!(!answers(&server("nonsense 200"), "/v2/"));
+        assert!(!answers(&server(""), "/v2/"));
+    }
+
+    #[test]
+    fn nobody_at_the_port_is_no_answer() {
+        let port = free_port().unwrap();
+        assert!(!answers(&format!("127.0.0.1:{port}"), "/"));
+    }
+
+    #[test]
+    fn the_registry_is_configured_for_loopback_with_deletion() {
+        let config = registry_config(Path::new("/tmp/a b: c"), 5001);
+        assert!(
+            config.contains("rootdirectory: \"/tmp/a b: c/blobs\"\n"),
+            "{config}"
+        );
+        assert!(
+            config.contains("addr: 127.0.0.1:5001\n")
+                && config.contains("delete:\n    enabled: true\n"),
+            "{config}"
+        );
+    }
+
+    #[test]
+    fn each_kind_has_a_variable_of_its_own() {
+        let mut variables: Vec<&str> = KINDS.iter().map(|kind| kind.variable).collect();
+        variables.dedup();
+        assert_eq!(variables.len(), KINDS.len());
+        assert!(
+            variables
+                .iter()
+                .all(|name| name.starts_with(crate::report::VARIABLE))
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! The Python environment that holds moto, in the target folder.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::cargo;
+use crate::task::Error;
+
+/// The version whose answers the tests are written against.
+const MOTO: &str = "5.2.5";
+
+/// Makes sure that the environment is there with [`MOTO`] in it, and returns its Python.
+pub(crate) fn ensure() -> Result<PathBuf, Error> {
+    let folder = cargo::keep().join("venv");
+    let python = folder.join("bin/python");
+    // Written last, so an installation that was interrupted is done again.
+    let stamp = folder.join(format!(".moto-{MOTO}"));
+    if stamp.is_file() && runs(&python) {
+        return Ok(python);
+    }
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv", "--clear"]).arg(&folder);
+    let mut install = Command::new(&python);
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .arg(format!("moto[server]=={MOTO}"));
+    for command in [&mut create, &mut install] {
+        if !cargo::succeeds(command)? {
+            return Err(Error::Setup(format!(
+                "moto {MOTO} could not be installed, `{}` failed\nrun the rest without servers:  cargo xtask test --no-servers",
+                cargo::typed(command)
+            )));
+        }
+    }
+    fs::write(&stamp, "")
+        .map_err(|source| Error::broken(format!("cannot write `{}`", stamp.display()), source))?;
+    Ok(python)
+}
+
+/// Whether the environment's Python still starts: the one it was made from may be gone.
+fn runs(python: &PathBuf) -> bool {
+    Command::new(python)
+        .args(["-c", ""])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
