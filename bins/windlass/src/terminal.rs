@@ -183,21 +183,15 @@ impl Listener for Terminal {
                 reason,
                 seconds,
             } => {
-                let sign = if verdict.is_good() {
-                    "ok"
-                } else if *verdict == Verdict::NotStarted {
-                    "--"
-                } else {
-                    "FAILED"
+                let why = reason.as_deref().unwrap_or_default();
+                let text = match verdict {
+                    Verdict::Deployed | Verdict::Unchanged => {
+                        format!("ok  {} in {seconds:.1} s", verdict.word())
+                    }
+                    Verdict::NotStarted => format!("--  {why}"),
+                    _ => format!("FAILED  {} after {seconds:.1} s: {why}", verdict.word()),
                 };
-                let why = reason
-                    .as_deref()
-                    .map(|reason| format!(": {reason}"))
-                    .unwrap_or_default();
-                self.rows().finish(
-                    service,
-                    &format!("{sign} {} in {seconds:.1} s{why}", verdict.word()),
-                );
+                self.rows().finish(service, &text);
             }
         }
     }
