@@ -97,16 +97,15 @@ async fn begin(watch: &Watch<'_>, id: Option<&DeploymentId>) -> Result<(), Error
             .await
             .ok()
             .flatten();
-        if let Some(record) = record.filter(|record| !record.status.is_terminal()) {
-            if record.status.is_rollback()
+        if let Some(record) = record.filter(|record| !record.status.is_terminal())
+            && (record.status.is_rollback()
                 || watch
                     .plane
                     .stop_deployment(&record, StopType::Rollback)
                     .await
-                    .is_ok()
-            {
-                return Ok(());
-            }
+                    .is_ok())
+        {
+            return Ok(());
         }
     }
     let update =

@@ -16,6 +16,9 @@ use crate::{
 /// How many events a service keeps, as ECS does.
 const EVENTS: usize = 100;
 
+/// How many records of deployments a service keeps; ECS keeps them for 90 days.
+const RECORDS: usize = 100;
+
 /// A simulated cluster. Clones are the same cluster.
 #[derive(Debug, Clone)]
 pub struct SimCluster {
@@ -435,6 +438,8 @@ impl Service {
             status: ServiceDeploymentStatus::InProgress,
             reason: None,
         });
+        let surplus = self.records.len().saturating_sub(RECORDS);
+        self.records.drain(..surplus);
         let reason = format!("ECS deployment {id} in progress.");
         let task_definition = self.spec.task_definition.clone();
         self.deployments.insert(

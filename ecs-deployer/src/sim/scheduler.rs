@@ -280,8 +280,11 @@ impl Pass<'_> {
             } else {
                 healthy >= minimum
             };
-            let too_many = !is_old
-                && self.count(|task| task.is_wanted() && task.deployment == primary) > desired;
+            // An unhealthy task and the one that replaces it are two for a while, which is not too many.
+            let steady = |task: &Task| {
+                task.is_wanted() && !task.is_unhealthy() && task.deployment == primary
+            };
+            let too_many = !is_old && !task.is_unhealthy() && self.count(steady) > desired;
             if never_came_up || ((is_old || too_many) && surplus && spare) {
                 let by = self
                     .service

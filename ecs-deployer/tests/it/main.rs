@@ -1,0 +1,11 @@
+//! The engine against the model, and the model against what is known of ECS. Time is paused throughout.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[cfg(feature = "testing")]
+mod contract;
+mod random;
+mod scheduler;
+mod snapshot;
+mod stage;
+mod verdicts;
