@@ -1,19 +1,21 @@
 //! The outside systems of one environment, behind the libraries' traits.
 
 use std::sync::Arc;
+#[cfg(feature = "aws")]
 use std::time::Duration;
 
 use change_detect::ModuleName;
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
-use health_checker::{Probe, Target};
+use health_checker::{HttpProbe, Probe, Target};
 use image_tagger::Registry;
 use url::Url;
 use windlass_cli::Failure;
 
 use crate::checkout::Checkout;
 use crate::config::{Environment, Provider};
-use crate::local::LocalSite;
+use crate::local::{LocalSite, Opened};
 use crate::names::Names;
+use crate::tempo::Tempo;
 
 /// Everything that a run reaches outside of the repository.
 #[derive(Debug)]
@@ -34,19 +36,6 @@ pub(crate) enum Site {
     Aws,
 }
 
-/// An environment's own tempo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tempo {
-    /// How long one rollout, there or back, may take, if the configuration does not say.
-    pub(crate) rollout_timeout: Duration,
-    /// Between two looks at a deployment.
-    pub(crate) poll: Duration,
-    /// Between two health probes, if the configuration does not say.
-    pub(crate) health_interval: Duration,
-    /// How long a deployed service may take to answer as the new build, if the configuration does not say.
-    pub(crate) health_timeout: Duration,
-}
-
 impl Adapters {
     /// The adapters for a run.
     pub(crate) async fn open(
@@ -55,7 +44,9 @@ impl Adapters {
         environment: &Environment,
     ) -> Result<Self, Failure> {
         match environment.provider {
-            Provider::Local => LocalSite::open(checkout.root(), names, environment).await,
+            Provider::Local => LocalSite::open(checkout.root(), names, environment)
+                .await
+                .map(Self::local),
             Provider::Aws => Self::aws(environment).await,
         }
     }
@@ -67,14 +58,31 @@ impl Adapters {
         environment: &Environment,
     ) -> Result<Self, Failure> {
         match environment.provider {
-            Provider::Local => LocalSite::peek(checkout.root(), names, environment).await,
+            Provider::Local => LocalSite::peek(checkout.root(), names, environment)
+                .await
+                .map(Self::local),
             Provider::Aws => Self::aws(environment).await,
+        }
+    }
+
+    fn local((site, registry): Opened) -> Self {
+        Self {
+            registry,
+            plane: site.plane(),
+            probe: Arc::new(HttpProbe::new()),
+            site: Site::Local(site),
         }
     }
 
     #[cfg(feature = "aws")]
     async fn aws(environment: &Environment) -> Result<Self, Failure> {
-        crate::aws::open(environment).await
+        let (registry, plane) = crate::aws::open(environment).await?;
+        Ok(Self {
+            registry,
+            plane,
+            probe: Arc::new(HttpProbe::new()),
+            site: Site::Aws,
+        })
     }
 
     #[cfg(not(feature = "aws"))]

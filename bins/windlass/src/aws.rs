@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use ecs_deployer::ControlPlane;
 use ecs_deployer::aws::EcsControlPlane;
-use health_checker::HttpProbe;
-use image_tagger::HttpRegistry;
 use image_tagger::aws::EcrCredentials;
+use image_tagger::{HttpRegistry, Registry};
 use windlass_cli::Failure;
 
-use crate::adapters::{Adapters, Site};
 use crate::config::Environment;
-use crate::pipeline::push_failure;
+use crate::failures;
+
+/// An environment's registry and control plane.
+pub(crate) type Opened = (Arc<dyn Registry>, Arc<dyn ControlPlane>);
 
 /// Opens an environment on AWS. Nothing is asked of AWS yet: missing credentials show at the first call.
-pub(crate) async fn open(environment: &Environment) -> Result<Adapters, Failure> {
+pub(crate) async fn open(environment: &Environment) -> Result<Opened, Failure> {
     let config = windlass_cli::aws::load(environment.region.as_deref()).await;
     if config.region().is_none() {
         return Err(Failure::usage("no AWS region is set")
@@ -24,11 +26,9 @@ pub(crate) async fn open(environment: &Environment) -> Result<Adapters, Failure>
         .credentials(Arc::new(credentials))
         .insecure_http(environment.insecure_http)
         .build()
-        .map_err(|error| push_failure(&error))?;
-    Ok(Adapters {
-        registry: Arc::new(registry),
-        plane: Arc::new(EcsControlPlane::new(aws_sdk_ecs::Client::new(&config))),
-        probe: Arc::new(HttpProbe::new()),
-        site: Site::Aws,
-    })
+        .map_err(|error| failures::push(&error))?;
+    Ok((
+        Arc::new(registry),
+        Arc::new(EcsControlPlane::new(aws_sdk_ecs::Client::new(&config))),
+    ))
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use change_detect::{CommitId, CommitInfo, DiffSource, GitSource};
-use windlass_cli::{Exit, Failure};
+use windlass_cli::Failure;
+
+use crate::failures;
 
 /// A git repository and the commit to deploy.
 #[derive(Debug, Clone)]
@@ -18,7 +20,7 @@ pub(crate) struct Checkout {
 impl Checkout {
     /// Opens the repository that `folder` is part of, at `revision`.
     pub(crate) fn open(folder: &Path, revision: &str) -> Result<Self, Failure> {
-        let source = GitSource::discover(folder).map_err(|error| failure(&error))?;
+        let source = GitSource::discover(folder).map_err(|error| failures::detect(&error))?;
         // A bare repository has no work tree; its state then stands beside its objects.
         let root = source
             .workdir()
@@ -27,7 +29,7 @@ impl Checkout {
         let head = source
             .resolve(revision)
             .and_then(|id| source.commit(&id))
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| failures::detect(&error))?;
         Ok(Self {
             source: Arc::new(source),
             root,
@@ -54,7 +56,7 @@ impl Checkout {
     pub(crate) fn resolve(&self, revision: &str) -> Result<CommitId, Failure> {
         self.source
             .resolve(revision)
-            .map_err(|error| failure(&error))
+            .map_err(|error| failures::detect(&error))
     }
 
     /// Refuses to build from files that are not those of the commit to deploy.
@@ -77,16 +79,6 @@ impl Checkout {
     pub(crate) fn ancestry(&self) -> Arc<dyn image_tagger::Ancestry> {
         Arc::new(History(Arc::clone(&self.source)))
     }
-}
-
-/// Turns change detection's errors into what a person reads.
-pub(crate) fn failure(error: &change_detect::Error) -> Failure {
-    let exit = if error.is_usage() {
-        Exit::Usage
-    } else {
-        Exit::Unreachable
-    };
-    Failure::from_error(exit, error).hint(error.hint())
 }
 
 #[derive(Debug)]

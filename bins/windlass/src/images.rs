@@ -10,9 +10,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use image_tagger::{ImageSpec, OciDirectory, Source, pack};
 use windlass_cli::{Exit, Failure};
 
-use crate::checkout::{self, Checkout};
+use crate::checkout::Checkout;
 use crate::config::{Build, Template};
 use crate::event::{Event, Listeners};
+use crate::failures;
 use crate::plan::PlannedService;
 
 /// The folder that a packed service stands in within its image.
@@ -175,7 +176,7 @@ impl<'a> Images<'a> {
         let read = |path: &RepoPath| -> Result<Vec<u8>, Failure> {
             let bytes = source
                 .read(&head.id, path)
-                .map_err(|error| checkout::failure(&error))?;
+                .map_err(|error| failures::detect(&error))?;
             bytes.ok_or_else(|| {
                 Failure::unreachable(format!(
                     "`{path}` is listed at {} but cannot be read",
@@ -189,7 +190,7 @@ impl<'a> Images<'a> {
             .created_seconds(head.seconds)
             .exposed_port(8080);
         for entry in
-            walk(source, &head.id, &service.path).map_err(|error| checkout::failure(&error))?
+            walk(source, &head.id, &service.path).map_err(|error| failures::detect(&error))?
         {
             let below = entry
                 .path

@@ -12,6 +12,7 @@ mod checkout;
 mod config;
 mod demo;
 mod event;
+mod failures;
 mod images;
 mod live;
 mod local;
@@ -23,6 +24,7 @@ mod plan;
 mod render;
 mod rollout;
 mod session;
+mod tempo;
 mod terminal;
 mod verdict;
 

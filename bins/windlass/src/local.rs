@@ -14,7 +14,6 @@ use std::time::Duration;
 use change_detect::ModuleName;
 use ecs_deployer::sim::{ServiceSpec, SimCluster, TaskHealth, TaskLaunch, TaskRuntime};
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName, TaskDefinition, TaskId};
-use health_checker::HttpProbe;
 use image_tagger::OciLayout;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -24,10 +23,10 @@ use windlass_cli::Failure;
 use self::pace::Pace;
 use self::state::StateFolder;
 use self::tasks::LocalTasks;
-use crate::adapters::{Adapters, Site, Tempo};
 use crate::config::Environment;
+use crate::failures;
 use crate::names::Names;
-use crate::pipeline::deploy_failure;
+use crate::tempo::Tempo;
 
 pub(crate) use self::manner::FILE_NAME as MANNER_FILE;
 pub(crate) use self::pace::DEFAULT_SPEED;
@@ -37,6 +36,9 @@ const DESIRED_COUNT: u32 = 2;
 
 /// How often the saved state follows the cluster.
 const SAVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// An open environment, with the registry that its images are in.
+pub(crate) type Opened = (LocalSite, Arc<OciLayout>);
 
 /// One local environment, from opening to closing.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl LocalSite {
         root: &Path,
         names: &Names,
         environment: &Environment,
-    ) -> Result<Adapters, Failure> {
+    ) -> Result<Opened, Failure> {
         let folder = StateFolder::open(root, names.environment())?;
         let pace = Pace::new(environment.speed.unwrap_or(DEFAULT_SPEED));
         let registry = Arc::new(OciLayout::new(folder.registry()));
@@ -70,7 +72,7 @@ impl LocalSite {
             pace,
             desired_count: environment.desired_count.unwrap_or(DESIRED_COUNT),
         };
-        Ok(site.adapters(registry))
+        Ok((site, registry))
     }
 
     /// Opens the environment for a look: no file is written, no task is started.
@@ -78,7 +80,7 @@ impl LocalSite {
         root: &Path,
         names: &Names,
         environment: &Environment,
-    ) -> Result<Adapters, Failure> {
+    ) -> Result<Opened, Failure> {
         let pace = Pace::new(environment.speed.unwrap_or(DEFAULT_SPEED));
         let folder = StateFolder::peek(root, names.environment());
         let (registry, cluster) = match &folder {
@@ -105,17 +107,12 @@ impl LocalSite {
             pace,
             desired_count: environment.desired_count.unwrap_or(DESIRED_COUNT),
         };
-        Ok(site.adapters(Arc::new(OciLayout::new(registry))))
+        Ok((site, Arc::new(OciLayout::new(registry))))
     }
 
-    fn adapters(self, registry: Arc<OciLayout>) -> Adapters {
-        let plane: Arc<dyn ControlPlane> = Arc::new(self.cluster.clone());
-        Adapters {
-            registry,
-            plane,
-            probe: Arc::new(HttpProbe::new()),
-            site: Site::Local(self),
-        }
+    /// The cluster's control plane.
+    pub(crate) fn plane(&self) -> Arc<dyn ControlPlane> {
+        Arc::new(self.cluster.clone())
     }
 
     /// Of these services, those that the cluster has.
@@ -154,7 +151,7 @@ impl LocalSite {
                 "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
             }],
         }));
-        let failed = |error: ecs_deployer::Error| deploy_failure(&error);
+        let failed = |error: ecs_deployer::Error| failures::deploy(&error);
         let arn = self
             .cluster
             .register_task_definition(&definition)
@@ -227,7 +224,7 @@ fn cluster(
 ) -> Result<SimCluster, Failure> {
     match folder.load()? {
         Some(snapshot) => SimCluster::restore(snapshot, pace.timings(), runtime)
-            .map_err(|error| deploy_failure(&error)),
+            .map_err(|error| failures::deploy(&error)),
         None => Ok(SimCluster::new(
             names.cluster().clone(),
             pace.timings(),

@@ -6,12 +6,13 @@ use std::time::Instant;
 use change_detect::{CommitId, Detection, ModuleName, ModuleReport};
 use futures_util::stream::{self, StreamExt};
 use image_tagger::{PushOptions, PushRequest, Receipt};
-use windlass_cli::{Exit, Failure};
+use windlass_cli::Failure;
 
 use crate::adapters::Adapters;
-use crate::checkout::{self, Checkout};
+use crate::checkout::Checkout;
 use crate::config::{Config, OnUnknown};
 use crate::event::{Event, Listeners};
+use crate::failures;
 use crate::images::Images;
 use crate::live::{Live, live};
 use crate::names::{self, Names};
@@ -53,7 +54,7 @@ impl Pipeline<'_> {
         let bases = plan::bases(base, &live)?;
         let head = &self.checkout.head().id;
         let detection = change_detect::detect(self.checkout.source(), &bases, head, &options)
-            .map_err(|error| checkout::failure(&error))?;
+            .map_err(|error| failures::detect(&error))?;
         let left_behind = self.left_behind(&live, &inventory, &options);
         let mut plan = plan::plan(
             &detection,
@@ -146,7 +147,7 @@ impl Pipeline<'_> {
         let (source, head) = (self.checkout.source(), &self.checkout.head().id);
         let inventory: Vec<ModuleName> =
             change_detect::services_at(source, head, &self.detect_options(None)?)
-                .map_err(|error| checkout::failure(&error))?
+                .map_err(|error| failures::detect(&error))?
                 .into_iter()
                 .filter(|module| module.kind == change_detect::ModuleKind::Service)
                 .map(|module| module.name)
@@ -170,7 +171,7 @@ impl Pipeline<'_> {
         let existing = self.adapters.site.existing(&services);
         live(&*self.adapters.plane, self.names.cluster(), &existing)
             .await
-            .map_err(|error| deploy_failure(&error))
+            .map_err(|error| failures::deploy(&error))
     }
 
     /// What would be pushed, as far as it is known without building.
@@ -209,7 +210,7 @@ impl Pipeline<'_> {
         image_tagger::plan(&*self.adapters.registry, &*source, &request, &options)
             .await
             .map(Some)
-            .map_err(|error| push_failure(&error))
+            .map_err(|error| failures::push(&error))
     }
 
     fn push_request(&self, service: &PlannedService) -> (PushRequest, PushOptions) {
@@ -330,7 +331,7 @@ impl Pipeline<'_> {
             &observer,
         )
         .await
-        .map_err(|error| push_failure(&error))?;
+        .map_err(|error| failures::push(&error))?;
         self.listeners.tell(&Event::Pushed {
             service: service.module.to_string(),
             pinned: receipt.pinned.to_string(),
@@ -472,24 +473,4 @@ fn waves(detection: &Detection) -> Vec<Vec<&ModuleReport>> {
                 .collect()
         })
         .collect()
-}
-
-/// Turns a push's error into what a person reads.
-pub(crate) fn push_failure(error: &image_tagger::Error) -> Failure {
-    let exit = if error.is_usage() {
-        Exit::Usage
-    } else {
-        Exit::Unreachable
-    };
-    Failure::from_error(exit, error).hint(error.hint())
-}
-
-/// Turns a deployer's error into what a person reads.
-pub(crate) fn deploy_failure(error: &ecs_deployer::Error) -> Failure {
-    let exit = if error.is_usage() {
-        Exit::Usage
-    } else {
-        Exit::Unreachable
-    };
-    Failure::from_error(exit, error).hint(error.hint())
 }

@@ -11,11 +11,12 @@ use crate::args::{PlanArgs, RangeArgs, RepoArgs, RunArgs, StatusArgs};
 use crate::checkout::Checkout;
 use crate::config::Config;
 use crate::event::{Event, Listener, Listeners};
+use crate::failures;
 use crate::live::live;
 use crate::names::Names;
 use crate::notify::Notifier;
 use crate::outcome::{PlanOutcome, RunOutcome};
-use crate::pipeline::{Pipeline, deploy_failure};
+use crate::pipeline::Pipeline;
 use crate::render;
 use crate::terminal::Terminal;
 
@@ -98,7 +99,7 @@ pub(crate) async fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit,
     let existing = adapters.site.existing(&services);
     let live = live(&*adapters.plane, session.names.cluster(), &existing)
         .await
-        .map_err(|error| deploy_failure(&error))?;
+        .map_err(|error| failures::deploy(&error))?;
     match printer.format() {
         Format::Json => printer.json(&render::status_document(&session.names, &services, &live))?,
         _ => render::status(&services, &live, printer)?,
