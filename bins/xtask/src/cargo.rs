@@ -86,12 +86,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     }
 }
 
-/// Runs `command`, showing each line of its output at once, and hands each line to `each`.
+/// Runs `command` and hands each line of its output to `each`, at once, which says whether to show it.
 ///
 /// stdout and stderr share one pipe: cargo names the test binary on one and libtest its result on the other, and only their order joins the two.
 pub(crate) fn stream(
     mut command: Command,
-    mut each: impl FnMut(&str),
+    mut each: impl FnMut(&str) -> bool,
 ) -> Result<ExitStatus, Error> {
     let line = typed(&command);
     println!("$ {line}");
@@ -110,8 +110,9 @@ pub(crate) fn stream(
     for bytes in BufReader::new(reader).split(b'\n') {
         let bytes = bytes.map_err(broken)?;
         let text = String::from_utf8_lossy(&bytes);
-        println!("{text}");
-        each(&plain(&text));
+        if each(&plain(&text)) {
+            println!("{text}");
+        }
     }
     child.wait().map_err(broken)
 }
@@ -158,7 +159,11 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
         let mut lines = Vec::new();
-        let status = stream(command, |line| lines.push(line.to_owned())).unwrap();
+        let status = stream(command, |line| {
+            lines.push(line.to_owned());
+            false
+        })
+        .unwrap();
         assert_eq!(
             (lines, status.code()),
             (vec!["one".into(), "two".into(), "three".into()], Some(3))

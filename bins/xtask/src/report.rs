@@ -44,6 +44,8 @@ pub(crate) struct Report {
     package: String,
     /// The tests of the binary that is running that skipped themselves.
     skipping: u64,
+    /// Whether the lines are what tests that passed have printed.
+    aside: bool,
 }
 
 impl Report {
@@ -54,8 +56,10 @@ impl Report {
         total
     }
 
-    /// Takes in one line of cargo's and libtest's output.
-    pub(crate) fn read(&mut self, line: &str, workspace: &Workspace) {
+    /// Takes in one line of the output of `cargo test -- --show-output`, and says whether people want to see it.
+    ///
+    /// libtest swallows what a test that passed has printed unless it is asked to show it, and a test that skipped itself is one that passed.
+    pub(crate) fn read(&mut self, line: &str, workspace: &Workspace) -> bool {
         // libtest may not have ended its own line when a test writes.
         if let Some((_, rest)) = line.split_once(SKIPPED) {
             let name: String = rest
@@ -66,6 +70,14 @@ impl Report {
             self.skipping += 1;
         }
         let line = line.trim();
+        self.aside = match line {
+            "successes:" => true,
+            "failures:" => false,
+            _ => self.aside && !line.starts_with("test result: "),
+        };
+        if self.aside {
+            return false;
+        }
         if let Some((source, binary)) = running(line) {
             self.begin(package_of(source, binary, workspace));
         } else if let Some(library) = line.strip_prefix("Doc-tests ") {
@@ -80,6 +92,7 @@ impl Report {
         } else if line.starts_with("warning: `") && line.contains("generated") {
             self.warnings.push(line.to_owned());
         }
+        true
     }
 
     fn begin(&mut self, package: String) {
@@ -171,7 +184,9 @@ mod tests {
     fn read(text: &str) -> Report {
         let workspace = Workspace::load().unwrap();
         let mut report = Report::default();
-        text.lines().for_each(|line| report.read(line, &workspace));
+        for line in text.lines() {
+            report.read(line, &workspace);
+        }
         report
     }
 
@@ -234,6 +249,43 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
                 ("WINDLASS_TEST_REGISTRY".to_owned(), 1)
             ]
         );
+    }
+
+    #[test]
+    fn what_tests_that_passed_have_printed_is_not_shown_and_counts_only_as_skipped() {
+        let workspace = Workspace::load().unwrap();
+        let mut report = Report::default();
+        let text = "   Doc-tests image_tagger
+test a ... ok
+test b ... FAILED
+successes:
+
+---- a stdout ----
+skipped: WINDLASS_TEST_REGISTRY is not set
+test x ... FAILED
+successes:
+    a
+failures:
+---- b stdout ----
+test result: FAILED. 1 passed; 1 failed; 0 ignored
+";
+        let shown: Vec<&str> = text
+            .lines()
+            .filter(|line| report.read(line, &workspace))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "   Doc-tests image_tagger",
+                "test a ... ok",
+                "test b ... FAILED",
+                "failures:",
+                "---- b stdout ----",
+                "test result: FAILED. 1 passed; 1 failed; 0 ignored"
+            ]
+        );
+        assert_eq!(report.total(), counts(0, 1, 1));
+        assert_eq!(report.failures, ["image-tagger: b"]);
     }
 
     #[test]

@@ -157,7 +157,7 @@ fn test(
 ) -> Result<Run, Error> {
     let begun = Instant::now();
     let mut command = cargo::cargo(["test", "--locked", "--offline", "--no-fail-fast"]);
-    command.args(arguments);
+    command.args(arguments).args(["--", "--show-output"]);
     scrub(&mut command);
     command.envs(servers.variables());
     let mut report = Report::default();
@@ -333,7 +333,9 @@ mod tests {
     fn run(text: &str, succeeded: bool) -> Run {
         let workspace = Workspace::load().unwrap();
         let mut report = Report::default();
-        text.lines().for_each(|line| report.read(line, &workspace));
+        for line in text.lines() {
+            report.read(line, &workspace);
+        }
         Run {
             features: "all".into(),
             report,
