@@ -21,7 +21,11 @@ pub(crate) enum Event {
         removed: Vec<String>,
     },
     /// Why one service is part of the run.
-    Affected { service: String, why: String },
+    Affected {
+        service: String,
+        change: String,
+        why: String,
+    },
     /// No service needs to be deployed.
     NothingToDo { reason: String },
     /// A module's build command was started.

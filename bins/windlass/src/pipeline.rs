@@ -83,6 +83,7 @@ impl Pipeline<'_> {
         for service in &plan.services {
             self.listeners.tell(&Event::Affected {
                 service: service.module.to_string(),
+                change: service.change.to_string(),
                 why: service.why.clone(),
             });
         }

@@ -19,6 +19,7 @@ pub(crate) struct Terminal {
 
 #[derive(Debug, Clone, Default)]
 struct Progress {
+    detect: String,
     push: String,
     rollout: String,
     health: String,
@@ -78,6 +79,7 @@ impl Terminal {
 impl Progress {
     fn line(&self) -> String {
         [
+            ("detect", &self.detect),
             ("push", &self.push),
             ("rollout", &self.rollout),
             ("health", &self.health),
@@ -113,7 +115,19 @@ impl Listener for Terminal {
                     self.note(&format!("detect   {service} is deployed but no longer in the repository: it is left alone"));
                 }
             }
-            Event::Affected { service, why } => self.note(&format!("         {service}  {why}")),
+            Event::Affected {
+                service,
+                change,
+                why,
+            } => {
+                self.note(&format!("         {service}  {why}"));
+                let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+                services
+                    .entry(service.clone())
+                    .or_default()
+                    .detect
+                    .clone_from(change);
+            }
             Event::NothingToDo { .. } => {}
             Event::BuildStarted { module, command } => {
                 self.note(&format!("build    {module}: {command}"))
