@@ -86,6 +86,10 @@ fn the_pushed_digest_is_deployed_and_answers() {
         serde_json::json!({"kept": true}),
         "unknown fields survive"
     );
+    assert_eq!(
+        registered["containerDefinitions"][0]["newKnob"],
+        serde_json::json!({"level": 3})
+    );
     assert!(
         registered.get("revision").is_none(),
         "fields of the response are not sent back"

@@ -7,6 +7,7 @@ mod bad_input;
 mod demo;
 mod interrupt;
 mod maven;
+mod moto;
 mod notify;
 mod outputs;
 mod repo;
