@@ -156,6 +156,15 @@ impl Site {
         }
     }
 
+    /// Whether tasks run while nobody deploys: the local environment's end with the process.
+    pub(crate) const fn tasks_run(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            #[cfg(feature = "aws")]
+            Self::Aws => true,
+        }
+    }
+
     /// The tempo of this site.
     pub(crate) fn pace(&self) -> Tempo {
         match self {

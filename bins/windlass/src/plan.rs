@@ -134,6 +134,8 @@ fn why(detection: &Detection, module: &ModuleName) -> String {
         .explain(module)
         .unwrap_or_else(|| "changed".to_owned());
     match chain.strip_prefix(&format!("{module} ← ")) {
+        // "is new", with the name gone, wants a subject.
+        Some(reasons) if reasons.starts_with("is ") => format!("it {reasons}"),
         Some(reasons) => reasons.to_owned(),
         None => chain,
     }

@@ -109,6 +109,7 @@ pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failu
 pub(crate) fn status(
     services: &[(ModuleName, ServiceName)],
     live: &BTreeMap<ModuleName, Live>,
+    tasks_run: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
     let width = width(services.iter().map(|(module, _)| module.as_str()));
@@ -125,10 +126,12 @@ pub(crate) fn status(
                     .as_ref()
                     .map(|image| format!("  a rollout of {} is not completed", short(image)))
                     .unwrap_or_default();
-                format!(
-                    "{image}  {}/{} tasks{unfinished}",
-                    live.running, live.desired
-                )
+                let tasks = if tasks_run {
+                    format!("{}/{} tasks", live.running, live.desired)
+                } else {
+                    format!("{} tasks", live.desired)
+                };
+                format!("{image}  {tasks}{unfinished}")
             }
         };
         printer.line(&printable(&format!("{:width$}  {text}", module.as_str())))?;

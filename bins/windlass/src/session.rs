@@ -102,7 +102,7 @@ pub(crate) async fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit,
         .map_err(|error| failures::deploy(&error))?;
     match printer.format() {
         Format::Json => printer.json(&render::status_document(&session.names, &services, &live))?,
-        _ => render::status(&services, &live, printer)?,
+        _ => render::status(&services, &live, adapters.site.tasks_run(), printer)?,
     }
     Ok(Exit::Done)
 }

@@ -163,13 +163,13 @@ impl Listener for Terminal {
                 let digest = pinned
                     .rsplit_once("sha256:")
                     .map_or(&**pinned, |(_, hex)| &hex[..hex.len().min(12)]);
-                let held = if *held_back {
-                    ", latest left on a newer commit"
+                let (held, verified) = if *held_back {
+                    (", latest left on a newer commit", "its tag verified")
                 } else {
-                    ""
+                    ("", "both tags verified")
                 };
                 let text = format!("{digest} ({}{held})", bytes(*bytes_pushed));
-                self.fact(service, &format!("pushed {text}, both tags verified"));
+                self.fact(service, &format!("pushed {text}, {verified}"));
                 self.update(service, |progress| progress.push = text);
             }
             Event::Rollout { service, detail } => {
