@@ -145,7 +145,9 @@ impl Error {
             Self::Deadlock { .. } => {
                 "raise the service's maximum percent, or lower its minimum healthy percent".to_owned()
             }
-            Self::Denied { action, code, .. } if code.as_deref() == Some("ExpiredTokenException") => {
+            Self::Denied { action, code, .. }
+                if matches!(code.as_deref(), Some("ExpiredTokenException" | "ExpiredToken")) =>
+            {
                 format!("the credentials have expired: log in again (the call needs {action})")
             }
             Self::Denied { action, .. } => format!("allow {action} in the IAM policy of the credentials in use"),

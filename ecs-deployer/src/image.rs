@@ -137,4 +137,15 @@ mod tests {
         assert!(!image("a:x").is_same(&image("a:x@sha256:00")));
         assert!(image("a:x").is_same(&image("a:x")));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_parts_of_an_image_are_the_whole(text in "[a-c:/@. -]{0,12}|[a-c:/]{1,8}(:[a-c]{1,3})?(@sha256:[0-9a-f]{1,4})?") {
+            if let Ok(image) = text.parse::<ImageRef>() {
+                let tag = image.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+                let digest = image.digest().map(|digest| format!("@{digest}")).unwrap_or_default();
+                proptest::prop_assert_eq!(format!("{}{tag}{digest}", image.repository()), text);
+            }
+        }
+    }
 }

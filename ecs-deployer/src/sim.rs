@@ -18,7 +18,7 @@ mod scripted;
 mod snapshot;
 mod timings;
 
-pub use cluster::{ServiceSpec, SimCluster, TaskView};
+pub use cluster::{Breaker, ServiceSpec, SimCluster, TaskView};
 pub use runtime::{Observation, TaskHealth, TaskLaunch, TaskRuntime};
 pub use scripted::{Behaviour, ScriptedRuntime};
 pub use snapshot::Snapshot;

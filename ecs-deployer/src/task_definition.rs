@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ContainerName, Error, ImageRef};
+use crate::{ContainerName, Error, ImageRef, TaskDefinitionArn};
 
 /// What ECS adds to a task definition when it describes it, and does not take back.
 const RESPONSE_ONLY: [&str; 9] = [
@@ -52,6 +52,11 @@ impl TaskDefinition {
     /// The family; empty if the document has none.
     pub fn family(&self) -> &str {
         self.0["family"].as_str().unwrap_or_default()
+    }
+
+    /// The ARN, if the document was described and not made.
+    pub fn arn(&self) -> Option<TaskDefinitionArn> {
+        self.0["taskDefinitionArn"].as_str()?.parse().ok()
     }
 
     /// The containers with their images, in the document's order. A container whose name or image is none is left out.

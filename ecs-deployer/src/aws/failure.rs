@@ -23,10 +23,11 @@ impl Call {
         SdkError<E, HttpResponse>: RequestId,
     {
         let request_id = error.request_id().map(str::to_owned);
-        let (code, message) = match &error {
+        let (code, message, status) = match &error {
             SdkError::ServiceError(context) => (
                 context.err().code().map(str::to_owned),
                 context.err().message().map(str::to_owned),
+                context.raw().status(),
             ),
             _ => {
                 return Error::Unreachable {
@@ -36,7 +37,11 @@ impl Call {
             }
         };
         match code.as_deref().unwrap_or_default() {
-            "ThrottlingException" | "Throttling" | "TooManyRequestsException" => Error::Throttled {
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException" => Error::Throttled {
                 operation: self.operation,
                 request_id,
             },
@@ -44,6 +49,7 @@ impl Call {
             | "AccessDenied"
             | "UnrecognizedClientException"
             | "ExpiredTokenException"
+            | "ExpiredToken"
             | "InvalidSignatureException"
             | "MissingAuthenticationTokenException"
             | "InvalidClientTokenId" => Error::Denied {
@@ -53,7 +59,8 @@ impl Call {
                 message,
                 request_id,
             },
-            "ServerException" | "ServiceUnavailable" | "InternalFailure" => Error::Unreachable {
+            // ECS, or a proxy on the way to it, is in trouble; it has not judged the request.
+            _ if status.is_server_error() => Error::Unreachable {
                 operation: self.operation,
                 source: Box::new(error),
             },

@@ -26,7 +26,7 @@ pub async fn deploy(
 ) -> Result<ServiceOutcome, Error> {
     let mut watch = Watch::new(plane, &request.cluster, &request.service, options, observer);
     let state = watch.look().await?;
-    check(&state)?;
+    check_kind(&state)?;
     watch.skip_history(&state);
 
     let current = plane
@@ -45,6 +45,12 @@ pub async fn deploy(
             Some(state.task_definition.clone()),
             None,
         ));
+    }
+    if state.is_deadlocked() {
+        return Err(Error::Deadlock {
+            service: state.name.clone(),
+            desired: state.desired,
+        });
     }
     let task_definition = if runs_them {
         state.task_definition.clone()
@@ -126,18 +132,7 @@ pub async fn wait(
     follow(watch, &ours).await
 }
 
-/// Refuses a service whose deployment cannot end well.
-fn check(state: &ServiceState) -> Result<(), Error> {
-    check_kind(state)?;
-    if state.is_deadlocked() {
-        return Err(Error::Deadlock {
-            service: state.name.clone(),
-            desired: state.desired,
-        });
-    }
-    Ok(())
-}
-
+/// Refuses a service that ECS does not deploy, or not any more.
 pub(super) fn check_kind(state: &ServiceState) -> Result<(), Error> {
     let not = |reason: &str| {
         Err(Error::NotDeployable {

@@ -107,7 +107,17 @@ async fn give_up(
                 Some(reason),
             ))
         }
-        OnFailure::Rollback => go_back(watch, Some(id), Some(task_definition), reason).await,
+        OnFailure::Rollback => {
+            let under_way = id.clone();
+            go_back(
+                watch,
+                Some(&under_way),
+                Some(id),
+                Some(task_definition),
+                reason,
+            )
+            .await
+        }
     }
 }
 

@@ -28,17 +28,17 @@ pub async fn rollback(
     check_kind(&state)?;
     watch.skip_history(&state);
     let primary = state.primary().cloned();
-    let to = request.to.clone().or_else(|| {
-        last_completed(&state)
-            .filter(|completed| Some(&completed.id) != primary.as_ref().map(|primary| &primary.id))
-            .map(|completed| completed.task_definition.clone())
-    });
-    let Some(to) = to else {
+    let before = last_completed(&state)
+        .filter(|completed| Some(&completed.id) != primary.as_ref().map(|primary| &primary.id))
+        .map(|completed| completed.task_definition.clone());
+    let Some(to) = request.to.clone().or_else(|| before.clone()) else {
         return Err(Error::NoEarlierRevision {
             service: request.service.clone(),
         });
     };
     let definition = plane.describe_task_definition(&to).await?;
+    // `family:revision` was given, and the service's deployments have ARNs.
+    let to = definition.arn().unwrap_or(to);
     watch.image = definition
         .containers()
         .into_iter()
@@ -54,18 +54,25 @@ pub async fn rollback(
         );
         return Ok(watch.end(Verdict::Unchanged, Some(id), Some(to), Some(reason)));
     }
+    // ECS itself goes back to the deployment before, wherever else it shall go.
+    let under_way = primary
+        .as_ref()
+        .filter(|_| before.as_ref() == Some(&to))
+        .map(|primary| primary.id.clone());
     watch.previous = Some(to);
     let reason = format!("{}: asked to go back", request.service);
     let (id, from) = (
         primary.as_ref().map(|p| p.id.clone()),
         primary.map(|p| p.task_definition),
     );
-    go_back(watch, id, from, reason).await
+    go_back(watch, under_way.as_ref(), id, from, reason).await
 }
 
-/// Goes back to the previous revision: lets ECS do it if the deployment is under way, else updates the service.
+/// Goes back to the previous revision: lets ECS do it by stopping `under_way` where that is possible, else updates the
+/// service. `id` and `task_definition` are what is gone back from.
 pub(super) async fn go_back(
     watch: Watch<'_>,
+    under_way: Option<&DeploymentId>,
     id: Option<DeploymentId>,
     task_definition: Option<TaskDefinitionArn>,
     reason: String,
@@ -75,7 +82,7 @@ pub(super) async fn go_back(
         reason: reason.clone(),
         task_definition: watch.previous.clone(),
     });
-    let begun = begin(&watch, id.as_ref()).await;
+    let begun = begin(&watch, under_way, task_definition.as_ref()).await;
     if let Err(error) = begun {
         let reason = format!("{reason}; going back could not be started: {error}");
         return Ok(watch.end(Verdict::RollbackFailed, id, task_definition, Some(reason)));
@@ -83,13 +90,17 @@ pub(super) async fn go_back(
     follow_back(watch, id, task_definition, reason).await
 }
 
-async fn begin(watch: &Watch<'_>, id: Option<&DeploymentId>) -> Result<(), Error> {
+async fn begin(
+    watch: &Watch<'_>,
+    under_way: Option<&DeploymentId>,
+    from: Option<&TaskDefinitionArn>,
+) -> Result<(), Error> {
     let Some(to) = watch.previous.clone() else {
         return Err(Error::NoEarlierRevision {
             service: watch.service.clone(),
         });
     };
-    if let Some(id) = id {
+    if let Some(id) = under_way {
         // Where the record cannot be read or the deployment not be stopped, an update does the same.
         let record = watch
             .plane
@@ -108,8 +119,11 @@ async fn begin(watch: &Watch<'_>, id: Option<&DeploymentId>) -> Result<(), Error
             return Ok(());
         }
     }
-    let update =
-        ServiceUpdate::new(watch.cluster.clone(), watch.service.clone()).task_definition(to);
+    // From a revision to itself, after a forced deployment, ECS would see nothing to do.
+    let force = from == Some(&to);
+    let update = ServiceUpdate::new(watch.cluster.clone(), watch.service.clone())
+        .task_definition(to)
+        .force_new_deployment(force);
     watch.plane.update_service(&update).await.map(drop)
 }
 

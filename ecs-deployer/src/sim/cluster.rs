@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Observation, TaskHealth, TaskLaunch, TaskRuntime, Timings};
 use crate::{
     ClusterName, DeploymentId, DeploymentStatus, Error, RolloutState, ServiceDeploymentStatus,
-    ServiceEvent, ServiceName, StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
+    ServiceEvent, ServiceName, StopCode, StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
 };
 
 /// How many events a service keeps, as ECS does.
@@ -319,6 +319,25 @@ impl SimCluster {
         self.inner.advance(&mut state);
         if let Some(service) = state.services.get_mut(name) {
             service.spec.desired_count = desired_count;
+        }
+    }
+
+    /// Stops a task, as a person does: it counts as no failure. A task that is not there or does not run is left alone.
+    pub fn stop_task(&self, name: &ServiceName, task: &TaskId, reason: impl Into<String>) {
+        let mut state = self.lock();
+        self.inner.advance(&mut state);
+        let task = state
+            .services
+            .get_mut(name)
+            .and_then(|service| service.tasks.iter_mut().find(|known| known.id == *task))
+            .filter(|task| task.is_wanted());
+        if let Some(task) = task {
+            self.inner.runtime.stop(&task.id);
+            let code = StopCode::UserInitiated;
+            task.phase = Phase::Stopping {
+                since: Instant::now(),
+                stopped: StoppedTask::new(task.id.clone(), code, reason, Vec::new()),
+            };
         }
     }
 

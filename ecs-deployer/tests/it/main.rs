@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "testing")]
 mod contract;
 mod random;

@@ -412,6 +412,76 @@ async fn going_back_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn going_back_goes_where_it_was_asked_to_and_not_where_ecs_would() {
+    let stage = Stage::new(plain).await;
+    let first = stage.state().await.task_definition;
+    stage.deploy(Behaviour::Healthy).await;
+    // A third one is under way: ECS itself would go back to the second.
+    let third = request("registry.example/web:third");
+    let options = Options::default();
+    let half = deploy(&stage.cluster, &third, &options, &|_| {});
+    let half = tokio::time::timeout(Duration::from_secs(20), half).await;
+    assert!(half.is_err());
+    let to_first = RollbackRequest::new(name(), service()).to(first);
+    let outcome = rollback(&stage.cluster, &to_first, &options, &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(outcome.verdict, Verdict::RolledBack, "{outcome:?}");
+    assert_eq!(stage.image().await, OLD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_deployment_that_failed_is_begun_again() {
+    let stage = Stage::new(|spec| spec.circuit_breaker()).await;
+    stage.runtime.part(OLD, Behaviour::MissingImage);
+    // The registry is mended once the breaker has given up.
+    let mended = |event: ecs_deployer::Event| {
+        if matches!(event, ecs_deployer::Event::RollbackStarted { .. }) {
+            stage.runtime.part(OLD, Behaviour::Healthy);
+        }
+    };
+    let patient = Options::default()
+        .permanent_failures(1000)
+        .timeout(Duration::from_secs(7200));
+    let forced = request(OLD).force_new_deployment(true);
+    let outcome = deploy(&stage.cluster, &forced, &patient, &mended)
+        .await
+        .unwrap();
+    reason(&outcome, Verdict::RolledBack);
+    assert_eq!(stage.state().await.running, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_a_person_stops_is_no_failure() {
+    let stage = Stage::new(plain).await;
+    let strict = Options::default().permanent_failures(1);
+    let person = async {
+        tokio::time::sleep(Duration::from_secs(45)).await;
+        let ours = stage.state().await.primary().unwrap().id.clone();
+        let tasks = stage.cluster.tasks(&service());
+        let task = tasks.iter().find(|task| task.deployment == ours).unwrap();
+        stage.cluster.stop_task(&service(), &task.id, "by hand");
+        stage
+            .cluster
+            .stopped_tasks(&name(), &service(), &ours)
+            .await
+    };
+    let (outcome, stopped) = tokio::join!(stage.deploy_with(&strict), person);
+    assert_eq!(stopped.unwrap()[0].reason, "by hand");
+    assert_eq!(outcome.unwrap().verdict, Verdict::Deployed);
+    assert_eq!(stage.state().await.running, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_already_is_unchanged_even_where_nothing_can_be_replaced() {
+    let stage = Stage::new(|spec| spec.percent(100, 100)).await;
+    let outcome = deploy(&stage.cluster, &request(OLD), &Options::default(), &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(outcome.verdict, Verdict::Unchanged);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_desired_tasks_is_deployed_at_once() {
     let stage = Stage::new(plain).await;
     stage.cluster.scale(&service(), 0);
