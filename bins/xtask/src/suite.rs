@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that is tested, in one run, counted.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -218,7 +219,7 @@ impl Outcome {
         );
         if !self.servers.is_empty() {
             // The servers ran, so a test that found none looks for a variable that does not exist.
-            troubles.extend(self.missed().map(|(variable, count)| {
+            troubles.extend(self.missed().into_iter().map(|(variable, count)| {
                 format!(
                     "{count} tests skipped themselves without {variable}, with the servers running"
                 )
@@ -234,11 +235,13 @@ impl Outcome {
         troubles
     }
 
-    fn missed(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.runs
-            .iter()
-            .flat_map(|run| run.report.missed.iter())
-            .map(|(variable, count)| (variable.as_str(), *count))
+    /// The variables that tests missed, with how many tests missed each.
+    fn missed(&self) -> BTreeMap<&str, u64> {
+        let mut missed = BTreeMap::new();
+        for (variable, count) in self.runs.iter().flat_map(|run| &run.report.missed) {
+            *missed.entry(variable.as_str()).or_default() += count;
+        }
+        missed
     }
 
     /// The summary; its last line is the plain count.
