@@ -17,8 +17,8 @@ const TAG_PREFIX: &str = "sha-";
 pub(crate) struct Names {
     environment: String,
     cluster: ClusterName,
-    service: Template,
-    repository: Template,
+    service: Option<Template>,
+    repository: Option<Template>,
     health: Option<Template>,
 }
 
@@ -32,19 +32,11 @@ impl Names {
         let cluster = cluster
             .parse()
             .map_err(|error| invalid("cluster", name, &cluster, &error))?;
-        // The default host is never resolved: it is the local environment's, whose images stay in layouts on disk.
-        let repository = environment
-            .repository
-            .clone()
-            .unwrap_or_else(|| Template::new("windlass.local/{environment}/{service}"));
         Ok(Self {
             environment: name.to_owned(),
             cluster,
-            service: environment
-                .service
-                .clone()
-                .unwrap_or_else(|| Template::new("{service}")),
-            repository,
+            service: environment.service.clone(),
+            repository: environment.repository.clone(),
             health: environment.health.clone(),
         })
     }
@@ -61,14 +53,25 @@ impl Names {
 
     /// The ECS service of a module.
     pub(crate) fn service(&self, module: &ModuleName) -> Result<ServiceName, Failure> {
-        let name = self.fill(&self.service, module);
+        let name = match &self.service {
+            Some(template) => self.fill(template, module),
+            None => plain(module.as_str()),
+        };
         name.parse()
             .map_err(|error| invalid("service", &self.environment, &name, &error))
     }
 
     /// The image repository of a module.
     pub(crate) fn repository(&self, module: &ModuleName) -> Result<Repository, Failure> {
-        let name = self.fill(&self.repository, module);
+        let name = match &self.repository {
+            Some(template) => self.fill(template, module),
+            // This host is never resolved: the images of the local environment stay in layouts on disk.
+            None => format!(
+                "windlass.local/{}/{}",
+                plain(&self.environment).to_lowercase(),
+                plain(module.as_str()).to_lowercase()
+            ),
+        };
         name.parse()
             .map_err(|error| invalid("repository", &self.environment, &name, &error))
     }
@@ -90,6 +93,19 @@ impl Names {
             ("service", module.as_str()),
             ("environment", &self.environment),
         ])
+    }
+}
+
+/// A name that ECS and registries take, from a folder's or an artifact's: runs of other characters become one `-`.
+fn plain(name: &str) -> String {
+    let words: Vec<&str> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.is_empty() {
+        "service".to_owned()
+    } else {
+        words.join("-")
     }
 }
 
@@ -177,6 +193,29 @@ mod tests {
             commit_of(&"host.example/user-service:latest".parse().unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn folders_of_any_name_can_be_deployed_locally() {
+        let names = Names::new("local", &Config::default().environment("local").unwrap()).unwrap();
+        for (module, service, repository) in [
+            ("user-service", "user-service", "user-service"),
+            ("UserService", "UserService", "userservice"),
+            (
+                "org.acme.web_shop",
+                "org-acme-web-shop",
+                "org-acme-web-shop",
+            ),
+            ("größe 2", "gr-e-2", "gr-e-2"),
+            ("日本", "service", "service"),
+        ] {
+            let module: ModuleName = module.parse().unwrap();
+            assert_eq!(names.service(&module).unwrap().as_str(), service);
+            assert_eq!(
+                names.repository(&module).unwrap().as_str(),
+                format!("windlass.local/local/{repository}")
+            );
+        }
     }
 
     #[test]
