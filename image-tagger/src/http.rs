@@ -15,9 +15,10 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION};
 use reqwest::{Body, Method, Response, StatusCode};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::time::Instant;
 use url::Url;
 
-use self::send::{Exchange, Protocol};
+use self::send::{Exchange, Fetched, Protocol, Retries};
 use crate::blob::{Verified, unwrap_io};
 use crate::layout::MANIFEST_CAP;
 use crate::{
@@ -27,6 +28,9 @@ use crate::{
 
 /// How much of a blob is in memory at a time.
 const CHUNK: usize = 64 * 1024;
+
+/// How often the content of a blob is sent before the registry is given up.
+const UPLOAD_TRIES: u32 = 5;
 
 /// All forms of manifests that are understood.
 const MANIFEST_TYPES: [&str; 4] = [
@@ -41,7 +45,7 @@ const MANIFEST_TYPES: [&str; 4] = [
 /// A blob is uploaded by one POST and one PUT, as ECR demands, and each repetition begins a new session. What fails for a
 /// passing reason (408, 429, 500, 502, 503, 504, a lost connection) is repeated with growing waits, at least as long as
 /// `Retry-After` asks, within a budget. Credentials go to the registry and to the token server that it names, and to no
-/// host that a redirect leads to.
+/// host that a redirect or an upload session leads to.
 #[derive(Debug)]
 pub struct HttpRegistry {
     protocol: Protocol,
@@ -71,7 +75,8 @@ impl HttpRegistryBuilder {
         self
     }
 
-    /// Sets how long one call may go on repeating what fails; 60 s by default.
+    /// Sets how long one call may go on repeating what fails; 60 s by default. The time that a blob's bytes travel is not
+    /// counted.
     #[must_use]
     pub const fn retry_budget(mut self, budget: Duration) -> Self {
         self.retry_budget = budget;
@@ -96,14 +101,19 @@ impl HttpRegistryBuilder {
                 "this build speaks plain HTTP only".into(),
             ));
         }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("image-tagger/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(60))
-            .build()
-            .map_err(|error| failed("check the system's root certificates", error.into()))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("image-tagger/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(Duration::from_secs(10))
+        };
+        let build = |builder: reqwest::ClientBuilder| {
+            builder
+                .build()
+                .map_err(|error| failed("check the system's root certificates", error.into()))
+        };
         let protocol = Protocol::new(
-            client,
+            build(builder().read_timeout(Duration::from_secs(60)))?,
+            build(builder())?,
             self.insecure_http,
             self.credentials,
             self.retry_budget,
@@ -153,7 +163,7 @@ impl HttpRegistry {
         let body = body(reader, blob, Arc::clone(&failure));
         let request = self
             .protocol
-            .request(Method::PUT, url)
+            .upload(url, blob.size)
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, blob.size)
             .body(body);
@@ -174,6 +184,7 @@ impl HttpRegistry {
         exchange: &Exchange<'_>,
         blob: &Descriptor,
         mount_from: Option<&Repository>,
+        retries: &mut Retries,
     ) -> Result<Option<Url>, Error> {
         let mut url = self.protocol.url(exchange.repository, "blobs/uploads/")?;
         if let Some(from) =
@@ -188,7 +199,7 @@ impl HttpRegistry {
                 .request(Method::POST, url.clone())
                 .header(CONTENT_LENGTH, 0)
         };
-        let answer = exchange.repeat(request).await?;
+        let answer = exchange.repeat_within(retries, request).await?;
         match answer.status() {
             StatusCode::CREATED => Ok(None),
             StatusCode::ACCEPTED => {
@@ -222,19 +233,16 @@ impl Registry for HttpRegistry {
                 .request(Method::GET, url.clone())
                 .header(ACCEPT, MANIFEST_TYPES.join(", "))
         };
-        let answer = exchange.repeat(request).await?;
-        match answer.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
-            _ => return Err(exchange.failure(answer).await),
-        }
-        let media_type = answer
-            .headers()
+        let (headers, bytes) = match exchange.fetch(request, MANIFEST_CAP).await? {
+            Fetched::Whole { headers, bytes, .. } => (headers, bytes),
+            Fetched::Other(answer) if answer.status() == StatusCode::NOT_FOUND => return Ok(None),
+            Fetched::Other(answer) => return Err(exchange.failure(answer).await),
+        };
+        let media_type = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let media_type =
             media_type.map(|text| MediaType::new(text.split(';').next().unwrap_or(text).trim()));
-        let bytes = exchange.bytes(answer, MANIFEST_CAP).await?;
         let manifest = Manifest::new(bytes, media_type)?;
         match reference {
             Reference::Digest(digest) if digest != manifest.digest() => {
@@ -345,30 +353,41 @@ impl Registry for HttpRegistry {
         let exchange = self.exchange(repository, "store a blob");
         let mut retries = self.protocol.retries();
         let mut mount_from = mount_from;
+        let (mut challenged, mut tries) = (false, 0);
         loop {
             // Each try has a session of its own: ECR answers 416 to a second try in an old one.
-            let Some(session) = self
-                .begin_upload(&exchange, blob, mount_from.take())
-                .await?
-            else {
+            let begun = match mount_from.take() {
+                None => self.begin_upload(&exchange, blob, None, &mut retries).await,
+                from => match self.begin_upload(&exchange, blob, from, &mut retries).await {
+                    // We may not read the other repository, or it is gone: then the bytes travel.
+                    Err(Error::Denied { .. } | Error::RepositoryNotFound { .. }) => continue,
+                    begun => begun,
+                },
+            };
+            let Some(session) = begun? else {
                 return Ok(BlobOutcome::Mounted);
             };
+            tries += 1;
+            let started = Instant::now();
             let answer = self.upload(&exchange, session, blob, content).await;
+            retries.give_back(started.elapsed());
             let (wait, error) = match answer {
                 Ok(answer) if answer.status().is_success() => {
                     return Ok(BlobOutcome::Uploaded { bytes: blob.size });
                 }
-                Ok(answer) if send::is_passing(answer.status()) => {
-                    (send::retry_after(&answer), exchange.failure(answer).await)
+                // The token ran out between the session's beginning and its end.
+                Ok(answer) if !challenged && exchange.is_challenge(&answer) => {
+                    challenged = true;
+                    exchange.answer_challenge(&answer).await?;
+                    continue;
                 }
-                Ok(answer) => return Err(exchange.failure(answer).await),
-                Err(error @ Error::Unreachable { .. }) => (None, error),
-                Err(error) => return Err(error),
+                Ok(answer) => (send::retry_after(&answer), exchange.failure(answer).await),
+                Err(error) => (None, error),
             };
-            if !retries.wait(wait).await {
+            if tries >= UPLOAD_TRIES || !matches!(error, Error::Unreachable { .. }) {
                 return Err(error);
             }
-            exchange.count_retry();
+            exchange.wait(&mut retries, wait, error).await?;
         }
     }
 
@@ -401,16 +420,17 @@ impl Registry for HttpRegistry {
         let mut next = Some(self.protocol.url(repository, "tags/list?n=1000")?);
         let mut tags = Vec::new();
         while let Some(url) = next.take() {
-            let answer = exchange
-                .repeat(|| self.protocol.request(Method::GET, url.clone()))
-                .await?;
-            match answer.status() {
-                StatusCode::OK => {}
-                StatusCode::NOT_FOUND => break,
-                _ => return Err(exchange.failure(answer).await),
-            }
-            let link = answer
-                .headers()
+            let request = || self.protocol.request(Method::GET, url.clone());
+            let (from, headers, bytes) = match exchange.fetch(request, MANIFEST_CAP).await? {
+                Fetched::Whole {
+                    url,
+                    headers,
+                    bytes,
+                } => (url, headers, bytes),
+                Fetched::Other(answer) if answer.status() == StatusCode::NOT_FOUND => break,
+                Fetched::Other(answer) => return Err(exchange.failure(answer).await),
+            };
+            let link = headers
                 .get(LINK)
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
@@ -420,9 +440,8 @@ impl Registry for HttpRegistry {
                 .and_then(|(_, rest)| rest.split_once('>'))
                 .map(|(target, _)| target);
             next = target
-                .and_then(|target| answer.url().join(target).ok())
+                .and_then(|target| from.join(target).ok())
                 .filter(|next| next.origin() == url.origin());
-            let bytes = exchange.bytes(answer, MANIFEST_CAP).await?;
             let page: Page = serde_json::from_slice(&bytes)
                 .map_err(|error| exchange.refused(&error.to_string()))?;
             tags.extend(

@@ -23,6 +23,8 @@ pub(super) enum Challenge {
 pub(super) struct Bearer {
     realm: String,
     service: Option<String>,
+    /// What the registry says the request needs, `repository:a:pull repository:b:pull`.
+    scope: Option<String>,
 }
 
 /// What a token shall allow.
@@ -45,17 +47,19 @@ impl Challenge {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let (mut realm, mut service) = (None, None);
+        let (mut realm, mut service, mut scope) = (None, None, None);
         for (key, value) in parameters(rest) {
             match key.to_ascii_lowercase().as_str() {
                 "realm" => realm = Some(value),
                 "service" => service = Some(value),
+                "scope" => scope = Some(value),
                 _ => {}
             }
         }
         Some(Self::Bearer(Bearer {
             realm: realm?,
             service,
+            scope,
         }))
     }
 }
@@ -118,6 +122,11 @@ impl Bearer {
                 query.append_pair("service", service);
             }
             query.append_pair("scope", &scope.0);
+            // A mount needs more than its own repository: the other one, to read from it.
+            let asked = self.scope.iter().flat_map(|asked| asked.split(' '));
+            for other in asked.filter(|other| !other.is_empty() && *other != scope.0) {
+                query.append_pair("scope", other);
+            }
         }
         let mut request = client.get(url);
         if let Some(credential) = credential {
@@ -164,6 +173,7 @@ mod tests {
         let expected = Bearer {
             realm: "https://auth.example/token?a=b,c".to_owned(),
             service: Some("registry.example".to_owned()),
+            scope: Some("repository:a:pull".to_owned()),
         };
         assert_eq!(Challenge::parse(header), Some(Challenge::Bearer(expected)));
         assert_eq!(

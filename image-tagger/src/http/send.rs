@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +23,8 @@ const PROBLEM_CAP: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Protocol {
     client: Client,
+    /// Without a limit on the wait for an answer: it begins with the request, and a blob may take longer to send.
+    uploads: Client,
     scheme: &'static str,
     credentials: Option<Arc<dyn Credentials>>,
     retry_budget: Duration,
@@ -32,6 +35,7 @@ pub(super) struct Protocol {
 impl Protocol {
     pub(super) fn new(
         client: Client,
+        uploads: Client,
         insecure_http: bool,
         credentials: Option<Arc<dyn Credentials>>,
         retry_budget: Duration,
@@ -39,6 +43,7 @@ impl Protocol {
         let scheme = if insecure_http { "http" } else { "https" };
         Self {
             client,
+            uploads,
             scheme,
             credentials,
             retry_budget,
@@ -65,12 +70,22 @@ impl Protocol {
         self.client.request(method, url)
     }
 
+    /// A PUT of content that is this long, in bytes.
+    pub(super) fn upload(&self, url: Url, size: u64) -> RequestBuilder {
+        self.uploads.put(url).timeout(upload_limit(size))
+    }
+
     pub(super) fn retries(&self) -> Retries {
         Retries {
             next: Duration::from_millis(200),
             until: Instant::now() + self.retry_budget,
         }
     }
+}
+
+/// How long an upload may take: at least 64 KiB/s are expected, and a minute for the answer.
+fn upload_limit(size: u64) -> Duration {
+    Duration::from_secs(60 + size / (64 * 1024))
 }
 
 /// The waits between tries: they double, never fall below what the registry asks, and end with the budget.
@@ -83,10 +98,8 @@ pub(super) struct Retries {
 impl Retries {
     /// Waits before another try; `false` when the budget does not reach so far.
     pub(super) async fn wait(&mut self, asked: Option<Duration>) -> bool {
-        // Jitter from the clock's low digits: pushes that were turned away together must not return together.
-        let jitter = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0.0, |now| f64::from(now.subsec_nanos() % 1000) / 1000.0);
+        // Jitter: pushes that were turned away together must not return together. A new hasher is seeded at random.
+        let jitter = (RandomState::new().hash_one(0) % 1000) as f64 / 1000.0;
         let wait = self
             .next
             .mul_f64(0.5 + jitter)
@@ -97,6 +110,11 @@ impl Retries {
         tokio::time::sleep(wait).await;
         self.next = (self.next * 2).min(Duration::from_secs(10));
         true
+    }
+
+    /// Gives back time that went into sending content: a long upload that is cut at its end deserves another try.
+    pub(super) fn give_back(&mut self, time: Duration) {
+        self.until += time;
     }
 }
 
@@ -131,14 +149,23 @@ impl Exchange<'_> {
     /// Sends a request that can be made again, with credentials, until it is answered for good.
     pub(super) async fn repeat(
         &self,
-        request: impl Fn() -> RequestBuilder,
+        request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Response, Error> {
-        let mut retries = self.protocol.retries();
+        self.repeat_within(&mut self.protocol.retries(), request)
+            .await
+    }
+
+    /// As [`Self::repeat`], within what is left of a budget.
+    pub(super) async fn repeat_within(
+        &self,
+        retries: &mut Retries,
+        request: impl Fn() -> RequestBuilder + Send + Sync,
+    ) -> Result<Response, Error> {
         let mut challenged = false;
         loop {
             let answer = self.once(request()).await;
             let (wait, error) = match answer {
-                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !challenged => {
+                Ok(answer) if !challenged && self.is_challenge(&answer) => {
                     challenged = true;
                     self.answer_challenge(&answer).await?;
                     continue;
@@ -149,14 +176,55 @@ impl Exchange<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => (None, error),
             };
-            if !retries.wait(wait).await {
-                return Err(error);
-            }
-            self.count_retry();
+            self.wait(retries, wait, error).await?;
         }
     }
 
-    /// Sends a request once, with the authorization that worked last.
+    /// Asks for something small that is read as a whole; an answer that is cut is asked for again. An answer that is no
+    /// success comes back as it is.
+    pub(super) async fn fetch(
+        &self,
+        request: impl Fn() -> RequestBuilder + Send + Sync,
+        cap: u64,
+    ) -> Result<Fetched, Error> {
+        let mut retries = self.protocol.retries();
+        loop {
+            let answer = self.repeat_within(&mut retries, &request).await?;
+            if answer.status() != StatusCode::OK {
+                return Ok(Fetched::Other(answer));
+            }
+            let (url, headers) = (answer.url().clone(), answer.headers().clone());
+            match self.bytes(answer, cap).await {
+                Ok(bytes) => {
+                    return Ok(Fetched::Whole {
+                        url,
+                        headers,
+                        bytes,
+                    });
+                }
+                Err(error @ Error::Unreachable { .. }) => {
+                    self.wait(&mut retries, None, error).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits before another try, or fails with what the last one came to.
+    pub(super) async fn wait(
+        &self,
+        retries: &mut Retries,
+        asked: Option<Duration>,
+        error: Error,
+    ) -> Result<(), Error> {
+        if !retries.wait(asked).await {
+            return Err(error);
+        }
+        self.count(|traffic| traffic.retries += 1);
+        Ok(())
+    }
+
+    /// Sends a request once, with the authorization that worked last if it goes to the registry itself.
     pub(super) async fn once(&self, request: RequestBuilder) -> Result<Response, Error> {
         self.count(|traffic| traffic.requests += 1);
         let known = self
@@ -166,14 +234,26 @@ impl Exchange<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&self.key())
             .cloned();
-        let request = match known {
-            Some(authorization) => request.header(AUTHORIZATION, authorization),
-            None => request,
-        };
-        request
-            .send()
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(|error| self.unreachable(error.without_url()))?;
+        // An upload session may be anywhere; what proves who we are is for the registry alone.
+        if let Some(authorization) = known.filter(|_| self.is_registry(request.url())) {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+        client
+            .execute(request)
             .await
             .map_err(|error| self.unreachable(error.without_url()))
+    }
+
+    fn is_registry(&self, url: &Url) -> bool {
+        let own = self.protocol.url(self.repository, "");
+        own.is_ok_and(|own| own.origin() == url.origin())
+    }
+
+    /// Whether the registry itself, and not a host that a redirect or a session leads to, asks who we are.
+    pub(super) fn is_challenge(&self, answer: &Response) -> bool {
+        answer.status() == StatusCode::UNAUTHORIZED && self.is_registry(answer.url())
     }
 
     fn key(&self) -> (String, String) {
@@ -184,7 +264,7 @@ impl Exchange<'_> {
     }
 
     /// Gets the authorization that the registry asks for.
-    async fn answer_challenge(&self, answer: &Response) -> Result<(), Error> {
+    pub(super) async fn answer_challenge(&self, answer: &Response) -> Result<(), Error> {
         let challenges = answer
             .headers()
             .get_all(WWW_AUTHENTICATE)
@@ -236,10 +316,6 @@ impl Exchange<'_> {
     fn count(&self, change: impl FnOnce(&mut Traffic)) {
         let mut traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
         change(traffic.entry(self.repository.clone()).or_default());
-    }
-
-    pub(super) fn count_retry(&self) {
-        self.count(|traffic| traffic.retries += 1);
     }
 
     pub(super) fn unreachable(
@@ -299,12 +375,15 @@ impl Exchange<'_> {
                 operation,
                 source: Some(problem.to_string().into()),
             },
+            // A session that the registry forgot is begun again.
+            status if is_passing(status) || problem.has("BLOB_UPLOAD_UNKNOWN") => {
+                Error::Unreachable {
+                    repository,
+                    operation,
+                    source: problem.to_string().into(),
+                }
+            }
             StatusCode::NOT_FOUND => Error::RepositoryNotFound { repository },
-            status if is_passing(status) => Error::Unreachable {
-                repository,
-                operation,
-                source: problem.to_string().into(),
-            },
             _ => Error::Refused {
                 repository,
                 operation,
@@ -312,6 +391,20 @@ impl Exchange<'_> {
             },
         }
     }
+}
+
+/// What came of asking for something small.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// It is here.
+    Whole {
+        /// Where it came from, after redirects.
+        url: Url,
+        headers: HeaderMap,
+        bytes: Vec<u8>,
+    },
+    /// An answer that is no success.
+    Other(Response),
 }
 
 /// A registry's answer that is no success.
@@ -341,6 +434,10 @@ impl Problem {
             status,
             errors: body.errors,
         }
+    }
+
+    fn has(&self, code: &str) -> bool {
+        self.errors.iter().any(|error| error.code == code)
     }
 
     /// The blobs and manifests that the registry says it lacks.
@@ -385,5 +482,47 @@ impl fmt::Display for Problem {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_has_as_long_as_its_length_takes() {
+        assert_eq!(upload_limit(0), Duration::from_secs(60));
+        // A layer of 300 MB at 1 MB/s takes five minutes.
+        assert!(upload_limit(300_000_000) > Duration::from_secs(300));
+        assert!(upload_limit(u64::MAX) > Duration::from_secs(300));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_and_end_with_the_budget() {
+        let started = Instant::now();
+        let mut retries = Retries {
+            next: Duration::from_millis(200),
+            until: started + Duration::from_secs(60),
+        };
+        let mut waits = 0;
+        while retries.wait(None).await {
+            waits += 1;
+        }
+        assert!((6..60).contains(&waits), "{waits}");
+        assert!(started.elapsed() <= Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_asked_for_is_kept_or_refused() {
+        let started = Instant::now();
+        let mut retries = Retries {
+            next: Duration::from_millis(200),
+            until: started + Duration::from_secs(60),
+        };
+        assert!(retries.wait(Some(Duration::from_secs(40))).await);
+        assert!(started.elapsed() >= Duration::from_secs(40));
+        assert!(!retries.wait(Some(Duration::from_secs(40))).await);
+        retries.give_back(Duration::from_secs(30));
+        assert!(retries.wait(Some(Duration::from_secs(40))).await);
     }
 }

@@ -5,6 +5,10 @@
 #[cfg(feature = "testing")]
 mod contract;
 #[cfg(feature = "http")]
+mod credentials;
+#[cfg(feature = "http")]
 mod http;
 mod layout;
 mod push;
+#[cfg(feature = "http")]
+mod server;
