@@ -71,17 +71,39 @@ impl Credentials for EcrCredentials {
     }
 }
 
+/// Whether a host is a registry of ECR (AWS General Reference, Amazon ECR endpoints). Every part is looked at: a bucket
+/// named `123456789012.dkr` is a host of `amazonaws.com` too.
 fn is_ecr(host: &str) -> bool {
-    let host = host.split(':').next().unwrap_or(host);
-    let mut parts = host.split('.');
-    let account = parts
-        .next()
-        .is_some_and(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
-    let kind = matches!(parts.next(), Some("dkr" | "dkr-ecr"));
-    let ends = host.ends_with(".amazonaws.com")
-        || host.ends_with(".amazonaws.com.cn")
-        || host.ends_with(".on.aws");
-    account && kind && ends
+    let host = host.strip_suffix(":443").unwrap_or(host);
+    let parts: Vec<&str> = host.split('.').collect();
+    let (account, region) = match *parts {
+        [
+            account,
+            "dkr",
+            "ecr" | "ecr-fips",
+            region,
+            "amazonaws",
+            "com",
+        ]
+        | [account, "dkr", "ecr", region, "amazonaws", "com", "cn"]
+        | [account, "dkr-ecr" | "dkr-ecr-fips", region, "on", "aws"]
+        | [
+            account,
+            "dkr-ecr",
+            region,
+            "on",
+            "amazonwebservices",
+            "com",
+            "cn",
+        ] => (account, region),
+        _ => return false,
+    };
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    let is_region = !region.is_empty()
+        && region
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    is_account && is_region
 }
 
 /// Takes `base64(user:secret)` apart.
@@ -118,13 +140,21 @@ where
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ecr::config::http::HttpResponse;
+    use aws_sdk_ecr::error::ErrorMetadata;
+    use aws_sdk_ecr::operation::get_authorization_token::GetAuthorizationTokenError;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
 
     #[test]
     fn the_token_is_for_ecr_alone() {
         for host in [
             "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com:443",
+            "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
             "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+            "123456789012.dkr-ecr.eu-central-1.on.aws",
         ] {
             assert!(is_ecr(host), "{host}");
         }
@@ -132,10 +162,45 @@ mod tests {
             "127.0.0.1:5000",
             "123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.example",
             "evil.dkr.ecr.us-east-1.amazonaws.com",
+            "123456789012.dkr.s3.us-east-1.amazonaws.com",
+            "123456789012.dkr.s3.amazonaws.com",
+            "123456789012.dkr.ecr.evil.us-east-1.on.aws",
+            "123456789012.dkr.ecr..amazonaws.com",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com:5000",
+            "",
             "ghcr.io",
         ] {
             assert!(!is_ecr(host), "{host}");
         }
+    }
+
+    fn answered(code: &str, message: &str) -> Error {
+        let meta = ErrorMetadata::builder().code(code).message(message).build();
+        let error = GetAuthorizationTokenError::generic(meta);
+        let mut response = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+        response
+            .headers_mut()
+            .insert("x-amzn-requestid", "7c3d1f0e");
+        let error = SdkError::service_error(error, response);
+        failed("123456789012.dkr.ecr.us-east-1.amazonaws.com", error)
+    }
+
+    #[test]
+    fn what_aws_says_reaches_the_user() {
+        let error = answered("AccessDeniedException", "user bob is not authorized");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        for said in [
+            "AccessDeniedException",
+            "user bob is not authorized",
+            "(request 7c3d1f0e)",
+        ] {
+            assert!(source.contains(said), "{said}: {source}");
+        }
+        assert!(!error.to_string().contains("bob"));
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("ecr:GetAuthorizationToken"), "{hint}");
+        let other = answered("ServerException", "try later").hint().unwrap();
+        assert!(!other.contains("IAM"), "{other}");
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub(crate) async fn copy_verified(
     writer: &mut (impl AsyncWrite + Unpin),
     blob: &Descriptor,
 ) -> io::Result<u64> {
+    // One byte more than promised is enough to know that it is other content.
+    let reader = reader.take(blob.size.saturating_add(1));
     let mut reader = Verified::new(reader, blob.digest.clone());
     let mut buffer = vec![0; CHUNK];
     let mut size = 0;
@@ -161,6 +163,8 @@ mod tests {
         assert_eq!(copy_verified(reader, &mut out, &blob).await.unwrap(), 5);
         let reader = b"wrong".to_vec().open().await.unwrap();
         let error = copy_verified(reader, &mut out, &blob).await.unwrap_err();
+        let endless: BlobReader = Box::pin(tokio::io::repeat(7));
+        assert!(copy_verified(endless, &mut out, &blob).await.is_err());
         let error = unwrap_io(error, |_| panic!("the crate's own error is inside"));
         assert!(matches!(error, Error::DigestMismatch { size: 5, .. }));
     }

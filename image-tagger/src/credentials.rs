@@ -64,6 +64,13 @@ impl<T: Credentials + ?Sized> Credentials for Arc<T> {
     }
 }
 
+#[async_trait]
+impl<T: Credentials + ?Sized> Credentials for Box<T> {
+    async fn credential(&self, host: &str) -> Result<Option<Credential>, Error> {
+        (**self).credential(host).await
+    }
+}
+
 /// The same credentials for one host, and none for others.
 #[derive(Debug, Clone)]
 pub struct StaticCredentials {

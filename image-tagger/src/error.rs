@@ -70,6 +70,16 @@ pub enum Error {
         /// What it names.
         found: Option<Digest>,
     },
+    /// A file could not be read out of an image.
+    #[error("cannot read `{path}` out of an image of `{repository}`: {problem}")]
+    UnreadableFile {
+        /// The repository.
+        repository: Repository,
+        /// The file, from the image's root.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A source of images is not one.
     #[error("`{}` is not an OCI image layout with one image to push: {problem}", path.display())]
     InvalidSource {
@@ -171,6 +181,7 @@ impl Error {
             Self::Credentials { remedy, .. } => return remedy.clone(),
             Self::InvalidManifest { .. }
             | Self::InvalidSpec { .. }
+            | Self::UnreadableFile { .. }
             | Self::Refused { .. }
             | Self::Storage { .. } => return None,
         };

@@ -1,12 +1,15 @@
 //! Looking at images that are in a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 
 use serde::{Deserialize, Serialize};
+use tar::EntryType;
+use tokio::io::AsyncSeekExt;
 
-use crate::blob::{read_verified, unwrap_io};
-use crate::layout::MANIFEST_CAP;
+use crate::blob::{copy_verified, read_verified, unwrap_io};
+use crate::layout::{MANIFEST_CAP, blocking};
 use crate::{Descriptor, Digest, Error, Manifest, Reference, Registry, Repository};
 
 /// The label and annotation that tells an image's commit (OCI image spec, annotations).
@@ -15,11 +18,8 @@ pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
 /// The longest file that [`read_file`] returns.
 const FILE_CAP: u64 = 1024 * 1024;
 
-/// The longest layer, compressed, that [`read_file`] looks into.
-const LAYER_CAP: u64 = 512 * 1024 * 1024;
-
 /// An image, looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
     /// The digest that the reference names: the image's, or that of the index it is in.
@@ -234,10 +234,11 @@ pub async fn verify(
 }
 
 /// Reads one small file, up to 1 MiB, out of an image: from the uppermost layer that has it, unless a layer above removed
-/// it. Every layer that is read is checked against its digest.
+/// it. Every layer that is read is checked against its digest, in a temporary file, before it is unpacked.
 ///
 /// # Errors
-/// When the image or a layer is missing or damaged.
+/// When the image or a layer is missing or damaged; [`Error::UnreadableFile`] when the file is longer, is a link (links are
+/// not followed), or a layer is not a tar archive, plain or gzipped.
 pub async fn read_file(
     registry: &dyn Registry,
     repository: &Repository,
@@ -250,13 +251,18 @@ pub async fn read_file(
             repository: repository.clone(),
             reference: reference.clone(),
         })?;
+    let path = plain(path);
     for layer in inspection.manifest.layers().iter().rev() {
-        let bytes = small_blob(registry, repository, layer, LAYER_CAP).await?;
-        let found = look_up(&bytes, path).map_err(|error| Error::InvalidManifest {
-            digest: layer.digest.clone(),
-            problem: format!("the layer cannot be unpacked: {error}"),
-        })?;
-        match found {
+        let file = spooled(registry, repository, layer).await?;
+        let (repository, path) = (repository.clone(), path.to_owned());
+        let found = blocking(move || {
+            look_up(file, &path).map_err(|error| Error::UnreadableFile {
+                repository,
+                path,
+                problem: error.to_string(),
+            })
+        });
+        match found.await? {
             Found::File(bytes) => return Ok(Some(bytes)),
             Found::Removed => return Ok(None),
             Found::Nothing => {}
@@ -265,59 +271,111 @@ pub async fn read_file(
     Ok(None)
 }
 
+/// A blob in a file of its own, checked. Layers are too long for memory.
+async fn spooled(
+    registry: &dyn Registry,
+    repository: &Repository,
+    blob: &Descriptor,
+) -> Result<File, Error> {
+    let unreadable = |source: io::Error| Error::Unreachable {
+        repository: repository.clone(),
+        operation: "read a blob",
+        source: Box::new(source),
+    };
+    let reader = registry
+        .blob(repository, &blob.digest)
+        .await?
+        .ok_or_else(|| Error::MissingBlobs {
+            repository: repository.clone(),
+            digests: vec![blob.digest.clone()],
+        })?;
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(unreadable)?);
+    copy_verified(reader, &mut file, blob)
+        .await
+        .map_err(|error| unwrap_io(error, unreadable))?;
+    file.rewind().await.map_err(unreadable)?;
+    Ok(file.into_std().await)
+}
+
 enum Found {
     File(Vec<u8>),
     Removed,
     Nothing,
 }
 
-/// Looks for a file, or for a whiteout of it or of a folder above (OCI image spec, layer).
-fn look_up(layer: &[u8], path: &str) -> std::io::Result<Found> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut removals = vec![if folder.is_empty() {
-        format!(".wh.{name}")
-    } else {
-        format!("{folder}/.wh.{name}")
-    }];
-    let mut above = folder;
-    while !above.is_empty() {
-        removals.push(format!("{above}/.wh..wh..opq"));
-        let (parent, last) = above.rsplit_once('/').unwrap_or(("", above));
-        removals.push(if parent.is_empty() {
-            format!(".wh.{last}")
-        } else {
-            format!("{parent}/.wh.{last}")
-        });
-        above = parent;
+/// A path as it is compared: from the root, without what does not name anything.
+fn plain(path: &str) -> &str {
+    let mut path = path.trim_end_matches('/');
+    while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix('/')) {
+        path = rest;
     }
-    let reader: Box<dyn Read + '_> = if layer.starts_with(&[0x1f, 0x8b]) {
-        Box::new(flate2::read::GzDecoder::new(layer))
+    path
+}
+
+/// Looks for a file, or for what removes it: a whiteout (OCI image spec, layer), or something else under its name or under
+/// that of a folder above.
+fn look_up(mut layer: File, path: &str) -> io::Result<Found> {
+    let sibling = |path: &str, name: &str| match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    };
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let above: Vec<&str> = path
+        .match_indices('/')
+        .map(|(end, _)| &path[..end])
+        .collect();
+    let mut removals: Vec<String> = above
+        .iter()
+        .chain([&path])
+        .map(|removed| sibling(removed, &format!(".wh.{}", last(removed))))
+        .collect();
+    removals.extend(above.iter().map(|folder| format!("{folder}/.wh..wh..opq")));
+
+    let mut magic = [0; 2];
+    let length = layer.read(&mut magic)?;
+    layer.rewind()?;
+    let layer = BufReader::new(layer);
+    let reader: Box<dyn Read> = if magic[..length] == [0x1f, 0x8b] {
+        Box::new(flate2::read::MultiGzDecoder::new(layer))
     } else {
         Box::new(layer)
     };
-    let mut removed = false;
+    // Whiteouts concern the layers below, whatever their place in this one, and of two entries the later one counts.
+    let (mut found, mut is_removed) = (None, false);
     for entry in tar::Archive::new(reader).entries()? {
         let entry = entry?;
         let entry_path = entry.path_bytes();
-        let entry_path = std::str::from_utf8(&entry_path)
-            .unwrap_or_default()
-            .trim_start_matches("./")
-            .to_owned();
-        if entry_path == path && entry.header().entry_type().is_file() {
-            let mut bytes = Vec::new();
-            entry.take(FILE_CAP + 1).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 > FILE_CAP {
-                return Err(std::io::Error::other(format!(
-                    "`{path}` is longer than {FILE_CAP} bytes"
-                )));
-            }
-            return Ok(Found::File(bytes));
+        let entry_path = plain(std::str::from_utf8(&entry_path).unwrap_or_default()).to_owned();
+        let kind = entry.header().entry_type();
+        if entry_path == path {
+            is_removed = true;
+            found = match kind {
+                EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                    Some(read_capped(entry)?)
+                }
+                EntryType::Symlink | EntryType::Link => {
+                    return Err(io::Error::other("it is a link"));
+                }
+                _ => None,
+            };
         }
-        removed |= removals.contains(&entry_path);
+        let is_covered = !kind.is_dir() && above.contains(&entry_path.as_str());
+        is_removed |= is_covered || removals.contains(&entry_path);
     }
-    Ok(if removed {
-        Found::Removed
-    } else {
-        Found::Nothing
+    Ok(match found {
+        Some(bytes) => Found::File(bytes),
+        None if is_removed => Found::Removed,
+        None => Found::Nothing,
     })
+}
+
+fn read_capped(entry: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    entry.take(FILE_CAP + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_CAP {
+        return Err(io::Error::other(format!(
+            "it is longer than {FILE_CAP} bytes"
+        )));
+    }
+    Ok(bytes)
 }

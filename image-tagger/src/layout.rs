@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use crate::blob::{Verified, copy_verified, unwrap_io};
@@ -39,9 +40,45 @@ struct Index {
     #[serde(default = "index_type")]
     media_type: MediaType,
     #[serde(default)]
-    manifests: Vec<Descriptor>,
+    manifests: Vec<Entry>,
     #[serde(flatten)]
-    rest: serde_json::Map<String, serde_json::Value>,
+    rest: serde_json::Map<String, Value>,
+}
+
+/// A descriptor of the index, and how it was written: other tools say more of their images than is understood here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+struct Entry {
+    descriptor: Descriptor,
+    written: Value,
+}
+
+impl TryFrom<Value> for Entry {
+    type Error = serde_json::Error;
+
+    fn try_from(written: Value) -> Result<Self, serde_json::Error> {
+        let descriptor = Descriptor::deserialize(&written)?;
+        Ok(Self {
+            descriptor,
+            written,
+        })
+    }
+}
+
+impl From<Entry> for Value {
+    fn from(entry: Entry) -> Self {
+        entry.written
+    }
+}
+
+impl Entry {
+    fn tag(&self) -> Option<&String> {
+        self.descriptor.annotations.get(REF_NAME)
+    }
+
+    fn is_tagged(&self, tag: &Tag) -> bool {
+        self.tag().is_some_and(|name| name == tag.as_str())
+    }
 }
 
 fn index_type() -> MediaType {
@@ -98,7 +135,7 @@ impl Folder {
         let entries = self.index()?.manifests;
         Ok(entries
             .into_iter()
-            .map(|entry| (entry.annotations.get(REF_NAME).cloned(), entry))
+            .map(|entry| (entry.tag().cloned(), entry.descriptor))
             .collect())
     }
 
@@ -108,12 +145,10 @@ impl Folder {
             .manifests
             .into_iter()
             .find(|entry| match reference {
-                Reference::Tag(tag) => entry
-                    .annotations
-                    .get(REF_NAME)
-                    .is_some_and(|name| name == tag.as_str()),
-                Reference::Digest(digest) => entry.digest == *digest,
-            });
+                Reference::Tag(tag) => entry.is_tagged(tag),
+                Reference::Digest(digest) => entry.descriptor.digest == *digest,
+            })
+            .map(|entry| entry.descriptor);
         let (digest, media_type) = match (entry, reference) {
             (Some(entry), _) => (entry.digest, Some(entry.media_type)),
             // The manifests of a multi-platform image are not in the index themselves.
@@ -183,25 +218,24 @@ impl Folder {
         let mut index = self.index()?;
         match reference {
             Reference::Tag(tag) => {
-                index.manifests.retain(|entry| {
-                    entry
-                        .annotations
-                        .get(REF_NAME)
-                        .is_none_or(|name| name != tag.as_str())
-                });
-                let mut entry = manifest.descriptor();
-                entry
+                index.manifests.retain(|entry| !entry.is_tagged(tag));
+                let mut descriptor = manifest.descriptor();
+                descriptor
                     .annotations
                     .insert(REF_NAME.to_owned(), tag.as_str().to_owned());
-                index.manifests.push(entry);
+                let written = serde_json::to_value(&descriptor)
+                    .map_err(|error| storage("write", &self.0)(error.into()))?;
+                index.manifests.push(Entry {
+                    descriptor,
+                    written,
+                });
             }
             // A manifest that no tag names is found by its blob; in the index it would be an image without a name.
             Reference::Digest(_) => {}
         }
-        let tag = |entry: &Descriptor| entry.annotations.get(REF_NAME).cloned();
         index
             .manifests
-            .sort_by(|a, b| (tag(a), &a.digest).cmp(&(tag(b), &b.digest)));
+            .sort_by(|a, b| (a.tag(), &a.descriptor.digest).cmp(&(b.tag(), &b.descriptor.digest)));
         let bytes =
             serde_json::to_vec(&index).map_err(|error| storage("write", &self.0)(error.into()))?;
         self.write(&self.0.join("index.json"), &bytes)?;
@@ -232,9 +266,15 @@ impl Folder {
     }
 
     fn temporary(&self) -> io::Result<NamedTempFile> {
-        tempfile::Builder::new()
-            .prefix(".writing-")
-            .tempfile_in(&self.0)
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".writing-");
+        #[cfg(unix)]
+        {
+            // Temporary files are for their owner alone; these become files for all, as far as the umask lets them.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        builder.tempfile_in(&self.0)
     }
 }
 
@@ -248,7 +288,7 @@ fn storage(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Error 
 }
 
 /// Runs file work where it does not keep the runtime from other things.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

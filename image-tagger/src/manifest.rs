@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Digest, Error};
 
@@ -95,9 +95,12 @@ pub struct Platform {
     pub architecture: String,
     /// As Go names it: `linux`.
     pub os: String,
+    /// The processor's variant: `v7` or `v8` of `arm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
 }
 
-/// A manifest or an index: its raw bytes, which alone make its digest.
+/// A manifest or an index: its raw bytes, which alone make its digest. It serialises as its descriptor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     bytes: Vec<u8>,
@@ -209,6 +212,12 @@ impl Manifest {
             self.digest.clone(),
             self.bytes.len() as u64,
         )
+    }
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.descriptor().serialize(serializer)
     }
 }
 

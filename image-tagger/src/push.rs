@@ -227,7 +227,8 @@ pub struct TagReceipt {
 /// Finds out what a push would do; reads only.
 ///
 /// # Errors
-/// When the source or the registry cannot be read, or an immutable tag names another image.
+/// When the source or the registry cannot be read. Whether the registry will refuse to move a tag cannot be told without
+/// trying: such a tag is planned as [`TagState::Moved`].
 pub async fn plan(
     registry: &dyn Registry,
     source: &dyn Source,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::blob::Verified;
-use crate::layout::Folder;
+use crate::layout::{Folder, blocking};
 use crate::{BlobReader, Descriptor, Digest, Error, Manifest, Reference, Registry, Repository};
 
 /// An image to be read: its manifests and its blobs.
@@ -38,20 +38,27 @@ pub trait Source: Debug + Send + Sync {
     async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error>;
 }
 
-#[async_trait]
-impl<T: Source + ?Sized> Source for Arc<T> {
-    async fn root(&self) -> Result<Manifest, Error> {
-        (**self).root().await
-    }
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        impl<T: Source + ?Sized> Source for $pointer<T> {
+            async fn root(&self) -> Result<Manifest, Error> {
+                (**self).root().await
+            }
 
-    async fn child(&self, digest: &Digest) -> Result<Manifest, Error> {
-        (**self).child(digest).await
-    }
+            async fn child(&self, digest: &Digest) -> Result<Manifest, Error> {
+                (**self).child(digest).await
+            }
 
-    async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
-        (**self).blob(blob).await
-    }
+            async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
+                (**self).blob(blob).await
+            }
+        }
+    };
 }
+
+forward!(Arc);
+forward!(Box);
 
 /// An image in a registry, as a source for another one: pushing from it is a promotion.
 #[derive(Debug, Clone)]
@@ -118,12 +125,7 @@ impl OciDirectory {
     /// named.
     pub async fn open(path: &Path, reference: Option<&str>) -> Result<Self, Error> {
         let (path, reference) = (path.to_owned(), reference.map(str::to_owned));
-        let opened =
-            tokio::task::spawn_blocking(move || Self::open_now(path, reference.as_deref())).await;
-        match opened {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        blocking(move || Self::open_now(path, reference.as_deref())).await
     }
 
     fn open_now(path: PathBuf, reference: Option<&str>) -> Result<Self, Error> {
@@ -185,9 +187,9 @@ impl Source for OciDirectory {
     }
 
     async fn child(&self, digest: &Digest) -> Result<Manifest, Error> {
-        let folder = Folder(self.path.clone());
-        folder
-            .manifest(&Reference::Digest(digest.clone()))?
+        let (folder, reference) = (Folder(self.path.clone()), Reference::Digest(digest.clone()));
+        blocking(move || folder.manifest(&reference))
+            .await?
             .ok_or_else(|| Error::InvalidSource {
                 path: self.path.clone(),
                 problem: format!("the manifest `{digest}` is missing"),

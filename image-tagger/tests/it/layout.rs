@@ -190,3 +190,182 @@ async fn many_writers_of_one_layout_lose_no_tag() {
     let registry = OciLayout::new(folder.path());
     assert_eq!(registry.tags(&repository()).await.unwrap().len(), 12);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn others_may_read_what_was_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    // What the umask of this process leaves of a plain file.
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, "").unwrap();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let (_, receipt) = pushed(folder.path(), "a", &["v1"]).await;
+    let layout = folder.path().join(repository().as_str());
+    let manifest = layout.join("blobs/sha256").join(receipt.digest.hex());
+    let config = image("a").root().await.unwrap();
+    let config = layout
+        .join("blobs/sha256")
+        .join(config.config().unwrap().digest.hex());
+    for path in [layout.join("index.json"), manifest, config] {
+        assert_eq!(mode(&path), mode(&plain), "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn what_other_tools_wrote_into_the_index_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, receipt) = pushed(folder.path(), "a", &["v1"]).await;
+    let index = folder.path().join(repository().as_str()).join("index.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&index).unwrap()).unwrap();
+    json["manifests"][0]["artifactType"] = "application/x".into();
+    json["manifests"][0]["platform"] =
+        serde_json::json!({"os": "linux", "architecture": "arm", "variant": "v7"});
+    json["vendor"] = "kept".into();
+    std::fs::write(&index, json.to_string()).unwrap();
+
+    pushed(folder.path(), "b", &["v2"]).await;
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&index).unwrap()).unwrap();
+    assert_eq!(found["vendor"], "kept");
+    assert_eq!(found["manifests"][0], json["manifests"][0]);
+    assert_eq!(
+        found["manifests"][0]["digest"],
+        receipt.digest.as_str(),
+        "sorted by tag"
+    );
+}
+
+/// The path, kind and content (or target) of what a layer holds.
+type Entries<'a> = &'a [(&'a str, tar::EntryType, &'a str)];
+
+/// Puts an image of these layers, the lowest first, each a list of entries, under the tag `v1`.
+async fn layered(registry: &OciLayout, layers: &[Entries<'_>]) -> Reference {
+    let mut descriptors = Vec::new();
+    for entries in layers {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, kind, text) in *entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            if kind.is_symlink() {
+                header.set_size(0);
+                archive.append_link(&mut header, path, text).unwrap();
+            } else {
+                header.set_size(text.len() as u64);
+                archive
+                    .append_data(&mut header, path, text.as_bytes())
+                    .unwrap();
+            }
+        }
+        let bytes = archive.into_inner().unwrap();
+        let layer = image_tagger::Descriptor::new(
+            image_tagger::MediaType::new("application/vnd.oci.image.layer.v1.tar"),
+            image_tagger::Digest::of(&bytes),
+            bytes.len() as u64,
+        );
+        registry
+            .put_blob(&repository(), &layer, &bytes, None)
+            .await
+            .unwrap();
+        descriptors.push(layer);
+    }
+    let manifest = serde_json::json!({"schemaVersion": 2, "layers": descriptors}).to_string();
+    let manifest = image_tagger::Manifest::new(manifest.into_bytes(), None).unwrap();
+    let reference = Reference::Tag("v1".parse().unwrap());
+    registry
+        .put_manifest(&repository(), &reference, &manifest)
+        .await
+        .unwrap();
+    reference
+}
+
+#[tokio::test]
+async fn a_file_is_read_as_a_container_would_see_it() {
+    use tar::EntryType::{Directory, Regular};
+    let base: Entries<'_> = &[("etc/a/conf", Regular, "old")];
+    let cases: &[(&str, Entries<'_>, Option<&str>)] = &[
+        ("nothing above", &[("etc/b", Regular, "x")], Some("old")),
+        ("replaced", &[("etc/a/conf", Regular, "new")], Some("new")),
+        (
+            "twice in one layer",
+            &[
+                ("etc/a/conf", Regular, "first"),
+                ("etc/a/conf", Regular, "last"),
+            ],
+            Some("last"),
+        ),
+        ("removed", &[("etc/a/.wh.conf", Regular, "")], None),
+        ("folder removed", &[("etc/.wh.a", Regular, "")], None),
+        (
+            "folder emptied",
+            &[("etc/a/.wh..wh..opq", Regular, "")],
+            None,
+        ),
+        (
+            "folder emptied and filled again",
+            &[
+                ("etc/a/conf", Regular, "new"),
+                ("etc/a/.wh..wh..opq", Regular, ""),
+            ],
+            Some("new"),
+        ),
+        (
+            "replaced by a folder",
+            &[("etc/a/conf/", Directory, "")],
+            None,
+        ),
+        (
+            "folder replaced by a file",
+            &[("etc/a", Regular, "x")],
+            None,
+        ),
+        (
+            "folder said again",
+            &[("etc/a/", Directory, "")],
+            Some("old"),
+        ),
+    ];
+    for (name, above, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = OciLayout::new(folder.path());
+        let reference = layered(&registry, &[base, above]).await;
+        for path in ["etc/a/conf", "/etc/a/conf", "./etc/a/conf"] {
+            let found = read_file(&registry, &repository(), &reference, path)
+                .await
+                .unwrap();
+            assert_eq!(
+                found.as_deref(),
+                expected.map(str::as_bytes),
+                "{name}: {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_not_taken_for_the_file_below() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = OciLayout::new(folder.path());
+    let below: Entries<'_> = &[("conf", tar::EntryType::Regular, "old")];
+    let above: Entries<'_> = &[("conf", tar::EntryType::Symlink, "elsewhere")];
+    let reference = layered(&registry, &[below, above]).await;
+    let found = read_file(&registry, &repository(), &reference, "conf").await;
+    assert!(
+        matches!(found, Err(Error::UnreadableFile { .. })),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_a_mebibyte_is_read_and_one_byte_more_is_refused() {
+    for (length, is_read) in [(1024 * 1024, true), (1024 * 1024 + 1, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = OciLayout::new(folder.path());
+        let text = "x".repeat(length);
+        let layer: Entries<'_> = &[("file", tar::EntryType::Regular, &text)];
+        let reference = layered(&registry, &[layer]).await;
+        let found = read_file(&registry, &repository(), &reference, "file").await;
+        assert_eq!(found.is_ok(), is_read, "{length}");
+    }
+}
