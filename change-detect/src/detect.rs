@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::globs::Globs;
-use crate::inventory::{Inventory, has_file};
+use crate::inventory::{Inventory, Locked, has_file};
 use crate::{
     Bases, Change, ChangeKind, CommitId, Confidence, Detection, DiffSource, EdgeKind, Error,
-    Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why,
+    Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo,
+    go, gradle, npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
@@ -202,10 +203,15 @@ impl<'a> Engine<'a> {
         if changes.is_empty() {
             return Ok(Found::default());
         }
-        let before = self.inventory_before(base)?;
+        let (before_layout, before) = self.inventory_before(base)?;
         let after = &self.inventory;
 
         let mut found = Found::default();
+        for caveat in before.caveats.iter().chain(&after.caveats) {
+            if !found.reasons.contains(caveat) {
+                found.reasons.push(caveat.clone());
+            }
+        }
         let mut why: BTreeMap<&ModuleName, BTreeSet<Why>> = BTreeMap::new();
         let mut reach: BTreeMap<&ModuleName, Reach> = BTreeMap::new();
         for change in &changes {
@@ -227,6 +233,15 @@ impl<'a> Engine<'a> {
                 ChangeKind::Modified | ChangeKind::TypeChanged => &[&before, after][..],
             };
             let mut owned = global;
+            if before.locks.contains(&change.path) || after.locks.contains(&change.path) {
+                owned = true;
+                let was = before.locked(self.source, base, before_layout, &change.path)?;
+                let is = after.locked(self.source, self.head, self.layout, &change.path)?;
+                for (name, reason) in pinned(after, &change.path, &was, &is, &mut found.reasons) {
+                    why.entry(name).or_default().insert(reason);
+                    reach.entry(name).or_default().any = true;
+                }
+            }
             for side in sides {
                 for owner in side.owners(&change.path) {
                     owned = true;
@@ -301,9 +316,12 @@ impl<'a> Engine<'a> {
         }
         for (name, why) in why {
             if !added.contains(name) {
-                let own = why
-                    .iter()
-                    .any(|why| matches!(why, Why::File { .. } | Why::Global { .. }));
+                let own = why.iter().any(|why| {
+                    matches!(
+                        why,
+                        Why::File { .. } | Why::Global { .. } | Why::Lockfile { .. }
+                    )
+                });
                 found.add(
                     name.clone(),
                     if own {
@@ -327,12 +345,14 @@ impl<'a> Engine<'a> {
         Ok(found)
     }
 
-    fn inventory_before(&self, base: &CommitId) -> Result<Inventory, Error> {
+    fn inventory_before(&self, base: &CommitId) -> Result<(Layout, Inventory), Error> {
         let layout = layout_at(self.source, base, self.options.layout)?;
         match Inventory::read(self.source, base, layout, &self.services) {
             // Then every module of the head is new.
-            Err(Error::NoReactor { .. }) => Ok(Inventory::default()),
-            other => other,
+            Err(Error::NoReactor { .. } | Error::NoManifest { .. }) => {
+                Ok((layout, Inventory::default()))
+            }
+            other => Ok((layout, other?)),
         }
     }
 
@@ -389,6 +409,7 @@ impl<'a> Engine<'a> {
             removed: found.removed.into_iter().collect(),
             order,
             waves,
+            cycles: self.inventory.cycles.clone(),
             unowned: found.unowned.into_iter().collect(),
         }
     }
@@ -416,9 +437,73 @@ impl Found {
 fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<Layout, Error> {
     Ok(match layout {
         Layout::Auto if has_file(source, at, &RepoPath::root(), b"pom.xml")? => Layout::Maven,
+        Layout::Auto if cargo::applies(source, at)? => Layout::Cargo,
+        Layout::Auto if npm::applies(source, at)? => Layout::Npm,
+        Layout::Auto if go::applies(source, at)? => Layout::Go,
+        Layout::Auto if gradle::applies(source, at)? => Layout::Gradle,
         Layout::Auto => Layout::Directories,
         named => named,
     })
+}
+
+/// The modules for which a lock file pins something else than before.
+fn pinned<'a>(
+    inventory: &'a Inventory,
+    lock: &RepoPath,
+    was: &Locked,
+    is: &Locked,
+    reasons: &mut Vec<String>,
+) -> Vec<(&'a ModuleName, Why)> {
+    let mut concerned = Vec::new();
+    let nothing = BTreeMap::new();
+    for node in &inventory.nodes {
+        let name = &node.module.name;
+        let why = |package: Option<(String, Option<String>, Option<String>, usize)>| {
+            let path = lock.clone();
+            match package {
+                None => Why::File { path },
+                Some((package, before, after, more)) => Why::Lockfile {
+                    path,
+                    package,
+                    before,
+                    after,
+                    more,
+                },
+            }
+        };
+        match (was, is) {
+            (Locked::Known(was), Locked::Known(is)) => {
+                if !was.contains_key(name) && !is.contains_key(name) {
+                    continue;
+                }
+                let (was, is) = (
+                    was.get(name).unwrap_or(&nothing),
+                    is.get(name).unwrap_or(&nothing),
+                );
+                let packages: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+                let mut changed = packages
+                    .into_iter()
+                    .filter(|package| was.get(*package) != is.get(*package));
+                if let Some(first) = changed.next() {
+                    let version = |side: &BTreeMap<String, String>| side.get(first).cloned();
+                    let package = (first.clone(), version(was), version(is), changed.count());
+                    concerned.push((name, why(Some(package))));
+                }
+            }
+            (Locked::Absent, Locked::Absent) => {}
+            // From versions chosen at the time of the build to pinned ones or back: any may be another.
+            _ => concerned.push((name, why(None))),
+        }
+    }
+    for side in [was, is] {
+        if let Locked::Opaque(problem) = side {
+            let reason = format!("`{lock}` counts for every module: {problem}");
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+    }
+    concerned
 }
 
 /// Whether a change comes through an edge.

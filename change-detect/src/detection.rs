@@ -72,6 +72,21 @@ pub enum Why {
         /// The file.
         path: RepoPath,
     },
+    /// A lock file pins another version of a package from outside that it is built with.
+    Lockfile {
+        /// The lock file.
+        path: RepoPath,
+        /// The first such package.
+        package: String,
+        /// What was pinned at the base; none if it was not used.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+        /// What is pinned at the head; none if it is not used any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+        /// How many more packages differ.
+        more: usize,
+    },
     /// It uses a module that is concerned.
     Dependency {
         /// The module that it uses.
@@ -127,6 +142,7 @@ impl Why {
             | Self::Bom { from, .. } => Some(from),
             Self::File { .. }
             | Self::Global { .. }
+            | Self::Lockfile { .. }
             | Self::New
             | Self::Added
             | Self::UnknownBase { .. } => None,
@@ -146,6 +162,21 @@ impl fmt::Display for Why {
         match self {
             Self::File { path } => write!(f, "{path} changed"),
             Self::Global { path } => write!(f, "{path} changed, which counts for every service"),
+            Self::Lockfile {
+                path,
+                package,
+                before,
+                after,
+                more,
+            } => {
+                let version = |version: &Option<String>| version.clone().unwrap_or("none".into());
+                write!(f, "{path} pins {package} {}", version(after))?;
+                write!(f, " instead of {}", version(before))?;
+                match more {
+                    0 => Ok(()),
+                    more => write!(f, " (and {more} more)"),
+                }
+            }
             Self::Dependency { from, detail, .. } => {
                 write!(f, "depends on {from}{}", aside(detail))
             }
@@ -206,6 +237,10 @@ pub struct Detection {
     pub order: Vec<ModuleName>,
     /// The order to build `modules` in, as much as possible at once: each wave needs only waves before it.
     pub waves: Vec<Vec<ModuleName>>,
+    /// Modules of the head that need each other, where the build allows it; the first of each circle is repeated last.
+    /// The order passes over one edge of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cycles: Vec<Vec<ModuleName>>,
     /// Files that changed and belong to no module, sorted.
     pub unowned: Vec<RepoPath>,
 }
@@ -302,6 +337,7 @@ mod tests {
             removed: vec![],
             order: vec![],
             waves: vec![],
+            cycles: vec![],
             unowned: vec![],
         }
     }

@@ -80,6 +80,27 @@ pub enum Error {
         /// The commit.
         commit: CommitId,
     },
+    /// A layout was asked for, and the file that it begins with is not at the root.
+    #[error("there is no `{file}` at the root of {}", commit.short())]
+    NoManifest {
+        /// The commit.
+        commit: CommitId,
+        /// The file that is looked for, such as `Cargo.toml`.
+        file: &'static str,
+    },
+    /// A build file (other than a pom) or a list of workspace members cannot be understood.
+    #[error("`{path}` at {} is not valid{}", commit.short(), place(*.position))]
+    InvalidManifest {
+        /// The commit that has it.
+        commit: CommitId,
+        /// The file's path.
+        path: RepoPath,
+        /// The line and the column of the problem, both from 1, where they are known.
+        position: Option<(usize, usize)>,
+        /// The problem.
+        #[source]
+        source: Source,
+    },
     /// Two modules have the same coordinates.
     #[error("`{first}` and `{second}` are both the module `{name}`")]
     DuplicateModule {
@@ -122,11 +143,18 @@ impl Error {
                 "globs are paths from the root with `*`, `**`, `?`, `[…]` and `{…}`; put a positive glob before one with `!`".to_owned()
             }
             Self::InvalidPom { .. } => "`mvn validate` shows what Maven makes of it".to_owned(),
-            Self::NoReactor { .. } => "choose the layout directories, or auto".to_owned(),
+            Self::InvalidManifest { .. } => "correct it, or choose the layout directories".to_owned(),
+            Self::NoReactor { .. } | Self::NoManifest { .. } => "choose the layout directories, or auto".to_owned(),
             Self::DuplicateModule { .. } => "give one of them another artifactId".to_owned(),
             Self::Cycle { .. } => "move what they share into a module of its own".to_owned(),
         })
     }
+}
+
+fn place(position: Option<(usize, usize)>) -> String {
+    position
+        .map(|(line, column)| format!(": line {line}, column {column}"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

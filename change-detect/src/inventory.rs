@@ -5,8 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::globs::Globs;
 use crate::{
     CommitId, DiffSource, EntryKind, Error, Layout, Module, ModuleKind, ModuleName, RepoPath,
-    directories, maven,
+    cargo, directories, go, gradle, maven, npm,
 };
+
+/// What a lock file pins for each module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Locked {
+    /// There is no such file.
+    Absent,
+    /// For each module the packages from outside that it is built with, directly or through others, and their versions
+    /// (with whatever else tells two contents of a version apart). Modules that the file says nothing about are left out.
+    Known(BTreeMap<ModuleName, BTreeMap<String, String>>),
+    /// It cannot be understood, and why; it then counts for every module.
+    Opaque(String),
+}
 
 /// A module and the files that count for it.
 #[derive(Debug, Clone)]
@@ -22,6 +34,13 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inventory {
     pub(crate) nodes: Vec<Node>,
+    /// Files that pin the versions of packages from outside. They belong to no module: what they pin does.
+    pub(crate) locks: BTreeSet<RepoPath>,
+    /// Where the build could not be read without running it, and what was assumed instead. Always too much, never too
+    /// little.
+    pub(crate) caveats: Vec<String>,
+    /// Modules that need each other, where the build allows it; the first of each is repeated last.
+    pub(crate) cycles: Vec<Vec<ModuleName>>,
     by_name: BTreeMap<ModuleName, usize>,
     by_path: BTreeMap<RepoPath, Vec<usize>>,
     by_model: BTreeMap<RepoPath, Vec<usize>>,
@@ -59,6 +78,40 @@ impl Inventory {
         inventory
     }
 
+    /// Puts modules in an order in which each comes after those that it depends on, and else by name.
+    ///
+    /// Modules that need each other are kept in [`cycles`](Self::cycles); the last edge of each is passed over.
+    pub(crate) fn ordered(mut nodes: Vec<Node>) -> Self {
+        nodes.sort_by(|a, b| a.module.name.cmp(&b.module.name));
+        let index: BTreeMap<ModuleName, usize> = nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (node.module.name.clone(), index))
+            .collect();
+        let needs = |node: &Node| -> Vec<usize> {
+            let ordering = node.module.dependencies.iter().filter(|d| d.kind.orders());
+            let mut needs: Vec<usize> = ordering
+                .filter_map(|dependency| index.get(&dependency.on).copied())
+                .collect();
+            needs.sort_unstable();
+            needs.dedup();
+            needs
+        };
+        let needs: Vec<Vec<usize>> = nodes.iter().map(needs).collect();
+        let (order, cycles) = post_order(&needs);
+        let name = |node: &usize| nodes[*node].module.name.clone();
+        let cycles = cycles
+            .iter()
+            .map(|cycle| cycle.iter().map(name).collect())
+            .collect();
+        let mut places: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+        let nodes = order.into_iter().filter_map(|node| places[node].take());
+        Self {
+            cycles,
+            ..Self::new(nodes.collect())
+        }
+    }
+
     /// Reads the modules of a commit. `layout` is not [`Layout::Auto`].
     pub(crate) fn read(
         source: &dyn DiffSource,
@@ -68,7 +121,28 @@ impl Inventory {
     ) -> Result<Self, Error> {
         match layout {
             Layout::Maven => maven::inventory(source, at, services),
+            Layout::Cargo => cargo::inventory(source, at, services),
+            Layout::Npm => npm::inventory(source, at, services),
+            Layout::Go => go::inventory(source, at, services),
+            Layout::Gradle => gradle::inventory(source, at, services),
             Layout::Auto | Layout::Directories => directories::inventory(source, at, services),
+        }
+    }
+
+    /// What one of the files in [`locks`](Self::locks) pins. `self` is the inventory of that same commit.
+    pub(crate) fn locked(
+        &self,
+        source: &dyn DiffSource,
+        at: &CommitId,
+        layout: Layout,
+        lock: &RepoPath,
+    ) -> Result<Locked, Error> {
+        match layout {
+            Layout::Cargo => cargo::locked(source, at, self, lock),
+            Layout::Npm => npm::locked(source, at, self, lock),
+            Layout::Go => go::locked(source, at, self, lock),
+            Layout::Gradle => gradle::locked(source, at, self, lock),
+            Layout::Auto | Layout::Directories | Layout::Maven => Ok(Locked::Absent),
         }
     }
 
@@ -173,6 +247,37 @@ impl Inventory {
     }
 }
 
+/// Walks depth first, needs before who needs them. The second list has the circles that were found, closed.
+fn post_order(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let (mut order, mut cycles) = (Vec::new(), Vec::new());
+    let (mut seen, mut open) = (vec![false; needs.len()], vec![false; needs.len()]);
+    for start in 0..needs.len() {
+        if seen[start] {
+            continue;
+        }
+        (seen[start], open[start]) = (true, true);
+        let mut way = vec![(start, 0)];
+        while let Some((node, next)) = way.last_mut() {
+            let node = *node;
+            let Some(to) = needs[node].get(*next).copied() else {
+                open[node] = false;
+                order.push(node);
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            if open[to] {
+                let circle = way.iter().map(|(node, _)| *node);
+                cycles.push(circle.skip_while(|node| *node != to).chain([to]).collect());
+            } else if !seen[to] {
+                (seen[to], open[to]) = (true, true);
+                way.push((to, 0));
+            }
+        }
+    }
+    (order, cycles)
+}
+
 impl Node {
     /// Whether a file of its folder that is in nobody's model is part of it.
     fn holds(&self, file: &RepoPath) -> bool {
@@ -198,4 +303,22 @@ pub(crate) fn has_file(
         entry.path.file_name() == name
             && matches!(entry.kind, EntryKind::File { .. } | EntryKind::Symlink)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_come_first_and_a_circle_is_passed_over_and_kept() {
+        assert_eq!(
+            post_order(&[vec![2], vec![], vec![1]]),
+            (vec![1, 2, 0], vec![])
+        );
+        assert_eq!(
+            post_order(&[vec![1], vec![2], vec![0]]),
+            (vec![2, 1, 0], vec![vec![0, 1, 2, 0]])
+        );
+        assert_eq!(post_order(&[vec![0]]), (vec![0], vec![vec![0, 0]]));
+    }
 }

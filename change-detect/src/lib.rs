@@ -35,6 +35,7 @@
 //! **the last glob that matches decides**. A path that no glob matches is not matched, so a list of nothing but
 //! negations could never match and is an error.
 
+mod cargo;
 mod detect;
 mod detection;
 mod directories;
@@ -42,10 +43,13 @@ mod error;
 #[cfg(feature = "git")]
 mod git;
 mod globs;
+mod go;
+mod gradle;
 mod inventory;
 mod maven;
 mod module;
 mod names;
+mod npm;
 mod options;
 mod path;
 pub mod sim;

@@ -14,7 +14,10 @@ use crate::{CommitId, ModuleName};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Layout {
-    /// [`Maven`](Self::Maven) if the head has a `pom.xml` at its root, else [`Directories`](Self::Directories).
+    /// The first that the commit's root shows: [`Maven`](Self::Maven) by a `pom.xml`, [`Cargo`](Self::Cargo) by a
+    /// `Cargo.toml` with `[workspace]`, [`Npm`](Self::Npm) by a `pnpm-workspace.yaml` or a `package.json` with `workspaces`,
+    /// [`Go`](Self::Go) by a `go.work`, [`Gradle`](Self::Gradle) by a `settings.gradle` or `settings.gradle.kts`; else
+    /// [`Directories`](Self::Directories).
     #[default]
     Auto,
     /// Each folder directly under `services/` is a service, or each folder that [`Options::services`] matches. Nothing is
@@ -28,22 +31,47 @@ pub enum Layout {
     /// `.mvn`; other files in it that no module owns are unowned. Children inherit only their parent's pom: another file
     /// of the parent does not affect them.
     Maven,
+    /// The members of the Cargo workspace whose root is `Cargo.toml`.
+    Cargo,
+    /// The packages of the workspace of npm, pnpm or yarn whose root is `package.json`.
+    Npm,
+    /// The modules that `go.work` uses.
+    Go,
+    /// The projects that `settings.gradle` or `settings.gradle.kts` includes, as far as it can be read without running it.
+    Gradle,
 }
 
 /// Text that is not a layout.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{layout}` is not a layout: it takes `auto`, `directories` or `maven`")]
+#[error(
+    "`{layout}` is not a layout: it takes `auto`, `directories`, `maven`, `cargo`, `npm`, `go` or `gradle`"
+)]
 pub struct InvalidLayout {
     layout: String,
 }
 
 impl Layout {
+    /// All layouts.
+    pub const ALL: [Self; 7] = [
+        Self::Auto,
+        Self::Directories,
+        Self::Maven,
+        Self::Cargo,
+        Self::Npm,
+        Self::Go,
+        Self::Gradle,
+    ];
+
     /// The layout's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Directories => "directories",
             Self::Maven => "maven",
+            Self::Cargo => "cargo",
+            Self::Npm => "npm",
+            Self::Go => "go",
+            Self::Gradle => "gradle",
         }
     }
 }
@@ -56,6 +84,10 @@ impl FromStr for Layout {
             "auto" => Ok(Self::Auto),
             "directories" => Ok(Self::Directories),
             "maven" => Ok(Self::Maven),
+            "cargo" => Ok(Self::Cargo),
+            "npm" => Ok(Self::Npm),
+            "go" => Ok(Self::Go),
+            "gradle" => Ok(Self::Gradle),
             _ => Err(InvalidLayout {
                 layout: layout.to_owned(),
             }),
@@ -147,12 +179,12 @@ mod tests {
 
     #[test]
     fn a_layout_reads_back_from_its_name() {
-        for layout in [Layout::Auto, Layout::Directories, Layout::Maven] {
+        for layout in Layout::ALL {
             assert_eq!(layout.to_string().parse(), Ok(layout));
         }
         assert_eq!(
             "bazel".parse::<Layout>().unwrap_err().to_string(),
-            "`bazel` is not a layout: it takes `auto`, `directories` or `maven`"
+            "`bazel` is not a layout: it takes `auto`, `directories`, `maven`, `cargo`, `npm`, `go` or `gradle`"
         );
     }
 }
