@@ -199,7 +199,7 @@ impl<'a> Engine<'a> {
 
     fn compare(&self, base: &CommitId) -> Result<Found, Error> {
         self.source.commit(base)?;
-        let changes = self.source.changes(Some(base), self.head)?;
+        let changes = crate::changes(self.source, Some(base), self.head)?;
         if changes.is_empty() {
             return Ok(Found::default());
         }

@@ -1,30 +1,46 @@
 //! Git repositories, read with gix.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod program;
+mod trees;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::hash::ObjectId;
 use gix::objs::tree::EntryKind as GitKind;
 use gix::{Repository, ThreadSafeRepository};
 
+use self::program::Program;
+use self::trees::{Item, Tree, Trees};
+use crate::history::{Link, common_ancestors};
 use crate::{
-    ChangeKind, CommitId, CommitInfo, DiffSource, EntryKind, Error, FileChange, RepoPath, TreeEntry,
+    CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, RepoPath,
+    TreeEntry,
 };
 
 /// A git repository on disk.
 ///
-/// Only the repository's own configuration is read, not the user's or the system's, and no `git` is started. Objects of
-/// either hash, work trees, alternates, shallow clones and clones without blobs are read as far as they go; a clone
-/// without trees is [`Error::Unreadable`]. Refs kept as reftables cannot be resolved.
+/// Only the repository's own configuration is read, not the user's or the system's. Objects of either hash, work trees,
+/// alternates and shallow clones are read directly. Two things are left to the `git` program, which is started for them
+/// alone: objects that a partial clone (`--filter=blob:none`, `--filter=tree:0`) lacks, which git asks the remote for
+/// unless `GIT_NO_LAZY_FETCH` is set, and refs that are kept in tables (`reftable`).
+///
+/// Trees are kept in memory once they were read: a source is meant for one question, or for several about the same
+/// commits.
 pub struct GitSource {
     repository: ThreadSafeRepository,
     workdir: Option<PathBuf>,
     git_dir: PathBuf,
+    program: Program,
+    /// Whether the remote promised objects that are not here (a partial clone).
+    promised: bool,
+    /// Repositories with warm caches, for whichever thread needs one next.
+    idle: Mutex<Vec<Repository>>,
+    trees: Trees,
+    roots: Mutex<HashMap<CommitId, ObjectId>>,
 }
-
-/// The entries of a tree, by name.
-type Entries = BTreeMap<Vec<u8>, (GitKind, ObjectId)>;
 
 impl GitSource {
     /// Opens the repository that `path` is in: there or in a folder above it.
@@ -56,10 +72,16 @@ impl GitSource {
             local.workdir().map(Path::to_owned),
             local.git_dir().to_owned(),
         );
+        let promised = is_partial(&local);
         Ok(Self {
+            program: Program::new(git_dir.clone(), workdir.clone()),
             repository,
             workdir,
             git_dir,
+            promised,
+            idle: Mutex::new(vec![local]),
+            trees: Trees::default(),
+            roots: Mutex::default(),
         })
     }
 
@@ -73,8 +95,132 @@ impl GitSource {
         &self.git_dir
     }
 
-    fn local(&self) -> Repository {
-        self.repository.to_thread_local()
+    /// Runs something with a repository of this thread's own.
+    fn with<T>(&self, ask: impl FnOnce(&Repository) -> T) -> T {
+        let lock = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = lock().pop();
+        let repository = idle.unwrap_or_else(|| self.repository.to_thread_local());
+        let answer = ask(&repository);
+        lock().push(repository);
+        answer
+    }
+
+    /// An object's bytes, from here or, in a partial clone, from where it was promised.
+    fn object(
+        &self,
+        id: ObjectId,
+        kind: gix::objs::Kind,
+        what: impl Fn() -> String,
+    ) -> Result<Vec<u8>, Error> {
+        let here = self.with(|repository| match repository.try_find_object(id) {
+            Ok(Some(object)) => Ok(Some((object.kind, object.detach().data))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(unreadable(what(), error.into())),
+        })?;
+        let (found, data) = match here {
+            Some(here) => here,
+            None if self.promised => {
+                let (found, data) = self
+                    .program
+                    .object(&id.to_string())
+                    .map_err(|problem| unreadable(what(), problem.into()))?;
+                let found = gix::objs::Kind::from_bytes(found.as_bytes())
+                    .map_err(|error| unreadable(what(), error.into()))?;
+                (found, data)
+            }
+            None => {
+                return Err(unreadable(
+                    what(),
+                    format!("the object `{id}` is missing").into(),
+                ));
+            }
+        };
+        if found == kind {
+            Ok(data)
+        } else {
+            Err(unreadable(
+                what(),
+                format!("the object `{id}` is a {found}").into(),
+            ))
+        }
+    }
+
+    /// The tree of an id.
+    fn tree(&self, id: ObjectId, folder: &RepoPath) -> Result<Arc<Tree>, Error> {
+        self.trees.get(id, || {
+            let what = || format!("the tree of `{folder}` (object `{id}`)");
+            let data = self.object(id, gix::objs::Kind::Tree, what)?;
+            Tree::decode(&data, id.kind()).map_err(|error| unreadable(what(), error.into()))
+        })
+    }
+
+    /// The id of a commit's tree.
+    fn root(&self, id: &CommitId) -> Result<ObjectId, Error> {
+        let lock = || self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(id) {
+            return Ok(*known);
+        }
+        let root = self.with(|repository| tree_id(repository, id))?;
+        lock().insert(id.clone(), root);
+        Ok(root)
+    }
+
+    /// The tree of a folder, or none if there is no such folder.
+    fn folder(
+        &self,
+        at: &CommitId,
+        folder: &RepoPath,
+    ) -> Result<Option<(ObjectId, Arc<Tree>)>, Error> {
+        let mut id = self.root(at)?;
+        let mut tree = self.tree(id, &RepoPath::root())?;
+        for name in folder
+            .as_bytes()
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty())
+        {
+            match tree.get(name) {
+                Some(Item {
+                    kind: GitKind::Tree,
+                    id: below,
+                }) => {
+                    tree = self.tree(below, folder)?;
+                    id = below;
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some((id, tree)))
+    }
+
+    /// A revision as the git program resolves it.
+    fn rev_parse(&self, rev: &str) -> Option<CommitId> {
+        // What begins with a dash would be an option to whoever does not expect it.
+        if rev.is_empty() || rev.starts_with('-') {
+            return None;
+        }
+        let spec = format!("{rev}^{{commit}}");
+        let out = self
+            .program
+            .run(&[
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &spec,
+            ])
+            .ok()?;
+        String::from_utf8_lossy(&out).trim().parse().ok()
+    }
+
+    /// Whether refs are kept in tables, which gix does not read.
+    fn has_reftable(&self) -> bool {
+        self.git_dir.join("reftable").is_dir()
+            || self
+                .git_dir
+                .join("commondir")
+                .exists()
+                .then(|| self.with(|repository| repository.common_dir().join("reftable").is_dir()))
+                .unwrap_or(false)
     }
 }
 
@@ -88,27 +234,35 @@ impl fmt::Debug for GitSource {
 
 impl DiffSource for GitSource {
     fn resolve(&self, rev: &str) -> Result<CommitId, Error> {
-        let repository = self.local();
-        let found = repository
-            .rev_parse_single(rev)
-            .and_then(|id| id.object()?.peel_to_commit());
-        match found {
-            Ok(commit) => commit_id(commit.id),
-            Err(_) if is_empty(&repository) => Err(Error::NoCommits),
-            Err(error) => Err(Error::UnknownRevision {
-                revision: rev.to_owned(),
-                source: Some(error.into()),
-            }),
+        let unknown = |source| Error::UnknownRevision {
+            revision: rev.to_owned(),
+            source,
+        };
+        if self.has_reftable() && rev.parse::<CommitId>().is_err() {
+            return self.rev_parse(rev).ok_or_else(|| unknown(None));
         }
+        self.with(|repository| {
+            let found = repository
+                .rev_parse_single(rev)
+                .and_then(|id| id.object()?.peel_to_commit());
+            match found {
+                Ok(commit) => commit_id(commit.id),
+                Err(_) if is_empty(repository) => Err(Error::NoCommits),
+                Err(error) => Err(unknown(Some(error.into()))),
+            }
+        })
     }
 
     fn commit(&self, id: &CommitId) -> Result<CommitInfo, Error> {
-        let repository = self.local();
-        let commit = commit(&repository, id)?;
-        let unreadable = |error: gix::Error| unreadable(format!("the commit `{id}`"), error);
-        let author = commit.author().map_err(unreadable)?.name.to_string();
-        let seconds = commit.time().map_err(unreadable)?.seconds;
-        let message = String::from_utf8_lossy(commit.message_raw_sloppy()).into_owned();
+        let (author, seconds, message) = self.with(|repository| {
+            let commit = commit(repository, id)?;
+            let unreadable =
+                |error: gix::Error| unreadable(format!("the commit `{id}`"), error.into());
+            let author = commit.author().map_err(unreadable)?.name.to_string();
+            let seconds = commit.time().map_err(unreadable)?.seconds;
+            let message = String::from_utf8_lossy(commit.message_raw_sloppy()).into_owned();
+            Ok::<_, Error>((author, seconds, message))
+        })?;
         let title = message
             .trim_start()
             .lines()
@@ -124,93 +278,193 @@ impl DiffSource for GitSource {
         ))
     }
 
-    fn changes(&self, base: Option<&CommitId>, head: &CommitId) -> Result<Vec<FileChange>, Error> {
-        let repository = self.local();
-        let before = base.map(|base| tree_id(&repository, base)).transpose()?;
-        let after = tree_id(&repository, head)?;
-        let mut changes = compare(&repository, before, after)?;
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
+    fn differences(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+    ) -> Result<Vec<Difference>, Error> {
+        let before = base
+            .map(|base| self.folder(base, folder))
+            .transpose()?
+            .flatten();
+        let after = self.folder(head, folder)?;
+        let id = |side: &Option<(ObjectId, Arc<Tree>)>| side.as_ref().map(|(id, _)| *id);
+        if id(&before) == id(&after) {
+            return Ok(Vec::new());
+        }
+        let tree = |side: &'_ Option<(ObjectId, Arc<Tree>)>| {
+            side.as_ref().map(|(_, tree)| Arc::clone(tree))
+        };
+        let (before, after) = (tree(&before), tree(&after));
+        Tree::differences(before.as_deref(), after.as_deref())
+            .into_iter()
+            .map(|(name, before, after)| {
+                let kind = |item: Option<Item>| item.map(|item| kind_of(item.kind));
+                Ok(Difference::new(
+                    join(folder, name)?,
+                    kind(before),
+                    kind(after),
+                ))
+            })
+            .collect()
     }
 
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {
-        let repository = self.local();
         let (Some(folder), name) = (path.parent(), path.file_name()) else {
             // The root is a folder. The commit is looked for all the same.
-            return tree_id(&repository, at).map(|_| None);
+            return self.root(at).map(|_| None);
         };
-        let Some(tree) = folder_at(&repository, at, &folder)? else {
+        let Some((_, tree)) = self.folder(at, &folder)? else {
             return Ok(None);
         };
-        match entry(&repository, tree, &folder, name)? {
-            Some((GitKind::Blob | GitKind::BlobExecutable | GitKind::Link, id)) => {
-                let blob = repository
-                    .find_blob(id)
-                    .map_err(|error| unreadable(format!("`{path}` at {}", at.short()), error))?;
-                Ok(Some(blob.detach().data))
+        match tree.get(name) {
+            Some(Item {
+                kind: GitKind::Blob | GitKind::BlobExecutable | GitKind::Link,
+                id,
+            }) => {
+                let what = || format!("`{path}` at {}", at.short());
+                self.object(id, gix::objs::Kind::Blob, what).map(Some)
             }
             _ => Ok(None),
         }
     }
 
     fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error> {
-        let repository = self.local();
-        let Some(tree) = folder_at(&repository, at, folder)? else {
+        let Some((_, tree)) = self.folder(at, folder)? else {
             return Ok(Vec::new());
         };
-        let entry = |(name, (kind, _)): (Vec<u8>, (GitKind, ObjectId))| {
-            Ok(TreeEntry::new(join(folder, &name)?, kind_of(kind)))
-        };
-        entries(&repository, tree, folder)?
-            .into_iter()
-            .map(entry)
+        tree.iter()
+            .map(|(name, item)| Ok(TreeEntry::new(join(folder, name)?, kind_of(item.kind))))
             .collect()
     }
 
-    fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error> {
-        let repository = self.local();
-        let (Some(ancestor), Some(of)) =
-            (object_id(&repository, ancestor), object_id(&repository, of))
-        else {
-            return Ok(None);
-        };
-        if !repository.has_object(ancestor) {
-            return Ok(None);
+    fn common_ancestors(&self, a: &CommitId, b: &CommitId) -> Result<CommonAncestors, Error> {
+        self.with(|repository| {
+            let (Some(left), Some(right)) = (object_id(repository, a), object_id(repository, b))
+            else {
+                return Ok(CommonAncestors::new(Vec::new(), vec![a.clone(), b.clone()]));
+            };
+            let shallow = shallow(repository)?;
+            let common = common_ancestors(&left, &right, |id| link(repository, *id, &shallow))?;
+            let ids = |ids: Vec<ObjectId>| ids.into_iter().map(commit_id).collect::<Result<_, _>>();
+            Ok(CommonAncestors::new(ids(common.best)?, ids(common.cut)?))
+        })
+    }
+
+    fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, Error> {
+        self.with(|repository| {
+            let commit = commit(repository, id)?;
+            commit
+                .parent_ids()
+                .map(|parent| commit_id(parent.detach()))
+                .collect()
+        })
+    }
+
+    fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
+        if self.has_reftable() {
+            return self.tags_by_program();
         }
-        let cut = repository
-            .shallow_commits()
-            .map_err(|error| unreadable("the list of shallow commits".to_owned(), error))?;
-        let cut: BTreeSet<ObjectId> = cut
-            .iter()
-            .flat_map(|commits| commits.iter().copied())
-            .collect();
-        let (mut open, mut seen, mut whole) = (vec![of], BTreeSet::new(), true);
-        while let Some(id) = open.pop() {
-            if id == ancestor {
-                return Ok(Some(true));
-            }
-            if !seen.insert(id) {
-                continue;
-            }
-            let unreadable = |error| unreadable(format!("the commit `{id}`"), error);
-            match repository.try_find_object(id).map_err(unreadable)? {
-                Some(_) if cut.contains(&id) => whole = false,
-                Some(object) => {
-                    let commit = object.try_into_commit().map_err(unreadable)?;
-                    open.extend(commit.parent_ids().map(|parent| parent.detach()));
+        let what = || "the tags".to_owned();
+        self.with(|repository| {
+            let references = repository
+                .references()
+                .map_err(|error| unreadable(what(), error.into()))?;
+            let mut tags = Vec::new();
+            for tag in references
+                .tags()
+                .map_err(|error| unreadable(what(), error.into()))?
+            {
+                let mut tag = tag.map_err(|error| unreadable(what(), error.into()))?;
+                let name = tag.name().shorten().to_string();
+                // A tag of a tree or a file is none of history's.
+                if let Ok(commit) = tag.peel_to_commit() {
+                    tags.push((name, commit_id(commit.id)?));
                 }
-                None => whole = false,
             }
-        }
-        Ok(whole.then_some(false))
+            tags.sort();
+            Ok(tags)
+        })
     }
 }
 
-fn unreadable(what: String, error: gix::Error) -> Error {
+impl GitSource {
+    fn tags_by_program(&self) -> Result<Vec<(String, CommitId)>, Error> {
+        let format =
+            "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname:strip=2)";
+        let out = self
+            .program
+            .run(&["for-each-ref", format, "refs/tags"])
+            .map_err(|problem| unreadable("the tags".to_owned(), problem.into()))?;
+        let mut tags = Vec::new();
+        for line in String::from_utf8_lossy(&out).lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let tag = match words.as_slice() {
+                ["commit", id, "", "", name] | ["tag", _, "commit", id, name] => {
+                    id.parse().ok().map(|id| ((*name).to_owned(), id))
+                }
+                _ => None,
+            };
+            tags.extend(tag);
+        }
+        tags.sort();
+        Ok(tags)
+    }
+}
+
+fn unreadable(what: String, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
     Error::Unreadable {
         what,
-        source: Some(error.into()),
+        source: Some(source),
     }
+}
+
+/// Whether a remote promised objects that the clone was made without.
+fn is_partial(repository: &Repository) -> bool {
+    let config = repository.config_snapshot();
+    if config.string("extensions.partialClone").is_some() {
+        return true;
+    }
+    let mut remotes = config
+        .plumbing()
+        .sections_by_name("remote")
+        .into_iter()
+        .flatten();
+    remotes.any(|remote| {
+        remote
+            .value("promisor")
+            .is_some_and(|value| value != "false")
+    })
+}
+
+/// The commits whose parents this clone was made without.
+fn shallow(repository: &Repository) -> Result<BTreeSet<ObjectId>, Error> {
+    let cut = repository
+        .shallow_commits()
+        .map_err(|error| unreadable("the list of shallow commits".to_owned(), error.into()))?;
+    Ok(cut
+        .iter()
+        .flat_map(|commits| commits.iter().copied())
+        .collect())
+}
+
+/// A commit's place in history, or none if it is not here.
+fn link(
+    repository: &Repository,
+    id: ObjectId,
+    shallow: &BTreeSet<ObjectId>,
+) -> Result<Option<Link<ObjectId>>, Error> {
+    let unreadable = |error: gix::Error| unreadable(format!("the commit `{id}`"), error.into());
+    let Some(object) = repository.try_find_object(id).map_err(unreadable)? else {
+        return Ok(None);
+    };
+    let commit = object.try_into_commit().map_err(unreadable)?;
+    Ok(Some(Link {
+        parents: commit.parent_ids().map(|parent| parent.detach()).collect(),
+        seconds: commit.time().map_err(unreadable)?.seconds,
+        cut: shallow.contains(&id),
+    }))
 }
 
 fn commit_id(id: ObjectId) -> Result<CommitId, Error> {
@@ -245,7 +499,7 @@ fn commit<'r>(repository: &'r Repository, id: &CommitId) -> Result<gix::Commit<'
     };
     let object = repository
         .try_find_object(object_id(repository, id).ok_or_else(unknown)?)
-        .map_err(|error| unreadable(format!("the commit `{id}`"), error))?;
+        .map_err(|error| unreadable(format!("the commit `{id}`"), error.into()))?;
     object
         .ok_or_else(unknown)?
         .try_into_commit()
@@ -258,61 +512,8 @@ fn commit<'r>(repository: &'r Repository, id: &CommitId) -> Result<gix::Commit<'
 fn tree_id(repository: &Repository, id: &CommitId) -> Result<ObjectId, Error> {
     let tree = commit(repository, id)?
         .tree_id()
-        .map_err(|error| unreadable(format!("the commit `{id}`"), error))?;
+        .map_err(|error| unreadable(format!("the commit `{id}`"), error.into()))?;
     Ok(tree.detach())
-}
-
-fn entries(repository: &Repository, id: ObjectId, folder: &RepoPath) -> Result<Entries, Error> {
-    let unreadable = |error| unreadable(format!("the tree of `{folder}` (object `{id}`)"), error);
-    let tree = repository.find_tree(id).map_err(unreadable)?;
-    let decoded = tree.decode().map_err(unreadable)?;
-    let entry = |entry: &gix::objs::tree::EntryRef<'_>| {
-        (
-            entry.filename.to_vec(),
-            (entry.mode.kind(), entry.oid.to_owned()),
-        )
-    };
-    Ok(decoded.entries.iter().map(entry).collect())
-}
-
-/// The tree of a folder, or none if there is no such folder.
-fn folder_at(
-    repository: &Repository,
-    at: &CommitId,
-    folder: &RepoPath,
-) -> Result<Option<ObjectId>, Error> {
-    let mut here = RepoPath::root();
-    let mut tree = tree_id(repository, at)?;
-    for name in folder
-        .as_bytes()
-        .split(|byte| *byte == b'/')
-        .filter(|name| !name.is_empty())
-    {
-        let Some((GitKind::Tree, id)) = entry(repository, tree, &here, name)? else {
-            return Ok(None);
-        };
-        here = join(&here, name)?;
-        tree = id;
-    }
-    Ok(Some(tree))
-}
-
-/// One entry of a tree. The rest is passed over, not kept: a root with a thousand modules is asked a thousand times.
-fn entry(
-    repository: &Repository,
-    id: ObjectId,
-    folder: &RepoPath,
-    name: &[u8],
-) -> Result<Option<(GitKind, ObjectId)>, Error> {
-    let unreadable = |error| unreadable(format!("the tree of `{folder}` (object `{id}`)"), error);
-    let tree = repository.find_tree(id).map_err(unreadable)?;
-    for entry in tree.iter() {
-        let entry = entry.map_err(unreadable)?;
-        if entry.filename() == name {
-            return Ok(Some((entry.mode().kind(), entry.object_id())));
-        }
-    }
-    Ok(None)
 }
 
 /// Git itself refuses names such as `..` in trees, but a tree can be written without git.
@@ -332,78 +533,6 @@ const fn kind_of(kind: GitKind) -> EntryKind {
         GitKind::Link => EntryKind::Symlink,
         GitKind::Commit => EntryKind::Submodule,
     }
-}
-
-/// Two trees that differ, of which one may not be there.
-type Pair = (RepoPath, Option<ObjectId>, Option<ObjectId>);
-
-/// The files that differ, in no order. Trees of the same id are not entered.
-fn compare(
-    repository: &Repository,
-    before: Option<ObjectId>,
-    after: ObjectId,
-) -> Result<Vec<FileChange>, Error> {
-    let mut changes = Vec::new();
-    let mut open: Vec<Pair> = Vec::new();
-    if before != Some(after) {
-        open.push((RepoPath::root(), before, Some(after)));
-    }
-    while let Some((folder, before, after)) = open.pop() {
-        let read = |id: Option<ObjectId>| {
-            id.map_or_else(|| Ok(Entries::new()), |id| entries(repository, id, &folder))
-        };
-        let (before, mut after) = (read(before)?, read(after)?);
-        for (name, old) in before {
-            let new = after.remove(&name);
-            if new != Some(old) {
-                differ(
-                    join(&folder, &name)?,
-                    Some(old),
-                    new,
-                    &mut changes,
-                    &mut open,
-                );
-            }
-        }
-        for (name, new) in after {
-            differ(
-                join(&folder, &name)?,
-                None,
-                Some(new),
-                &mut changes,
-                &mut open,
-            );
-        }
-    }
-    Ok(changes)
-}
-
-fn differ(
-    path: RepoPath,
-    old: Option<(GitKind, ObjectId)>,
-    new: Option<(GitKind, ObjectId)>,
-    changes: &mut Vec<FileChange>,
-    open: &mut Vec<Pair>,
-) {
-    let divide = |entry: Option<(GitKind, ObjectId)>| match entry {
-        Some((GitKind::Tree, id)) => (Some(id), None),
-        Some((kind, _)) => (None, Some(kind)),
-        None => (None, None),
-    };
-    let ((old_tree, old_file), (new_tree, new_file)) = (divide(old), divide(new));
-    if old_tree.is_some() || new_tree.is_some() {
-        open.push((path.clone(), old_tree, new_tree));
-    }
-    let file = |kind: GitKind| matches!(kind, GitKind::Blob | GitKind::BlobExecutable);
-    changes.extend(match (old_file, new_file) {
-        (None, None) => None,
-        (None, Some(_)) => Some(FileChange::new(path, ChangeKind::Added)),
-        (Some(_), None) => Some(FileChange::new(path, ChangeKind::Deleted)),
-        (Some(old), Some(new)) if old == new || (file(old) && file(new)) => {
-            Some(FileChange::new(path, ChangeKind::Modified))
-        }
-        (Some(_), Some(_)) => Some(FileChange::new(path, ChangeKind::TypeChanged)),
-    });
 }
 
 #[cfg(test)]

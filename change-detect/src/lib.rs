@@ -45,6 +45,7 @@ mod git;
 mod globs;
 mod go;
 mod gradle;
+mod history;
 mod inventory;
 mod maven;
 mod module;
@@ -66,4 +67,7 @@ pub use module::{Dependency, EdgeKind, Module, ModuleKind};
 pub use names::{CommitId, InvalidCommitId, InvalidModuleName, ModuleName};
 pub use options::{Bases, InvalidLayout, Layout, OnUnknown, Options};
 pub use path::{InvalidRepoPath, RepoPath};
-pub use source::{ChangeKind, CommitInfo, DiffSource, EntryKind, FileChange, TreeEntry, walk};
+pub use source::{
+    ChangeKind, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, FileChange,
+    TreeEntry, changes, walk,
+};

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::history::{Link, common_ancestors};
 use crate::{
-    ChangeKind, CommitId, CommitInfo, DiffSource, EntryKind, Error, FileChange, InvalidRepoPath,
-    RepoPath, TreeEntry,
+    CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error,
+    InvalidRepoPath, RepoPath, TreeEntry,
 };
 
 /// When a commit is made unless it says otherwise: 1 January 2026.
@@ -362,27 +363,42 @@ impl DiffSource for SimRepository {
         Ok(self.state().commit(id)?.info.clone())
     }
 
-    fn changes(&self, base: Option<&CommitId>, head: &CommitId) -> Result<Vec<FileChange>, Error> {
+    fn differences(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+    ) -> Result<Vec<Difference>, Error> {
         let state = self.state();
         let empty = Tree::new();
         let before = base.map_or(Ok(&empty), |base| state.tree(base))?;
         let after = state.tree(head)?;
-        let mut changes = Vec::new();
-        for (path, old) in before {
-            let kind = match after.get(path) {
-                None => ChangeKind::Deleted,
-                Some(new) if new == old => continue,
-                Some(new) if std::mem::discriminant(new) == std::mem::discriminant(old) => {
-                    ChangeKind::Modified
-                }
-                Some(_) => ChangeKind::TypeChanged,
+        let mut found: BTreeMap<RepoPath, (bool, Option<EntryKind>, Option<EntryKind>)> =
+            BTreeMap::new();
+        for (path, is_after) in before
+            .keys()
+            .map(|path| (path, false))
+            .chain(after.keys().map(|path| (path, true)))
+        {
+            let Some((entry, below)) = entry_below(folder, path) else {
+                continue;
             };
-            changes.push(FileChange::new(path.clone(), kind));
+            let content = if is_after { after } else { before }.get(path);
+            let kind = if below {
+                Some(EntryKind::Directory)
+            } else {
+                content.map(kind_of)
+            };
+            let differs = before.get(path) != after.get(path);
+            let (any, was, is) = found.entry(entry).or_default();
+            *any |= differs;
+            *(if is_after { is } else { was }) = kind;
         }
-        let added = after.keys().filter(|path| !before.contains_key(*path));
-        changes.extend(added.map(|path| FileChange::new(path.clone(), ChangeKind::Added)));
-        changes.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(changes)
+        Ok(found
+            .into_iter()
+            .filter(|(_, (differs, ..))| *differs)
+            .map(|(path, (_, before, after))| Difference::new(path, before, after))
+            .collect())
     }
 
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {
@@ -405,26 +421,15 @@ impl DiffSource for SimRepository {
         let state = self.state();
         let mut entries = BTreeMap::new();
         for (path, content) in state.tree(at)? {
-            let Some(below) = path.strip_prefix(folder).filter(|below| !below.is_root()) else {
+            let Some((entry, below)) = entry_below(folder, path) else {
                 continue;
             };
-            let first = below
-                .as_bytes()
-                .split(|byte| *byte == b'/')
-                .next()
-                .unwrap_or_default();
-            let kind = match content {
-                _ if first.len() < below.as_bytes().len() => EntryKind::Directory,
-                Content::File { executable, .. } => EntryKind::File {
-                    executable: *executable,
-                },
-                Content::Symlink { .. } => EntryKind::Symlink,
-                Content::Submodule { .. } => EntryKind::Submodule,
+            let kind = if below {
+                EntryKind::Directory
+            } else {
+                kind_of(content)
             };
-            // A component of a valid path is a valid path below a folder.
-            if let Ok(path) = folder.join(first) {
-                entries.insert(path, kind);
-            }
+            entries.insert(entry, kind);
         }
         Ok(entries
             .into_iter()
@@ -432,24 +437,51 @@ impl DiffSource for SimRepository {
             .collect())
     }
 
-    fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error> {
+    fn common_ancestors(&self, a: &CommitId, b: &CommitId) -> Result<CommonAncestors, Error> {
         let state = self.state();
-        if !state.commits.contains_key(ancestor) {
-            return Ok(None);
-        }
-        let (mut open, mut seen, mut whole) = (vec![of], BTreeSet::new(), true);
-        while let Some(id) = open.pop() {
-            if id == ancestor {
-                return Ok(Some(true));
-            }
-            match state.commits.get(id) {
-                _ if !seen.insert(id) => {}
-                Some(_) if state.boundary.contains(id) => whole = false,
-                Some(commit) => open.extend(&commit.parents),
-                None => whole = false,
-            }
-        }
-        Ok(whole.then_some(false))
+        let read = |id: &CommitId| {
+            Ok::<_, Error>(state.commits.get(id).map(|commit| Link {
+                parents: commit.parents.clone(),
+                seconds: commit.info.seconds,
+                cut: state.boundary.contains(id),
+            }))
+        };
+        let common = common_ancestors(a, b, read)?;
+        Ok(CommonAncestors::new(common.best, common.cut))
+    }
+
+    fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, Error> {
+        Ok(self.state().commit(id)?.parents.clone())
+    }
+
+    fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
+        let state = self.state();
+        let here = |(_, id): &(&String, &CommitId)| state.commits.contains_key(*id);
+        Ok(state
+            .names
+            .iter()
+            .filter(here)
+            .map(|(name, id)| (name.clone(), id.clone()))
+            .collect())
+    }
+}
+
+/// The entry of a folder that leads to a path below it, and whether there is more below that entry.
+fn entry_below(folder: &RepoPath, path: &RepoPath) -> Option<(RepoPath, bool)> {
+    let below = path.strip_prefix(folder).filter(|below| !below.is_root())?;
+    let first = below.as_bytes().split(|byte| *byte == b'/').next()?;
+    // A component of a valid path is a valid path below a folder.
+    let entry = folder.join(first).ok()?;
+    Some((entry, first.len() < below.as_bytes().len()))
+}
+
+const fn kind_of(content: &Content) -> EntryKind {
+    match content {
+        Content::File { executable, .. } => EntryKind::File {
+            executable: *executable,
+        },
+        Content::Symlink { .. } => EntryKind::Symlink,
+        Content::Submodule { .. } => EntryKind::Submodule,
     }
 }
 
@@ -477,6 +509,7 @@ fn made_up_id(number: u64, message: &str) -> CommitId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes;
     use crate::testing::{self, Workshop};
 
     struct Sim(std::sync::Arc<SimRepository>);
@@ -513,12 +546,18 @@ mod tests {
             Some(true)
         );
         assert_eq!(repository.is_ancestor(&ids[0], &ids[3]).unwrap(), None);
-        assert_eq!(repository.is_ancestor(&ids[3], &ids[2]).unwrap(), None);
+        assert_eq!(
+            repository.is_ancestor(&ids[3], &ids[2]).unwrap(),
+            Some(false)
+        );
         assert!(matches!(
-            repository.changes(Some(&ids[0]), &ids[3]),
+            changes(&repository, Some(&ids[0]), &ids[3]),
             Err(Error::UnknownRevision { .. })
         ));
-        assert_eq!(repository.changes(Some(&ids[2]), &ids[3]).unwrap().len(), 1);
+        assert_eq!(
+            changes(&repository, Some(&ids[2]), &ids[3]).unwrap().len(),
+            1
+        );
     }
 
     #[test]

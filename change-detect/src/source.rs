@@ -28,10 +28,17 @@ pub trait DiffSource: Debug + Send + Sync {
     /// What a commit says about itself.
     fn commit(&self, id: &CommitId) -> Result<CommitInfo, Error>;
 
-    /// The files that differ between the trees of two commits, whatever lies between them in history (two-dot).
+    /// The entries of one folder that differ between the trees of two commits, whatever lies between them in history
+    /// (two-dot).
     ///
-    /// Without a base everything at `head` is added. A renamed file is one deleted and one added. Folders are not listed.
-    fn changes(&self, base: Option<&CommitId>, head: &CommitId) -> Result<Vec<FileChange>, Error>;
+    /// Without a base everything at `head` is new. A folder is listed if anything below it differs; what does is asked for
+    /// with the folder's own path ([`changes`] asks for all of it). Empty if neither commit has the folder.
+    fn differences(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+    ) -> Result<Vec<Difference>, Error>;
 
     /// The content of a file, or the target of a symbolic link. `None` if there is no such file at that commit.
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error>;
@@ -39,9 +46,44 @@ pub trait DiffSource: Debug + Send + Sync {
     /// The entries of a folder, one level, with their full paths. Empty if there is no such folder at that commit.
     fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error>;
 
+    /// The best common ancestors of two commits (`git merge-base --all`), and whether that is proven.
+    ///
+    /// A commit that is not there has unknown ancestors: it is no error.
+    fn common_ancestors(&self, a: &CommitId, b: &CommitId) -> Result<CommonAncestors, Error>;
+
+    /// The parents of a commit, whether the repository has them or not.
+    fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, Error>;
+
+    /// All tags that name a commit, directly or through tag objects, sorted by name.
+    fn tags(&self) -> Result<Vec<(String, CommitId)>, Error>;
+
     /// Whether `of` is `ancestor` or descends from it. `None` if that cannot be told, because history was cut short
     /// (a shallow clone) or one of the commits is missing.
-    fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error>;
+    fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error> {
+        let common = self.common_ancestors(ancestor, of)?;
+        let found = common.best.contains(ancestor);
+        // Parents that are missing may hide the ancestor; they cannot make one.
+        Ok((found || common.cut.is_empty()).then_some(found))
+    }
+}
+
+/// What two commits have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct CommonAncestors {
+    /// The common ancestors that are no ancestor of another, the newest first. More than one if histories crossed; none if
+    /// they are unrelated.
+    pub best: Vec<CommitId>,
+    /// Commits whose parents the repository lacks and through which a better one might have been found. If there are none,
+    /// `best` is what the whole history would give.
+    pub cut: Vec<CommitId>,
+}
+
+impl CommonAncestors {
+    /// What was found, for implementations of [`DiffSource`].
+    pub const fn new(best: Vec<CommitId>, cut: Vec<CommitId>) -> Self {
+        Self { best, cut }
+    }
 }
 
 macro_rules! delegate {
@@ -55,12 +97,13 @@ macro_rules! delegate {
                 (**self).commit(id)
             }
 
-            fn changes(
+            fn differences(
                 &self,
                 base: Option<&CommitId>,
                 head: &CommitId,
-            ) -> Result<Vec<FileChange>, Error> {
-                (**self).changes(base, head)
+                folder: &RepoPath,
+            ) -> Result<Vec<Difference>, Error> {
+                (**self).differences(base, head, folder)
             }
 
             fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {
@@ -69,6 +112,22 @@ macro_rules! delegate {
 
             fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error> {
                 (**self).list(at, folder)
+            }
+
+            fn common_ancestors(
+                &self,
+                a: &CommitId,
+                b: &CommitId,
+            ) -> Result<CommonAncestors, Error> {
+                (**self).common_ancestors(a, b)
+            }
+
+            fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, Error> {
+                (**self).parents(id)
+            }
+
+            fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
+                (**self).tags()
             }
 
             fn is_ancestor(
@@ -117,6 +176,51 @@ impl TreeEntry {
     /// An entry, for implementations of [`DiffSource`].
     pub const fn new(path: RepoPath, kind: EntryKind) -> Self {
         Self { path, kind }
+    }
+}
+
+/// One entry of a folder that differs between two commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The path from the repository's root.
+    pub path: RepoPath,
+    /// What the base has there.
+    pub before: Option<EntryKind>,
+    /// What the head has there.
+    pub after: Option<EntryKind>,
+}
+
+impl Difference {
+    /// A difference, for implementations of [`DiffSource`].
+    pub const fn new(path: RepoPath, before: Option<EntryKind>, after: Option<EntryKind>) -> Self {
+        Self {
+            path,
+            before,
+            after,
+        }
+    }
+
+    /// Whether one of the commits has a folder there, so that there may be more below it.
+    pub const fn is_folder(&self) -> bool {
+        matches!(self.before, Some(EntryKind::Directory))
+            || matches!(self.after, Some(EntryKind::Directory))
+    }
+
+    /// What happened to the file, if one of the commits has one there.
+    pub fn file(&self) -> Option<FileChange> {
+        let file = |side: Option<EntryKind>| side.filter(|kind| *kind != EntryKind::Directory);
+        let plain = |kind: EntryKind| matches!(kind, EntryKind::File { .. });
+        let kind = match (file(self.before), file(self.after)) {
+            (None, None) => return None,
+            (None, Some(_)) => ChangeKind::Added,
+            (Some(_), None) => ChangeKind::Deleted,
+            (Some(before), Some(after)) if before == after || (plain(before) && plain(after)) => {
+                ChangeKind::Modified
+            }
+            (Some(_), Some(_)) => ChangeKind::TypeChanged,
+        };
+        Some(FileChange::new(self.path.clone(), kind))
     }
 }
 
@@ -176,6 +280,29 @@ impl CommitInfo {
             seconds,
         }
     }
+}
+
+/// The files that differ between the trees of two commits (two-dot), sorted by the bytes of their paths.
+///
+/// Without a base everything at `head` is added. A renamed file is one deleted and one added. Folders are not listed. Fails
+/// as [`DiffSource::differences`] does.
+pub fn changes(
+    source: &dyn DiffSource,
+    base: Option<&CommitId>,
+    head: &CommitId,
+) -> Result<Vec<FileChange>, Error> {
+    let mut files = Vec::new();
+    let mut folders = vec![RepoPath::root()];
+    while let Some(folder) = folders.pop() {
+        for difference in source.differences(base, head, &folder)? {
+            files.extend(difference.file());
+            if difference.is_folder() {
+                folders.push(difference.path);
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
 /// Everything below a folder but the folders themselves, with full paths, sorted by the bytes of the paths.

@@ -67,6 +67,10 @@ fn resolves_names(workshop: &mut dyn Workshop) {
         );
     }
     assert_eq!(
+        source.tags().expect("tags are readable"),
+        [("v1".to_owned(), first.clone())]
+    );
+    assert_eq!(
         source
             .resolve(&first.as_str()[..12])
             .expect("the abbreviation is unique"),
@@ -105,11 +109,11 @@ fn tells_about_commits(workshop: &mut dyn Workshop) {
             Err(Error::UnknownRevision { .. })
         ));
         assert!(matches!(
-            source.changes(Some(&unknown), &id),
+            crate::changes(&*source, Some(&unknown), &id),
             Err(Error::UnknownRevision { .. })
         ));
         assert!(matches!(
-            source.changes(None, &unknown),
+            crate::changes(&*source, None, &unknown),
             Err(Error::UnknownRevision { .. })
         ));
         assert!(matches!(
@@ -128,7 +132,7 @@ fn changes(
     base: Option<&CommitId>,
     head: &CommitId,
 ) -> Vec<(String, ChangeKind)> {
-    let changes = source.changes(base, head).expect("both trees are there");
+    let changes = crate::changes(source, base, head).expect("both trees are there");
     assert!(
         changes.windows(2).all(|pair| pair[0].path < pair[1].path),
         "sorted and without duplicates: {changes:?}"
@@ -240,8 +244,7 @@ fn keeps_bytes(workshop: &mut dyn Workshop) {
         .map(|entry| entry.path.as_bytes().to_vec())
         .collect();
     assert_eq!(listed, sorted);
-    let changed: Vec<Vec<u8>> = source
-        .changes(None, &id)
+    let changed: Vec<Vec<u8>> = crate::changes(&*source, None, &id)
         .expect("the tree is there")
         .into_iter()
         .map(|change| change.path.as_bytes().to_vec())
@@ -384,4 +387,18 @@ fn knows_ancestors(workshop: &mut dyn Workshop) {
             "{ancestor} of {of}"
         );
     }
+    for (a, b, best) in [
+        (&left, &right, vec![&root]),
+        (&merge, &left, vec![&left]),
+        (&root, &root, vec![&root]),
+    ] {
+        let common = source.common_ancestors(a, b).expect("history is readable");
+        assert_eq!(common.best.iter().collect::<Vec<_>>(), best);
+        assert_eq!(common.cut, []);
+    }
+    assert_eq!(
+        source.parents(&merge).expect("the commit is there"),
+        [left, right]
+    );
+    assert_eq!(source.parents(&root).expect("the commit is there"), []);
 }

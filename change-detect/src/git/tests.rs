@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::sim::{Content, Draft};
 use crate::testing::{self, Workshop};
+use crate::{ChangeKind, FileChange, changes};
 
 /// A repository in a temporary folder, written with `git fast-import`, which takes any bytes.
 struct Git {
@@ -159,7 +160,7 @@ fn reads_a_repository_with_long_ids() {
     let source = git.open();
     assert_eq!(source.resolve("HEAD").unwrap(), head);
     assert_eq!(
-        source.changes(Some(&base), &head).unwrap(),
+        changes(&source, Some(&base), &head).unwrap(),
         [FileChange::new(path("a"), ChangeKind::Modified)]
     );
     assert_eq!(source.is_ancestor(&base, &head).unwrap(), Some(true));
@@ -243,54 +244,110 @@ fn a_shallow_clone_cannot_tell_what_lies_beyond() {
     clone.run(&["clone", "--quiet", "--depth=2", &url, "."], b"");
     let source = clone.open();
     assert_eq!(source.is_ancestor(&ids[1], &ids[2]).unwrap(), Some(true));
-    assert_eq!(source.is_ancestor(&ids[2], &ids[1]).unwrap(), None);
+    assert_eq!(source.is_ancestor(&ids[2], &ids[1]).unwrap(), Some(false));
     assert_eq!(source.is_ancestor(&ids[0], &ids[2]).unwrap(), None);
     assert!(matches!(
-        source.changes(Some(&ids[0]), &ids[2]),
+        changes(&source, Some(&ids[0]), &ids[2]),
         Err(Error::UnknownRevision { .. })
     ));
     assert!(matches!(
         source.resolve("HEAD~2"),
         Err(Error::UnknownRevision { .. })
     ));
-    assert_eq!(source.changes(Some(&ids[1]), &ids[2]).unwrap().len(), 1);
+    assert_eq!(changes(&source, Some(&ids[1]), &ids[2]).unwrap().len(), 1);
+}
+
+/// A clone without blobs or trees, of a repository with two commits.
+fn partial(filter: &str) -> (Git, Git, CommitId, CommitId) {
+    let mut git = Git::new(&[]);
+    git.run(&["config", "uploadpack.allowFilter", "true"], b"");
+    git.run(&["config", "uploadpack.allowAnySHA1InWant", "true"], b"");
+    let base = git.save(Draft::new("Base").file("d/a", "1").file("d/b", "1"));
+    let head = git.save(Draft::new("Head").file("d/a", "2"));
+    let clone = Git {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let url = format!("file://{}", git.folder.path().display());
+    clone.run(
+        &["clone", "--quiet", "--no-checkout", filter, &url, "."],
+        b"",
+    );
+    (git, clone, base, head)
 }
 
 #[test]
-fn a_clone_without_blobs_compares_and_one_without_trees_says_so() {
-    let mut git = Git::new(&[]);
-    git.run(&["config", "uploadpack.allowFilter", "true"], b"");
-    let base = git.save(Draft::new("Base").file("d/a", "1").file("d/b", "1"));
-    let head = git.save(Draft::new("Head").file("d/a", "2"));
-    let clone = |filter: &str| {
-        let clone = Git {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let url = format!("file://{}", git.folder.path().display());
-        clone.run(
-            &["clone", "--quiet", "--no-checkout", filter, &url, "."],
-            b"",
+fn what_a_partial_clone_lacks_comes_through_git() {
+    for filter in ["--filter=blob:none", "--filter=tree:0"] {
+        let (_origin, clone, base, head) = partial(filter);
+        let source = clone.open();
+        let expected = [FileChange::new(path("d/a"), ChangeKind::Modified)];
+        assert_eq!(
+            changes(&source, Some(&base), &head).unwrap(),
+            expected,
+            "{filter}"
         );
-        clone
-    };
-    let blobless = clone("--filter=blob:none");
-    assert_eq!(
-        blobless.open().changes(Some(&base), &head).unwrap().len(),
-        1
-    );
+        let content = source.read(&head, &path("d/a")).unwrap();
+        assert_eq!(content.as_deref(), Some(&b"2"[..]), "{filter}");
+    }
+}
+
+#[test]
+fn what_a_partial_clone_cannot_get_is_unreadable_and_not_absent() {
+    let (origin, clone, base, head) = partial("--filter=tree:0");
+    drop(origin);
+    let source = clone.open();
+    for _ in 0..2 {
+        assert!(matches!(
+            changes(&source, Some(&base), &head),
+            Err(Error::Unreadable { .. })
+        ));
+    }
     assert!(matches!(
-        blobless.open().read(&head, &path("d/a")),
+        source.list(&base, &RepoPath::root()),
         Err(Error::Unreadable { .. })
     ));
-    let treeless = clone("--filter=tree:0");
+
+    let (origin, clone, base, head) = partial("--filter=blob:none");
+    drop(origin);
+    let source = clone.open();
+    assert_eq!(changes(&source, Some(&base), &head).unwrap().len(), 1);
     assert!(matches!(
-        treeless.open().changes(Some(&base), &head),
+        source.read(&head, &path("d/a")),
         Err(Error::Unreadable { .. })
     ));
+}
+
+#[test]
+fn refs_in_tables_are_resolved_by_git() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("git")
+        .args([
+            "init",
+            "--quiet",
+            "--ref-format=reftable",
+            "--initial-branch=main",
+        ])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    if !made.status.success() {
+        // Before git 2.45 there are none.
+        return;
+    }
+    let mut git = Git { folder };
+    let base = git.save(Draft::new("Base").file("a", "1"));
+    let head = git.save(Draft::new("Head").file("a", "2"));
+    git.tag("v1", &base);
+    let source = git.open();
+    assert_eq!(source.resolve("HEAD").unwrap(), head);
+    assert_eq!(source.resolve("v1").unwrap(), base);
+    assert_eq!(source.resolve("HEAD~1").unwrap(), base);
     assert!(matches!(
-        treeless.open().list(&base, &RepoPath::root()),
-        Err(Error::Unreadable { .. })
+        source.resolve("nothing"),
+        Err(Error::UnknownRevision { .. })
     ));
+    assert_eq!(source.tags().unwrap(), [("v1".to_owned(), base.clone())]);
+    assert_eq!(changes(&source, Some(&base), &head).unwrap().len(), 1);
 }
 
 #[test]
@@ -316,7 +373,7 @@ fn a_missing_object_is_unreadable_and_not_absent() {
         );
     }
     assert!(matches!(
-        git.open().changes(None, &id),
+        changes(&git.open(), None, &id),
         Err(Error::Unreadable { .. })
     ));
 }
@@ -335,9 +392,7 @@ fn names_the_same_files_as_git() {
         20..25,
         "3",
     ));
-    let ours: Vec<String> = git
-        .open()
-        .changes(Some(&base), &head)
+    let ours: Vec<String> = changes(&git.open(), Some(&base), &head)
         .unwrap()
         .iter()
         .map(|change| change.path.to_string())
