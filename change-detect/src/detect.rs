@@ -1,7 +1,9 @@
 //! From two trees to the modules that are concerned.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::comparison::{Asked, Comparison, Recorder, Scan, Scope};
 use crate::globs::Globs;
 use crate::inventory::{Inventory, Locked, has_file};
 use crate::{
@@ -33,6 +35,26 @@ pub fn detect(
             found = engine.against(Some(base), None)?;
             Some(base.clone())
         }
+        Bases::Each(bases) => {
+            for base in bases {
+                found.join(engine.against(Some(base), None)?);
+            }
+            found.reasons.push(
+                "histories crossed: what differs from any of the commits where they met counts"
+                    .to_owned(),
+            );
+            None
+        }
+        Bases::Unknown { reason } => {
+            if options.on_unknown == OnUnknown::Fail {
+                return Err(Error::NoBase {
+                    reason: reason.clone(),
+                });
+            }
+            found = engine.everything(Change::Changed, &Why::NoBase);
+            found.reasons.push(reason.clone());
+            None
+        }
         Bases::PerService(bases) => {
             listed = bases.clone();
             engine.per_service(bases, &mut found)?
@@ -62,6 +84,7 @@ struct Found {
     concerned: BTreeMap<ModuleName, (Change, BTreeSet<Why>)>,
     removed: BTreeSet<ModuleName>,
     unowned: BTreeSet<RepoPath>,
+    partial: BTreeSet<ModuleName>,
     reasons: Vec<String>,
 }
 
@@ -75,6 +98,8 @@ struct Engine<'a> {
     options: &'a Options,
     layout: Layout,
     inventory: Inventory,
+    /// What the inventory was read from.
+    asked: Asked,
 }
 
 /// How far a module's change reaches.
@@ -93,9 +118,11 @@ impl<'a> Engine<'a> {
         let services = Globs::new(&options.services)?;
         let (global, ignore) = (Globs::new(&options.global)?, Globs::new(&options.ignore)?);
         source.commit(head)?;
-        let layout = layout_at(source, head, options.layout)?;
-        let inventory = Inventory::read(source, head, layout, &services)?;
+        let recorder = Recorder::new(source);
+        let layout = layout_at(&recorder, head, options.layout)?;
+        let inventory = Inventory::read(&recorder, head, layout, &services)?;
         Ok(Self {
+            asked: recorder.into_asked(),
             source,
             head,
             services,
@@ -139,6 +166,7 @@ impl<'a> Engine<'a> {
                 }
             }
             found.unowned.extend(part.unowned);
+            found.partial.extend(part.partial);
             found.reasons.extend(part.reasons);
         }
         found.removed.extend(
@@ -199,14 +227,29 @@ impl<'a> Engine<'a> {
 
     fn compare(&self, base: &CommitId) -> Result<Found, Error> {
         self.source.commit(base)?;
-        let changes = crate::changes(self.source, Some(base), self.head)?;
-        if changes.is_empty() {
+        let comparison = Comparison::new(self.source, base, self.head);
+        if comparison.is_empty()? {
             return Ok(Found::default());
         }
-        let (before_layout, before) = self.inventory_before(base)?;
         let after = &self.inventory;
+        let (before_layout, before) = if comparison.same(&self.asked)? {
+            (self.layout, Cow::Borrowed(after))
+        } else {
+            let (layout, before) = self.inventory_before(base)?;
+            (layout, Cow::Owned(before))
+        };
+        let Scan { changes, partial } = comparison.scan(&Scope {
+            before: &before,
+            after,
+            global: &self.global,
+            ignore: &self.ignore,
+            limit: self.options.most_files,
+        })?;
 
-        let mut found = Found::default();
+        let mut found = Found {
+            partial,
+            ..Found::default()
+        };
         for caveat in before.caveats.iter().chain(&after.caveats) {
             if !found.reasons.contains(caveat) {
                 found.reasons.push(caveat.clone());
@@ -215,9 +258,6 @@ impl<'a> Engine<'a> {
         let mut why: BTreeMap<&ModuleName, BTreeSet<Why>> = BTreeMap::new();
         let mut reach: BTreeMap<&ModuleName, Reach> = BTreeMap::new();
         for change in &changes {
-            if self.ignore.matches(&change.path) {
-                continue;
-            }
             let global = self.global.matches(&change.path);
             if global {
                 for service in after.services() {
@@ -229,8 +269,8 @@ impl<'a> Engine<'a> {
             // A file belongs to who owned it where it existed.
             let sides = match change.kind {
                 ChangeKind::Added => &[after][..],
-                ChangeKind::Deleted => &[&before][..],
-                ChangeKind::Modified | ChangeKind::TypeChanged => &[&before, after][..],
+                ChangeKind::Deleted => &[&*before][..],
+                ChangeKind::Modified | ChangeKind::TypeChanged => &[&*before, after][..],
             };
             let mut owned = global;
             if before.locks.contains(&change.path) || after.locks.contains(&change.path) {
@@ -378,6 +418,7 @@ impl<'a> Engine<'a> {
                 self.inventory.get(&name).map(|node| node.module.clone())
             {
                 modules.push(ModuleReport {
+                    more: found.partial.contains(&name),
                     name,
                     path,
                     kind,
@@ -416,6 +457,21 @@ impl<'a> Engine<'a> {
 }
 
 impl Found {
+    /// Adds what was found in comparison with another base.
+    fn join(&mut self, other: Self) {
+        for (name, (change, why)) in other.concerned {
+            self.add(name, change, why);
+        }
+        self.removed.extend(other.removed);
+        self.unowned.extend(other.unowned);
+        self.partial.extend(other.partial);
+        for reason in other.reasons {
+            if !self.reasons.contains(&reason) {
+                self.reasons.push(reason);
+            }
+        }
+    }
+
     fn add(&mut self, name: ModuleName, change: Change, why: BTreeSet<Why>) {
         let entry = self
             .concerned

@@ -125,6 +125,8 @@ pub enum Why {
     New,
     /// The base does not have it.
     Added,
+    /// It cannot be told what to compare it with.
+    NoBase,
     /// It cannot be compared with its base.
     UnknownBase {
         /// The base.
@@ -145,6 +147,7 @@ impl Why {
             | Self::Lockfile { .. }
             | Self::New
             | Self::Added
+            | Self::NoBase
             | Self::UnknownBase { .. } => None,
         }
     }
@@ -185,6 +188,7 @@ impl fmt::Display for Why {
             Self::Bom { from, .. } => write!(f, "imports versions from {from}"),
             Self::New => f.write_str("is new: there is nothing to compare it with"),
             Self::Added => f.write_str("is new: the base does not have it"),
+            Self::NoBase => f.write_str("cannot be compared: no base is known"),
             Self::UnknownBase { base } => {
                 write!(f, "cannot be compared with its base {}", base.short())
             }
@@ -204,8 +208,11 @@ pub struct ModuleReport {
     pub kind: ModuleKind,
     /// How it is concerned.
     pub change: Change,
-    /// Every reason, sorted: its own files first.
+    /// Every reason, sorted: its own files first, and of those no more than [`Options::most_files`](crate::Options) allows.
     pub why: Vec<Why>,
+    /// Whether more of its files may have changed than `why` names.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// What changed between a base and a head, and what has to be done about it.
@@ -312,6 +319,7 @@ mod tests {
             kind,
             change: Change::Affected,
             why,
+            more: false,
         }
     }
 

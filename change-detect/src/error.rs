@@ -41,6 +41,19 @@ pub enum Error {
         /// The service that is to be compared with it, where each has its own.
         service: Option<ModuleName>,
     },
+    /// It cannot be told what to compare with.
+    #[error("it cannot be told what changed: {reason}")]
+    NoBase {
+        /// Why.
+        reason: String,
+    },
+    /// The remote could not be asked for more history.
+    #[error("cannot fetch more history")]
+    NotFetched {
+        /// What git said.
+        #[source]
+        source: Source,
+    },
     /// An object of the repository is missing or damaged.
     #[error("cannot read {what}")]
     Unreadable {
@@ -122,7 +135,13 @@ pub enum Error {
 impl Error {
     /// Whether the input has to be corrected. Otherwise the repository at hand cannot answer the question.
     pub const fn is_usage(&self) -> bool {
-        !matches!(self, Self::UnknownBase { .. } | Self::Unreadable { .. })
+        !matches!(
+            self,
+            Self::UnknownBase { .. }
+                | Self::NoBase { .. }
+                | Self::NotFetched { .. }
+                | Self::Unreadable { .. }
+        )
     }
 
     /// What to do about it, where that is known.
@@ -133,7 +152,8 @@ impl Error {
             Self::UnknownRevision { .. } => {
                 "check the spelling; a shallow clone may lack it: fetch it with `git fetch --unshallow`, or set fetch-depth: 0".to_owned()
             }
-            Self::UnknownBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
+            Self::NotFetched { .. } => "check the remote and its credentials, or fetch by hand: `git fetch --unshallow`".to_owned(),
+            Self::UnknownBase { .. } | Self::NoBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
                  or treat everything as changed with on-unknown = all"
                 .to_owned(),
             Self::Unreadable { .. } => {

@@ -1,11 +1,13 @@
 //! Git repositories, read with gix.
 
+mod fetch;
 mod program;
 mod trees;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gix::hash::ObjectId;
@@ -35,7 +37,7 @@ pub struct GitSource {
     git_dir: PathBuf,
     program: Program,
     /// Whether the remote promised objects that are not here (a partial clone).
-    promised: bool,
+    promised: AtomicBool,
     /// Repositories with warm caches, for whichever thread needs one next.
     idle: Mutex<Vec<Repository>>,
     trees: Trees,
@@ -78,7 +80,7 @@ impl GitSource {
             repository,
             workdir,
             git_dir,
-            promised,
+            promised: AtomicBool::new(promised),
             idle: Mutex::new(vec![local]),
             trees: Trees::default(),
             roots: Mutex::default(),
@@ -105,6 +107,11 @@ impl GitSource {
         answer
     }
 
+    /// After a fetch with a filter: what is missing was promised.
+    fn now_partial(&self) {
+        self.promised.store(true, Ordering::Relaxed);
+    }
+
     /// An object's bytes, from here or, in a partial clone, from where it was promised.
     fn object(
         &self,
@@ -119,7 +126,7 @@ impl GitSource {
         })?;
         let (found, data) = match here {
             Some(here) => here,
-            None if self.promised => {
+            None if self.promised.load(Ordering::Relaxed) => {
                 let (found, data) = self
                     .program
                     .object(&id.to_string())
@@ -337,6 +344,16 @@ impl DiffSource for GitSource {
         tree.iter()
             .map(|(name, item)| Ok(TreeEntry::new(join(folder, name)?, kind_of(item.kind))))
             .collect()
+    }
+
+    fn kind(&self, at: &CommitId, path: &RepoPath) -> Result<Option<EntryKind>, Error> {
+        let Some(folder) = path.parent() else {
+            return self.root(at).map(|_| Some(EntryKind::Directory));
+        };
+        let Some((_, tree)) = self.folder(at, &folder)? else {
+            return Ok(None);
+        };
+        Ok(tree.get(path.file_name()).map(|item| kind_of(item.kind)))
     }
 
     fn common_ancestors(&self, a: &CommitId, b: &CommitId) -> Result<CommonAncestors, Error> {

@@ -47,7 +47,7 @@ pub(crate) struct Inventory {
 }
 
 /// A changed file's meaning for one module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) node: usize,
     /// Whether the file is part of the module's model.
@@ -148,6 +148,19 @@ impl Inventory {
 
     pub(crate) fn get(&self, name: &ModuleName) -> Option<&Node> {
         self.by_name.get(name).map(|index| &self.nodes[*index])
+    }
+
+    /// Whether the files below a folder may mean different things, because a module, a build file or a lock file is there.
+    pub(crate) fn is_landmark(&self, folder: &RepoPath) -> bool {
+        let below = |path: &RepoPath| path != folder && path.starts_with(folder);
+        // What is below a folder follows it in the order of bytes, but for names that go on where the folder's ends.
+        fn first<'a, V>(map: &'a BTreeMap<RepoPath, V>, folder: &RepoPath) -> Option<&'a RepoPath> {
+            let start = folder.join("\u{1}").unwrap_or_default();
+            map.range(start..).next().map(|(path, _)| path)
+        }
+        first(&self.by_path, folder).is_some_and(below)
+            || first(&self.by_model, folder).is_some_and(below)
+            || self.locks.iter().any(below)
     }
 
     pub(crate) fn is_service(&self, name: &ModuleName) -> bool {
@@ -298,11 +311,14 @@ pub(crate) fn has_file(
     folder: &RepoPath,
     name: &[u8],
 ) -> Result<bool, Error> {
-    let entries = source.list(at, folder)?;
-    Ok(entries.iter().any(|entry| {
-        entry.path.file_name() == name
-            && matches!(entry.kind, EntryKind::File { .. } | EntryKind::Symlink)
-    }))
+    let Ok(path) = folder.join(name) else {
+        return Ok(false);
+    };
+    let kind = source.kind(at, &path)?;
+    Ok(matches!(
+        kind,
+        Some(EntryKind::File { .. } | EntryKind::Symlink)
+    ))
 }
 
 #[cfg(test)]

@@ -35,7 +35,9 @@
 //! **the last glob that matches decides**. A path that no glob matches is not matched, so a list of nothing but
 //! negations could never match and is an error.
 
+mod base;
 mod cargo;
+mod comparison;
 mod detect;
 mod detection;
 mod directories;
@@ -54,10 +56,12 @@ mod npm;
 mod options;
 mod path;
 pub mod sim;
+mod situation;
 mod source;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use base::{Choice, Deepen, Method, choose};
 pub use detect::{detect, services_at};
 pub use detection::{Change, Confidence, Detection, ModuleReport, Why};
 pub use error::Error;
@@ -67,6 +71,7 @@ pub use module::{Dependency, EdgeKind, Module, ModuleKind};
 pub use names::{CommitId, InvalidCommitId, InvalidModuleName, ModuleName};
 pub use options::{Bases, InvalidLayout, Layout, OnUnknown, Options};
 pub use path::{InvalidRepoPath, RepoPath};
+pub use situation::{InvalidEvent, Situation};
 pub use source::{
     ChangeKind, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, FileChange,
     TreeEntry, changes, walk,

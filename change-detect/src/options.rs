@@ -122,6 +122,7 @@ pub struct Options {
     pub(crate) global: Vec<String>,
     pub(crate) ignore: Vec<String>,
     pub(crate) on_unknown: OnUnknown,
+    pub(crate) most_files: Option<usize>,
 }
 
 impl Options {
@@ -153,6 +154,16 @@ impl Options {
         self
     }
 
+    /// Sets how many changed files to name as reasons for each module; none, the default, for all of them.
+    ///
+    /// What is found does not depend on it, but the time does: a folder of a module of which enough is known is not read.
+    /// A few more may be named where they are found on the way.
+    #[must_use]
+    pub fn most_files(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.most_files = most.into().map(|most: usize| most.max(1));
+        self
+    }
+
     /// Sets what to do when a base cannot be compared with.
     #[must_use]
     pub const fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
@@ -169,6 +180,13 @@ pub enum Bases {
     Nothing,
     /// One commit for all.
     One(CommitId),
+    /// Several commits for all, as where histories crossed: what differs from any of them counts.
+    Each(Vec<CommitId>),
+    /// It cannot be told what to compare with: an error, or everything counts ([`Options::on_unknown`]).
+    Unknown {
+        /// Why.
+        reason: String,
+    },
     /// Each service's own. A service at the head that has none is new; one that the head lacks is removed.
     PerService(BTreeMap<ModuleName, CommitId>),
 }

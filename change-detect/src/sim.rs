@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::history::{Link, common_ancestors};
 use crate::{
-    CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error,
+    CommitId, CommitInfo, CommonAncestors, Deepen, DiffSource, Difference, EntryKind, Error,
     InvalidRepoPath, RepoPath, TreeEntry,
 };
 
@@ -153,6 +153,8 @@ struct State {
     head: Option<CommitId>,
     names: BTreeMap<String, CommitId>,
     boundary: BTreeSet<CommitId>,
+    /// What was cut off and could be fetched.
+    beyond: BTreeMap<CommitId, Commit>,
     lost_trees: BTreeSet<CommitId>,
     lost_files: BTreeSet<RepoPath>,
 }
@@ -240,14 +242,11 @@ impl SimRepository {
             }
             level = next;
         }
-        state.commits.retain(|id, _| kept.contains(id));
-        let cut_off = |commit: &Commit| commit.parents.iter().any(|parent| !kept.contains(parent));
-        state.boundary = state
-            .commits
-            .values()
-            .filter(|commit| cut_off(commit))
-            .map(|commit| commit.info.id.clone())
-            .collect();
+        let commits = std::mem::take(&mut state.commits);
+        let (kept_commits, beyond) = commits.into_iter().partition(|(id, _)| kept.contains(id));
+        state.commits = kept_commits;
+        state.beyond.extend::<BTreeMap<_, _>>(beyond);
+        state.cut_again();
     }
 
     /// Takes a commit away, as if it was forced away and collected. Names that point to it stay.
@@ -272,6 +271,19 @@ impl SimRepository {
 }
 
 impl State {
+    /// Finds the commits of which a parent is beyond the cut.
+    fn cut_again(&mut self) {
+        let beyond = &self.beyond;
+        let cut_off = |commit: &&Commit| {
+            commit
+                .parents
+                .iter()
+                .any(|parent| beyond.contains_key(parent))
+        };
+        let boundary = self.commits.values().filter(cut_off);
+        self.boundary = boundary.map(|commit| commit.info.id.clone()).collect();
+    }
+
     fn commit(&self, id: &CommitId) -> Result<&Commit, Error> {
         self.commits.get(id).ok_or_else(|| Error::UnknownRevision {
             revision: id.to_string(),
@@ -463,6 +475,41 @@ impl DiffSource for SimRepository {
             .filter(here)
             .map(|(name, id)| (name.clone(), id.clone()))
             .collect())
+    }
+}
+
+/// The remote has what was [`cut`](SimRepository::cut) off, and nothing that was lost.
+impl Deepen for SimRepository {
+    fn deepen(&self, _tips: &[CommitId], by: u32) -> Result<bool, Error> {
+        let mut state = self.state();
+        let mut came = false;
+        for _ in 0..by {
+            let boundary = std::mem::take(&mut state.boundary);
+            if boundary.is_empty() {
+                break;
+            }
+            for id in boundary {
+                let parents = state.commits.get(&id).map(|commit| commit.parents.clone());
+                for parent in parents.unwrap_or_default() {
+                    if let Some(commit) = state.beyond.remove(&parent) {
+                        state.commits.insert(parent, commit);
+                        came = true;
+                    }
+                }
+            }
+            state.cut_again();
+        }
+        Ok(came)
+    }
+
+    fn fetch(&self, id: &CommitId) -> Result<bool, Error> {
+        let mut state = self.state();
+        let Some(commit) = state.beyond.remove(id) else {
+            return Ok(false);
+        };
+        state.commits.insert(id.clone(), commit);
+        state.cut_again();
+        Ok(true)
     }
 }
 

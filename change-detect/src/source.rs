@@ -46,6 +46,19 @@ pub trait DiffSource: Debug + Send + Sync {
     /// The entries of a folder, one level, with their full paths. Empty if there is no such folder at that commit.
     fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error>;
 
+    /// What stands at a path, or `None` if nothing does at that commit.
+    fn kind(&self, at: &CommitId, path: &RepoPath) -> Result<Option<EntryKind>, Error> {
+        let folder = path.parent().unwrap_or_default();
+        if path.is_root() {
+            return self.list(at, path).map(|_| Some(EntryKind::Directory));
+        }
+        let entries = self.list(at, &folder)?;
+        Ok(entries
+            .into_iter()
+            .find(|entry| entry.path == *path)
+            .map(|entry| entry.kind))
+    }
+
     /// The best common ancestors of two commits (`git merge-base --all`), and whether that is proven.
     ///
     /// A commit that is not there has unknown ancestors: it is no error.
@@ -112,6 +125,10 @@ macro_rules! delegate {
 
             fn list(&self, at: &CommitId, folder: &RepoPath) -> Result<Vec<TreeEntry>, Error> {
                 (**self).list(at, folder)
+            }
+
+            fn kind(&self, at: &CommitId, path: &RepoPath) -> Result<Option<EntryKind>, Error> {
+                (**self).kind(at, path)
             }
 
             fn common_ancestors(
