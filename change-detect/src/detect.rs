@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::comparison::{Asked, Comparison, Recorder, Scan, Scope};
 use crate::globs::Globs;
-use crate::inventory::{Inventory, Locked, has_file};
+use crate::inventory::{Inventory, Locked, Part, has_file};
 use crate::{
-    Bases, Change, ChangeKind, CommitId, Confidence, Detection, DiffSource, EdgeKind, Error,
-    Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo,
-    go, gradle, npm,
+    Bases, Change, ChangeKind, CommitId, Confidence, Dependency, Detection, DiffSource, EdgeKind,
+    Error, Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why,
+    cargo, go, gradle, npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
@@ -105,8 +105,31 @@ struct Engine<'a> {
 /// How far a module's change reaches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Reach {
-    any: bool,
     model: bool,
+    main: bool,
+    test: bool,
+}
+
+impl Reach {
+    const fn with(mut self, part: Part) -> Self {
+        match part {
+            Part::Model => self.model = true,
+            Part::Main => self.main = true,
+            Part::Test => self.test = true,
+        }
+        self
+    }
+
+    fn add(&mut self, part: Part) {
+        *self = self.with(part);
+    }
+
+    /// Whether a change comes through an edge.
+    const fn passes(self, through: &Dependency) -> bool {
+        (self.model && through.carries(Part::Model))
+            || (self.main && through.carries(Part::Main))
+            || (self.test && through.carries(Part::Test))
+    }
 }
 
 impl<'a> Engine<'a> {
@@ -279,7 +302,7 @@ impl<'a> Engine<'a> {
                 let is = after.locked(self.source, self.head, self.layout, &change.path)?;
                 for (name, reason) in pinned(after, &change.path, &was, &is, &mut found.reasons) {
                     why.entry(name).or_default().insert(reason);
-                    reach.entry(name).or_default().any = true;
+                    reach.entry(name).or_default().add(Part::Main);
                 }
             }
             for side in sides {
@@ -293,11 +316,7 @@ impl<'a> Engine<'a> {
                     why.entry(name).or_default().insert(Why::File {
                         path: change.path.clone(),
                     });
-                    let reach = reach.entry(name).or_default();
-                    *reach = Reach {
-                        any: true,
-                        model: reach.model || owner.model,
-                    };
+                    reach.entry(name).or_default().add(owner.part);
                 }
             }
             if !owned {
@@ -312,13 +331,7 @@ impl<'a> Engine<'a> {
                 *kind == ModuleKind::Service && old.module.kind != ModuleKind::Service
             }) {
                 added.insert(name);
-                reach.insert(
-                    name,
-                    Reach {
-                        any: true,
-                        model: true,
-                    },
-                );
+                reach.entry(name).or_default().add(Part::Model);
             }
         }
         for node in &before.nodes {
@@ -334,11 +347,7 @@ impl<'a> Engine<'a> {
             {
                 // What it used is now either built elsewhere or not at all.
                 why.entry(name).or_default().insert(edge(lost, name));
-                let reach = reach.entry(name).or_default();
-                *reach = Reach {
-                    any: true,
-                    model: reach.model || lost.kind.carries_model_only(),
-                };
+                reach.entry(name).or_default().add(lost.arrives());
             }
         }
 
@@ -346,10 +355,8 @@ impl<'a> Engine<'a> {
         for node in &after.nodes {
             let name = &node.module.name;
             for dependency in &node.module.dependencies {
-                if arrives(
-                    dependency.kind,
-                    reach.get(&dependency.on).copied().unwrap_or_default(),
-                ) {
+                let from = reach.get(&dependency.on).copied().unwrap_or_default();
+                if from.passes(dependency) {
                     why.entry(name).or_default().insert(edge(dependency, name));
                 }
             }
@@ -562,38 +569,24 @@ fn pinned<'a>(
     concerned
 }
 
-/// Whether a change comes through an edge.
-const fn arrives(kind: EdgeKind, from: Reach) -> bool {
-    if kind.carries_model_only() {
-        from.model
-    } else {
-        from.any
-    }
-}
-
 /// Follows the edges from what changed to all that depends on it.
 fn spread<'a>(inventory: &'a Inventory, reach: &mut BTreeMap<&'a ModuleName, Reach>) {
-    let mut dependents: BTreeMap<&ModuleName, Vec<(EdgeKind, &'a ModuleName)>> = BTreeMap::new();
+    let mut dependents: BTreeMap<&ModuleName, Vec<(&Dependency, &'a ModuleName)>> = BTreeMap::new();
     for node in &inventory.nodes {
         for dependency in &node.module.dependencies {
-            dependents
-                .entry(&dependency.on)
-                .or_default()
-                .push((dependency.kind, &node.module.name));
+            let dependents = dependents.entry(&dependency.on).or_default();
+            dependents.push((dependency, &node.module.name));
         }
     }
     let mut open: Vec<&ModuleName> = reach.keys().copied().collect();
     while let Some(name) = open.pop() {
         let from = reach.get(name).copied().unwrap_or_default();
-        for (kind, dependent) in dependents.get(name).into_iter().flatten() {
-            if !arrives(*kind, from) {
+        for (dependency, dependent) in dependents.get(name).into_iter().flatten() {
+            if !from.passes(dependency) {
                 continue;
             }
             let to = reach.entry(dependent).or_default();
-            let more = Reach {
-                any: true,
-                model: to.model || kind.carries_model_only(),
-            };
+            let more = to.with(dependency.arrives());
             if *to != more {
                 *to = more;
                 open.push(dependent);
@@ -602,7 +595,7 @@ fn spread<'a>(inventory: &'a Inventory, reach: &mut BTreeMap<&'a ModuleName, Rea
     }
 }
 
-fn edge(dependency: &crate::Dependency, to: &ModuleName) -> Why {
+fn edge(dependency: &Dependency, to: &ModuleName) -> Why {
     let (from, to, detail) = (dependency.on.clone(), to.clone(), dependency.detail.clone());
     match dependency.kind {
         EdgeKind::Dependency => Why::Dependency { from, to, detail },

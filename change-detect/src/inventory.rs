@@ -41,17 +41,29 @@ pub(crate) struct Inventory {
     pub(crate) caveats: Vec<String>,
     /// Modules that need each other, where the build allows it; the first of each is repeated last.
     pub(crate) cycles: Vec<Vec<ModuleName>>,
+    /// The folders of a module that hold nothing but its tests.
+    pub(crate) tests: BTreeMap<ModuleName, Vec<RepoPath>>,
     by_name: BTreeMap<ModuleName, usize>,
     by_path: BTreeMap<RepoPath, Vec<usize>>,
     by_model: BTreeMap<RepoPath, Vec<usize>>,
+}
+
+/// What of a module a file is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its model: how it is built, and what others inherit or import.
+    Model,
+    /// What it builds, or what cannot be told from that.
+    Main,
+    /// Its tests alone.
+    Test,
 }
 
 /// A changed file's meaning for one module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) node: usize,
-    /// Whether the file is part of the module's model.
-    pub(crate) model: bool,
+    pub(crate) part: Part,
 }
 
 impl Inventory {
@@ -184,7 +196,7 @@ impl Inventory {
             .flatten()
             .map(|node| Owner {
                 node: *node,
-                model: true,
+                part: Part::Model,
             })
             .collect();
         let mut folder = Some(file.clone());
@@ -195,7 +207,7 @@ impl Inventory {
                     let owned = nodes.iter().filter(|node| self.nodes[**node].holds(file));
                     owners.extend(owned.map(|node| Owner {
                         node: *node,
-                        model: false,
+                        part: self.part(*node, file),
                     }));
                 }
                 break;
@@ -203,6 +215,15 @@ impl Inventory {
             folder = here.parent();
         }
         owners
+    }
+
+    fn part(&self, node: usize, file: &RepoPath) -> Part {
+        let tests = self.tests.get(&self.nodes[node].module.name);
+        let within = tests
+            .into_iter()
+            .flatten()
+            .any(|folder| file.starts_with(folder));
+        if within { Part::Test } else { Part::Main }
     }
 
     /// Every module that the given ones depend on to be built, themselves included.

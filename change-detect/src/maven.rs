@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::model::Model;
 use self::pom::DependencyRef;
-use self::reactor::{Project, Reactor};
+use self::reactor::{Project, Reactor, join};
 use self::sorter::Edge;
 use crate::globs::Globs;
 use crate::inventory::{Inventory, Node, has_file};
@@ -56,12 +56,18 @@ pub(crate) fn inventory(
         .zip(labels.drain(..))
         .filter_map(|(edge, label)| edge.map(|edge| (edge.from, edge.to, label)))
         .collect();
-    for (from, to, (kind, detail)) in ordering.into_iter().chain(boms(&reactor)) {
-        let known = dependencies[from]
-            .iter()
-            .any(|known| known.on == names[to] && known.kind == kind);
+    for (from, to, label) in ordering.into_iter().chain(boms(&reactor)) {
+        let Label {
+            kind,
+            detail,
+            tests,
+        } = label;
+        let next = Dependency::new(names[to].clone(), kind, detail).with_tests(tests);
+        let known = dependencies[from].iter().any(|known| {
+            known.on == next.on && known.kind == next.kind && known.uses_tests() == tests
+        });
         if !known {
-            dependencies[from].push(Dependency::new(names[to].clone(), kind, detail));
+            dependencies[from].push(next);
         }
     }
 
@@ -98,7 +104,42 @@ pub(crate) fn inventory(
             aggregator: !pom.modules.is_empty(),
         });
     }
-    Ok(Inventory::new(nodes))
+    let mut inventory = Inventory::new(nodes);
+    inventory.tests = reactor
+        .projects
+        .iter()
+        .zip(names)
+        .map(|(project, name)| (name, tests(project)))
+        .collect();
+    Ok(inventory)
+}
+
+/// The folders that hold nothing but a project's tests, as far as that can be told.
+fn tests(project: &Project) -> Vec<RepoPath> {
+    let folder = |path: &str| {
+        let base = ["${project.basedir}", "${basedir}"];
+        let below = base.iter().find_map(|base| path.strip_prefix(base));
+        let path = below.unwrap_or(path);
+        join(&project.folder, path).filter(|_| !path.contains("${"))
+    };
+    let model = &project.model;
+    // A folder that is not known may be any.
+    let Some(main) = model
+        .main_folders
+        .iter()
+        .map(|path| folder(path))
+        .collect::<Option<Vec<_>>>()
+    else {
+        return Vec::new();
+    };
+    let tests = model.test_folders.iter().filter_map(|path| folder(path));
+    tests
+        .filter(|tests| {
+            !main
+                .iter()
+                .any(|main| main.starts_with(tests) || tests.starts_with(main))
+        })
+        .collect()
 }
 
 /// A name for each project: its artifactId, with more of its coordinates where that is not alone.
@@ -148,7 +189,32 @@ fn names(reactor: &Reactor) -> Result<Vec<ModuleName>, Error> {
     Ok(names)
 }
 
-type Label = (EdgeKind, Option<String>);
+/// What an edge is.
+#[derive(Debug)]
+struct Label {
+    kind: EdgeKind,
+    detail: Option<String>,
+    /// Whether it uses the other's tests as well.
+    tests: bool,
+}
+
+impl Label {
+    const fn new(kind: EdgeKind, detail: Option<String>) -> Self {
+        Self {
+            kind,
+            detail,
+            tests: false,
+        }
+    }
+
+    fn of(kind: EdgeKind, used: &DependencyRef, detail: String) -> Self {
+        Self {
+            kind,
+            detail: Some(detail),
+            tests: used.uses_tests(),
+        }
+    }
+}
 
 /// The edges that Maven sorts by, in the order in which it adds them, and what they are.
 fn edges(reactor: &Reactor) -> (Vec<Edge>, Vec<Label>) {
@@ -168,26 +234,27 @@ fn edges(reactor: &Reactor) -> (Vec<Edge>, Vec<Label>) {
         for used in &project.model.dependencies {
             let scope = used.scope.as_deref().unwrap_or("compile");
             add(used, false, false, &|| {
-                (EdgeKind::Dependency, Some(format!("{scope} scope")))
+                let what = if used.uses_tests() { "tests, " } else { "" };
+                Label::of(EdgeKind::Dependency, used, format!("{what}{scope} scope"))
             });
         }
         if let Some(parent) = &project.model.parent {
-            add(parent, true, false, &|| (EdgeKind::Parent, None));
+            add(parent, true, false, &|| Label::new(EdgeKind::Parent, None));
         }
         for plugin in &project.model.plugins {
             add(&plugin.coordinates, false, true, &|| {
-                (EdgeKind::Plugin, Some("plugin".to_owned()))
+                Label::new(EdgeKind::Plugin, Some("plugin".to_owned()))
             });
             for used in &plugin.dependencies {
                 let detail = format!("dependency of {}", plugin.coordinates.artifact);
                 add(used, false, true, &|| {
-                    (EdgeKind::Plugin, Some(detail.clone()))
+                    Label::of(EdgeKind::Plugin, used, detail.clone())
                 });
             }
         }
         for extension in &project.model.extensions {
             add(extension, false, true, &|| {
-                (EdgeKind::Plugin, Some("build extension".to_owned()))
+                Label::new(EdgeKind::Plugin, Some("build extension".to_owned()))
             });
         }
     }
@@ -203,7 +270,7 @@ fn boms(reactor: &Reactor) -> Vec<(usize, usize, Label)> {
                 reactor
                     .matching(bom)
                     .filter(|to| *to != from)
-                    .map(|to| (from, to, (EdgeKind::Bom, None))),
+                    .map(|to| (from, to, Label::new(EdgeKind::Bom, None))),
             );
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::inventory::Part;
 use crate::{ModuleName, RepoPath};
 
 /// What a module is to a deployment.
@@ -53,11 +54,48 @@ pub struct Dependency {
     /// More about it, such as `compile scope`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Whether the other's tests are used as well, not only what it builds.
+    #[serde(skip)]
+    tests: bool,
 }
 
 impl Dependency {
     pub(crate) const fn new(on: ModuleName, kind: EdgeKind, detail: Option<String>) -> Self {
-        Self { on, kind, detail }
+        Self {
+            on,
+            kind,
+            detail,
+            tests: false,
+        }
+    }
+
+    /// The same, but whether the other's tests are used as well.
+    pub(crate) const fn with_tests(mut self, tests: bool) -> Self {
+        self.tests = tests;
+        self
+    }
+
+    pub(crate) const fn uses_tests(&self) -> bool {
+        self.tests
+    }
+
+    /// Whether a change in a part of the other module comes through. What arrives is as if [`arrives`](Self::arrives)
+    /// of this module had changed.
+    pub(crate) const fn carries(&self, part: Part) -> bool {
+        match part {
+            Part::Model => true,
+            Part::Main => !self.kind.carries_model_only(),
+            Part::Test => self.tests,
+        }
+    }
+
+    /// The part of this module that a change which comes through counts for.
+    pub(crate) const fn arrives(&self) -> Part {
+        if self.kind.carries_model_only() {
+            Part::Model
+        } else {
+            Part::Main
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::pom::{DependencyRef, PluginRef, Pom};
+use super::pom::{DependencyRef, Folders, PluginRef, Pom};
 
 /// How many properties are filled in for one value, and how deep, before it is left as it is. Real poms need a handful.
 const MOST_EXPANSIONS: usize = 1_000;
@@ -22,6 +22,10 @@ pub(crate) struct Model {
     pub(crate) extensions: Vec<DependencyRef>,
     /// Lists of versions that are imported by the first poms of the lineage, as many as were asked for.
     pub(crate) boms: Vec<DependencyRef>,
+    /// Where what is built comes from, relative to the module.
+    pub(crate) main_folders: Vec<String>,
+    /// Where tests are, relative to the module.
+    pub(crate) test_folders: Vec<String>,
 }
 
 impl Model {
@@ -82,7 +86,10 @@ impl Model {
             .take(own)
             .flat_map(|pom| &pom.managed)
             .map(fill);
+        let (main_folders, test_folders) = folders(&lineage, &values);
         Self {
+            main_folders,
+            test_folders,
             group: values.project("groupId").map(|group| values.fill(&group)),
             artifact: values.fill(&pom.artifact),
             version: values
@@ -113,6 +120,37 @@ impl Model {
                 .collect(),
         }
     }
+}
+
+/// Where sources and tests are: what the nearest pom says, else as every pom inherits it.
+fn folders(lineage: &[&Pom], values: &Values) -> (Vec<String>, Vec<String>) {
+    let one = |field: fn(&Folders) -> &Option<String>, default: &str| {
+        let said = lineage
+            .iter()
+            .find_map(|pom| field(&pom.folders).as_deref());
+        vec![values.fill(said.unwrap_or(default))]
+    };
+    let list = |field: fn(&Folders) -> &Vec<String>, default: &str| -> Vec<String> {
+        let said = lineage
+            .iter()
+            .map(|pom| field(&pom.folders))
+            .find(|list| !list.is_empty());
+        said.map_or_else(
+            || vec![default.to_owned()],
+            |list| list.iter().map(|path| values.fill(path)).collect(),
+        )
+    };
+    let main = [
+        one(|folders| &folders.main, "src/main/java"),
+        list(|folders| &folders.resources, "src/main/resources"),
+        vec!["src/main".to_owned()],
+    ];
+    let test = [
+        one(|folders| &folders.test, "src/test/java"),
+        list(|folders| &folders.test_resources, "src/test/resources"),
+        vec!["src/test".to_owned()],
+    ];
+    (main.concat(), test.concat())
 }
 
 /// The key by which a managed dependency belongs to a used one.

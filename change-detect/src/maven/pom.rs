@@ -22,6 +22,16 @@ pub(crate) struct Pom {
     pub(crate) plugins: Vec<PluginRef>,
     pub(crate) managed_plugins: Vec<PluginRef>,
     pub(crate) extensions: Vec<DependencyRef>,
+    pub(crate) folders: Folders,
+}
+
+/// Where a pom says that sources are. What it does not say is none or empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Folders {
+    pub(crate) main: Option<String>,
+    pub(crate) test: Option<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) test_resources: Vec<String>,
 }
 
 /// The `<parent>` of a pom.
@@ -111,6 +121,7 @@ impl Pom {
             plugins: Vec::new(),
             managed_plugins: Vec::new(),
             extensions: Vec::new(),
+            folders: Folders::default(),
             text,
         };
         pom.add(&project);
@@ -158,6 +169,30 @@ impl Pom {
                 .below(&["build", "extensions"])
                 .filter_map(dependency_ref),
         );
+        if let Some(build) = section.child("build") {
+            let directories = |list: &str| {
+                let items = build.below(&[list]);
+                items
+                    .filter_map(|item| item.text_of("directory"))
+                    .collect::<Vec<_>>()
+            };
+            let folders = &mut self.folders;
+            folders.main = build
+                .text_of("sourceDirectory")
+                .or_else(|| folders.main.take());
+            folders.test = build
+                .text_of("testSourceDirectory")
+                .or_else(|| folders.test.take());
+            folders.resources.extend(directories("resources"));
+            folders.test_resources.extend(directories("testResources"));
+        }
+    }
+}
+
+impl DependencyRef {
+    /// Whether it means another module's tests, or something that may hold them.
+    pub(crate) fn uses_tests(&self) -> bool {
+        self.kind.as_deref() == Some("test-jar") || self.classifier.is_some()
     }
 }
 

@@ -299,7 +299,7 @@ fn collect(
 }
 
 /// Follows a relative path as poms write it; none if it leaves the repository.
-fn join(folder: &RepoPath, path: &str) -> Option<RepoPath> {
+pub(crate) fn join(folder: &RepoPath, path: &str) -> Option<RepoPath> {
     let mut here = folder.clone();
     for name in path.split(['/', '\\']) {
         here = match name {

@@ -442,7 +442,7 @@ fn edges_are_those_that_maven_sorts_by_and_imports() {
     assert_eq!(
         edges,
         [
-            "Dependency tests test scope",
+            "Dependency tests tests, test scope",
             "Dependency ranged compile scope",
             "Parent acme -",
             "Plugin plug plugin",
@@ -669,6 +669,83 @@ fn asking_for_maven_where_there_is_none_is_an_error() {
         report(&between(Draft::new("").file("x", "1"), head, &options)),
         ["app added: is new: the base does not have it"]
     );
+}
+
+#[test]
+fn a_test_concerns_its_module_and_who_uses_its_tests() {
+    let used = |artifact: &str, more: &str| {
+        format!(
+            "<dependency><groupId>com.acme</groupId><artifactId>{artifact}</artifactId><version>1.0</version>{more}</dependency>"
+        )
+    };
+    let plain = |artifact: &str| format!("<dependencies>{}</dependencies>", used(artifact, ""));
+    let tests = used("lib", "<type>test-jar</type><scope>test</scope>");
+    let moved = "<build><testSourceDirectory>checks</testSourceDirectory><testResources><testResource>\
+                 <directory>${project.basedir}/data</directory></testResource></testResources></build>";
+    let mixed = "<build><sourceDirectory>src</sourceDirectory></build>";
+    let base = Draft::new("")
+        .file(
+            "pom.xml",
+            root(
+                &[
+                    "lib",
+                    "user",
+                    "tester",
+                    "both",
+                    "after",
+                    "odd",
+                    "odd-user",
+                    "flat",
+                    "flat-user",
+                ],
+                "",
+            ),
+        )
+        .file("lib/pom.xml", child("lib", ""))
+        .file("user/pom.xml", child("user", &plain("lib")))
+        .file(
+            "tester/pom.xml",
+            child("tester", &format!("<dependencies>{tests}</dependencies>")),
+        )
+        .file(
+            "both/pom.xml",
+            child(
+                "both",
+                &format!("<dependencies>{}{tests}</dependencies>", used("lib", "")),
+            ),
+        )
+        .file("after/pom.xml", child("after", &plain("tester")))
+        .file("odd/pom.xml", child("odd", moved))
+        .file("odd-user/pom.xml", child("odd-user", &plain("odd")))
+        .file("flat/pom.xml", child("flat", mixed))
+        .file("flat-user/pom.xml", child("flat-user", &plain("flat")));
+    let (repository, base, _) = history(base, Draft::new(""));
+    let concerned = |file: &str| {
+        repository.checkout(&base);
+        let head = repository.save(Draft::new("").file(file, "2")).unwrap();
+        let detection = detect(
+            &repository,
+            &Bases::One(base.clone()),
+            &head,
+            &Options::default(),
+        );
+        report(&detection.unwrap())
+    };
+    assert_eq!(
+        concerned("lib/src/test/java/T.java"),
+        [
+            "after affected: depends on tester (compile scope)",
+            "both affected: depends on lib (tests, test scope)",
+            "lib changed: lib/src/test/java/T.java changed",
+            "tester affected: depends on lib (tests, test scope)",
+        ]
+    );
+    assert_eq!(concerned("lib/src/main/java/C.java").len(), 5);
+    for test in ["odd/checks/T.java", "odd/data/t.txt", "odd/src/test/x"] {
+        assert_eq!(concerned(test), [format!("odd changed: {test} changed")]);
+    }
+    // What is built from `src` may be built from `src/test`.
+    assert_eq!(concerned("flat/src/test/java/T.java").len(), 2);
 }
 
 /// A reactor of `m0`, `m1`, … where each may use those of a lower number.
