@@ -99,12 +99,14 @@ impl<'a> Comparison<'a> {
 /// What makes one changed file enough.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
-    pub(crate) before: &'a Inventory,
-    pub(crate) after: &'a Inventory,
-    pub(crate) global: &'a Globs,
-    pub(crate) ignore: &'a Globs,
+    before: &'a Inventory,
+    after: &'a Inventory,
+    global: &'a Globs,
+    ignore: &'a Globs,
     /// How many files to name of each part of a module; none for all.
-    pub(crate) limit: Option<usize>,
+    limit: Option<usize>,
+    /// Every path at which what files mean may change.
+    landmarks: BTreeSet<&'a RepoPath>,
 }
 
 /// What a scan found.
@@ -157,7 +159,33 @@ impl Comparison<'_> {
     }
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(crate) fn new(
+        before: &'a Inventory,
+        after: &'a Inventory,
+        global: &'a Globs,
+        ignore: &'a Globs,
+        limit: Option<usize>,
+    ) -> Self {
+        Self {
+            before,
+            after,
+            global,
+            ignore,
+            limit,
+            landmarks: before.landmarks().chain(after.landmarks()).collect(),
+        }
+    }
+
+    /// Whether there is a landmark below a folder.
+    fn leads_to_landmark(&self, folder: &RepoPath) -> bool {
+        // All that is below a folder stands together in the order of bytes, and nothing of it comes before this.
+        folder.join("\u{1}").is_ok_and(|first| {
+            let mut after = self.landmarks.range::<RepoPath, _>(first..);
+            after.next().is_some_and(|path| path.starts_with(folder))
+        })
+    }
+
     fn owners(&self, side: &Inventory, file: &RepoPath) -> BTreeSet<(ModuleName, Owner)> {
         side.owners(file)
             .into_iter()
@@ -170,10 +198,7 @@ impl Scope<'_> {
 
     /// The owners of every file in a folder, if all have the same on both sides and nothing else is to be said of them.
     fn uniform(&self, folder: &RepoPath) -> Option<BTreeSet<(ModuleName, Owner)>> {
-        if self.before.is_landmark(folder)
-            || self.after.is_landmark(folder)
-            || self.global.may_match_below(folder)
-        {
+        if self.leads_to_landmark(folder) || self.global.may_match_below(folder) {
             return None;
         }
         let any = folder.join("any").ok()?;

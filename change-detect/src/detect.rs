@@ -261,13 +261,13 @@ impl<'a> Engine<'a> {
             let (layout, before) = self.inventory_before(base)?;
             (layout, Cow::Owned(before))
         };
-        let Scan { changes, partial } = comparison.scan(&Scope {
-            before: &before,
+        let Scan { changes, partial } = comparison.scan(&Scope::new(
+            &before,
             after,
-            global: &self.global,
-            ignore: &self.ignore,
-            limit: self.options.most_files,
-        })?;
+            &self.global,
+            &self.ignore,
+            self.options.most_files,
+        ))?;
 
         let mut found = Found {
             partial,

@@ -49,7 +49,7 @@ pub(crate) struct Inventory {
 }
 
 /// What of a module a file is part of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     /// Its model: how it is built, and what others inherit or import.
     Model,
@@ -162,17 +162,13 @@ impl Inventory {
         self.by_name.get(name).map(|index| &self.nodes[*index])
     }
 
-    /// Whether the files below a folder may mean different things, because a module, a build file or a lock file is there.
-    pub(crate) fn is_landmark(&self, folder: &RepoPath) -> bool {
-        let below = |path: &RepoPath| path != folder && path.starts_with(folder);
-        // What is below a folder follows it in the order of bytes, but for names that go on where the folder's ends.
-        fn first<'a, V>(map: &'a BTreeMap<RepoPath, V>, folder: &RepoPath) -> Option<&'a RepoPath> {
-            let start = folder.join("\u{1}").unwrap_or_default();
-            map.range(start..).next().map(|(path, _)| path)
-        }
-        first(&self.by_path, folder).is_some_and(below)
-            || first(&self.by_model, folder).is_some_and(below)
-            || self.locks.iter().any(below)
+    /// Every path at which what files mean may change: modules, build files, lock files, tests.
+    pub(crate) fn landmarks(&self) -> impl Iterator<Item = &RepoPath> {
+        self.by_path
+            .keys()
+            .chain(self.by_model.keys())
+            .chain(&self.locks)
+            .chain(self.tests.values().flatten())
     }
 
     pub(crate) fn is_service(&self, name: &ModuleName) -> bool {
