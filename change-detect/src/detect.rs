@@ -8,8 +8,8 @@ use crate::globs::Globs;
 use crate::inventory::{Inventory, Locked, Part, has_file};
 use crate::{
     Bases, Change, ChangeKind, CommitId, Confidence, Dependency, Detection, DiffSource, EdgeKind,
-    Error, Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why,
-    cargo, go, gradle, npm,
+    Error, Graph, Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options,
+    RepoPath, Why, cargo, go, gradle, npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
@@ -76,6 +76,31 @@ pub fn services_at(
         .into_iter()
         .map(|node| node.module)
         .collect())
+}
+
+/// Every module of a commit, with how they hang together.
+pub fn graph(source: &dyn DiffSource, head: &CommitId, options: &Options) -> Result<Graph, Error> {
+    let Engine {
+        inventory, layout, ..
+    } = Engine::new(source, head, options)?;
+    let all = inventory
+        .nodes
+        .iter()
+        .map(|node| &node.module.name)
+        .collect();
+    Ok(Graph {
+        schema: 1,
+        head: head.clone(),
+        layout,
+        waves: inventory.waves(&all),
+        modules: inventory
+            .nodes
+            .into_iter()
+            .map(|node| node.module)
+            .collect(),
+        cycles: inventory.cycles,
+        caveats: inventory.caveats,
+    })
 }
 
 /// What comparing with one base gives.

@@ -273,6 +273,11 @@ impl Detection {
     ///
     /// `task-service ← depends on common-event (compile scope) ← common-event/src/A.java changed`. None if it has not.
     pub fn explain(&self, service: &ModuleName) -> Option<String> {
+        self.chain(service).map(|chain| sentence(service, &chain))
+    }
+
+    /// The shortest chain of reasons why a module has to be rebuilt, from the module to what began it. None if it has not.
+    pub fn chain(&self, service: &ModuleName) -> Option<Vec<&Why>> {
         let start = self.module(service)?;
         // Breadth first, so that the first reason found that is nobody else's ends the shortest chain.
         let mut queue = VecDeque::from([(start, vec![])]);
@@ -281,7 +286,7 @@ impl Detection {
         while let Some((module, chain)) = queue.pop_front() {
             let with = |why| chain.iter().copied().chain([why]).collect::<Vec<&Why>>();
             if let Some(own) = module.why.iter().find(|why| why.from().is_none()) {
-                return Some(sentence(service, &with(own)));
+                return Some(with(own));
             }
             for why in &module.why {
                 let Some(from) = why.from() else { continue };
@@ -293,7 +298,7 @@ impl Detection {
                 }
             }
         }
-        cut_short.map(|chain| sentence(service, &chain))
+        cut_short
     }
 }
 

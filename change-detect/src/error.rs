@@ -21,6 +21,12 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// The repository is bare: there are no files to look at.
+    #[error("`{}` has no work tree", path.display())]
+    NoWorktree {
+        /// The repository.
+        path: PathBuf,
+    },
     /// The repository has no commit yet.
     #[error("the repository has no commits")]
     NoCommits,
@@ -148,6 +154,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotARepository { .. } => "name a folder of a git repository, or run `git init` and commit first".to_owned(),
+            Self::NoWorktree { .. } => "name a commit instead".to_owned(),
             Self::NoCommits => "commit something first".to_owned(),
             Self::UnknownRevision { .. } => {
                 "check the spelling; a shallow clone may lack it: fetch it with `git fetch --unshallow`, or set fetch-depth: 0".to_owned()

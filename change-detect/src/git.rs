@@ -3,6 +3,7 @@
 mod fetch;
 mod program;
 mod trees;
+mod worktree;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,6 +17,7 @@ use gix::{Repository, ThreadSafeRepository};
 
 use self::program::Program;
 use self::trees::{Item, Tree, Trees};
+pub use self::worktree::Worktree;
 use crate::history::{Link, common_ancestors};
 use crate::{
     CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, RepoPath,

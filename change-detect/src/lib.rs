@@ -47,6 +47,7 @@ mod git;
 mod globs;
 mod go;
 mod gradle;
+mod graph;
 mod history;
 mod inventory;
 mod maven;
@@ -62,11 +63,12 @@ mod source;
 pub mod testing;
 
 pub use base::{Choice, Deepen, Method, choose};
-pub use detect::{detect, services_at};
+pub use detect::{detect, graph, services_at};
 pub use detection::{Change, Confidence, Detection, ModuleReport, Why};
 pub use error::Error;
 #[cfg(feature = "git")]
-pub use git::GitSource;
+pub use git::{GitSource, Worktree};
+pub use graph::Graph;
 pub use module::{Dependency, EdgeKind, Module, ModuleKind};
 pub use names::{CommitId, InvalidCommitId, InvalidModuleName, ModuleName};
 pub use options::{Bases, InvalidLayout, Layout, OnUnknown, Options};

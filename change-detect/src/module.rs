@@ -32,6 +32,16 @@ pub enum EdgeKind {
 }
 
 impl EdgeKind {
+    /// The kind's name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dependency => "dependency",
+            Self::Parent => "parent",
+            Self::Plugin => "plugin",
+            Self::Bom => "bom",
+        }
+    }
+
     /// Whether the other has to be built first.
     pub(crate) const fn orders(self) -> bool {
         !matches!(self, Self::Bom)

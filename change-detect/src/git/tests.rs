@@ -413,3 +413,172 @@ fn names_the_same_files_as_git() {
     assert!(ours.len() > 40);
     assert_eq!(ours, theirs);
 }
+
+/// What `changes` says about the work tree, as `status path`.
+fn in_worktree(git: &Git) -> Vec<String> {
+    let worktree = Worktree::new(git.open()).unwrap();
+    let head = git.open().resolve("HEAD").ok();
+    changes(&worktree, head.as_ref(), worktree.id())
+        .unwrap()
+        .iter()
+        .map(|change| format!("{:?} {}", change.kind, change.path))
+        .collect()
+}
+
+#[test]
+fn the_work_tree_shows_what_is_staged_changed_new_and_gone() {
+    let mut git = Git::new(&[]);
+    git.save(
+        Draft::new("Base")
+            .file("a/kept", "1")
+            .file("a/edited", "1")
+            .file("b/only", "1")
+            .file("staged", "1")
+            .file("mode", "1")
+            .file("swap", "1")
+            .file(b"caf\xe9".to_vec(), "1")
+            .file(".gitignore", "ignored\n"),
+    );
+    git.run(&["reset", "--hard", "--quiet"], b"");
+    assert_eq!(in_worktree(&git), Vec::<String>::new());
+    let root = git.folder.path();
+    std::fs::write(root.join("a/edited"), "2").unwrap();
+    std::fs::remove_file(root.join("b/only")).unwrap();
+    std::fs::write(root.join("staged"), "2").unwrap();
+    git.run(&["add", "staged"], b"");
+    std::fs::write(root.join("ignored"), "1").unwrap();
+    std::fs::create_dir_all(root.join("new/deep")).unwrap();
+    std::fs::write(root.join("new/deep/file with space"), "1").unwrap();
+    std::fs::remove_file(root.join("swap")).unwrap();
+    std::fs::create_dir(root.join("swap")).unwrap();
+    std::fs::write(root.join("swap/inside"), "1").unwrap();
+    let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    std::fs::set_permissions(root.join("mode"), mode).unwrap();
+    assert_eq!(
+        in_worktree(&git),
+        [
+            "Modified a/edited",
+            "Deleted b/only",
+            "Modified mode",
+            "Added new/deep/file with space",
+            "Modified staged",
+            "Deleted swap",
+            "Added swap/inside",
+        ]
+    );
+    let worktree = Worktree::new(git.open()).unwrap();
+    let names = |folder: RepoPath| -> Vec<String> {
+        let entries = worktree.list(worktree.id(), &folder).unwrap();
+        entries.iter().map(|entry| entry.path.to_string()).collect()
+    };
+    assert_eq!(
+        names(RepoPath::root()),
+        [
+            ".gitignore",
+            "a",
+            "\"caf\\351\"",
+            "mode",
+            "new",
+            "staged",
+            "swap"
+        ]
+    );
+    assert_eq!(names(path("b")), Vec::<String>::new());
+    let read = |name: &str| worktree.read(worktree.id(), &path(name)).unwrap();
+    assert_eq!(read("a/edited").as_deref(), Some(&b"2"[..]));
+    assert_eq!(read("a/kept").as_deref(), Some(&b"1"[..]));
+    assert_eq!(
+        (read("b/only"), read("swap"), read("ignored")),
+        (None, None, None)
+    );
+    assert_eq!(
+        worktree.kind(worktree.id(), &path("swap")).unwrap(),
+        Some(EntryKind::Directory)
+    );
+}
+
+#[test]
+fn a_work_tree_without_a_commit_is_all_new() {
+    let git = Git::new(&[]);
+    std::fs::create_dir(git.folder.path().join("d")).unwrap();
+    std::fs::write(git.folder.path().join("d/a"), "1").unwrap();
+    assert_eq!(in_worktree(&git), ["Added d/a"]);
+    let bare = Git::new(&["--bare"]);
+    assert!(matches!(
+        Worktree::new(bare.open()),
+        Err(Error::NoWorktree { .. })
+    ));
+}
+
+/// A history of `count` commits on `main`, each with a file of its own, and a clone of its last `depth`.
+fn shallow_clone(count: usize, depth: usize) -> (Git, Git, Vec<CommitId>) {
+    let mut git = Git::new(&[]);
+    git.run(&["config", "uploadpack.allowFilter", "true"], b"");
+    let ids = (0..count)
+        .map(|n| git.save(Draft::new(n.to_string()).file(format!("d/{n}"), "1")))
+        .collect();
+    let clone = Git {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let url = format!("file://{}", git.folder.path().display());
+    let depth = format!("--depth={depth}");
+    clone.run(&["clone", "--quiet", &depth, &url, "."], b"");
+    (git, clone, ids)
+}
+
+#[test]
+fn a_shallow_clone_is_deepened_without_losing_anything() {
+    use crate::Deepen;
+    let (_origin, clone, ids) = shallow_clone(12, 2);
+    let source = clone.open();
+    let last = ids.last().unwrap();
+    assert!(matches!(
+        source.commit(&ids[5]),
+        Err(Error::UnknownRevision { .. })
+    ));
+    assert!(source.deepen(std::slice::from_ref(last), 4).unwrap());
+    assert_eq!(source.is_ancestor(&ids[6], last).unwrap(), Some(true));
+    assert_eq!(source.is_ancestor(&ids[2], last).unwrap(), None);
+    // Trees that the deepening left out come when they are asked for.
+    assert_eq!(changes(&source, Some(&ids[7]), last).unwrap().len(), 4);
+    assert!(source.deepen(std::slice::from_ref(last), 64).unwrap());
+    assert_eq!(source.is_ancestor(&ids[0], last).unwrap(), Some(true));
+    assert!(
+        !source.deepen(std::slice::from_ref(last), 64).unwrap(),
+        "it is whole"
+    );
+}
+
+#[test]
+fn a_commit_that_was_forced_away_can_be_fetched_while_the_remote_has_it() {
+    use crate::Deepen;
+    let mut origin = Git::new(&[]);
+    for key in ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"] {
+        origin.run(&["config", key, "true"], b"");
+    }
+    let root = origin.save(Draft::new("Root").file("a", "1"));
+    let gone = origin.save(Draft::new("Gone").file("a", "2"));
+    origin.run(&["update-ref", "refs/heads/main", root.as_str()], b"");
+    let clone = Git {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let url = format!("file://{}", origin.folder.path().display());
+    clone.run(&["clone", "--quiet", &url, "."], b"");
+    let source = clone.open();
+    assert!(source.commit(&gone).is_err());
+    assert!(source.fetch(&gone).unwrap());
+    assert_eq!(changes(&source, Some(&gone), &root).unwrap().len(), 1);
+    let never: CommitId = "ab".repeat(20).parse().unwrap();
+    assert!(!source.fetch(&never).unwrap());
+
+    drop(origin);
+    assert!(matches!(
+        source.fetch(&never),
+        Err(Error::NotFetched { .. })
+    ));
+    let alone = Git::new(&[]);
+    assert!(matches!(
+        alone.open().fetch(&never),
+        Err(Error::NotFetched { .. })
+    ));
+}
