@@ -1,11 +1,11 @@
 //! Choosing what to compare with, and saying why.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt::Debug;
 
 use serde::Serialize;
 
-use crate::{Bases, CommitId, CommonAncestors, DiffSource, Error, Situation};
+use crate::{Bases, CommitId, CommonAncestors, DiffSource, Error, ModuleName, Situation};
 
 /// How many generations to ask for at first; each further step asks for four times as many.
 const FIRST_STEP: u32 = 64;
@@ -65,6 +65,18 @@ pub struct Choice {
     pub method: Method,
     /// The decision in words.
     pub reason: String,
+}
+
+impl Choice {
+    /// Each service is compared with the commit that it runs.
+    pub fn deployed(bases: BTreeMap<ModuleName, CommitId>, head: CommitId) -> Self {
+        choice(
+            Bases::PerService(bases),
+            head,
+            Method::Deployed,
+            "each service is compared with what it runs",
+        )
+    }
 }
 
 /// Chooses what to compare with in a situation.

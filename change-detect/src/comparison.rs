@@ -1,12 +1,11 @@
 //! Two commits side by side: where they differ, asked folder by folder and no deeper than needed.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::globs::Globs;
-use crate::inventory::{Inventory, Owner};
+use crate::inventory::{Inventory, Owner, Part};
 use crate::{
     CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, FileChange,
     ModuleName, RepoPath, TreeEntry,
@@ -18,7 +17,7 @@ pub(crate) struct Comparison<'a> {
     source: &'a dyn DiffSource,
     base: &'a CommitId,
     head: &'a CommitId,
-    folders: RefCell<HashMap<RepoPath, Rc<Vec<Difference>>>>,
+    folders: Mutex<HashMap<RepoPath, Arc<Vec<Difference>>>>,
 }
 
 impl<'a> Comparison<'a> {
@@ -27,22 +26,21 @@ impl<'a> Comparison<'a> {
             source,
             base,
             head,
-            folders: RefCell::default(),
+            folders: Mutex::default(),
         }
     }
 
     /// The entries of a folder that differ.
-    fn folder(&self, folder: &RepoPath) -> Result<Rc<Vec<Difference>>, Error> {
-        if let Some(known) = self.folders.borrow().get(folder) {
-            return Ok(Rc::clone(known));
+    fn folder(&self, folder: &RepoPath) -> Result<Arc<Vec<Difference>>, Error> {
+        let lock = || self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(folder) {
+            return Ok(Arc::clone(known));
         }
-        let found = Rc::new(
+        let found = Arc::new(
             self.source
                 .differences(Some(self.base), self.head, folder)?,
         );
-        self.folders
-            .borrow_mut()
-            .insert(folder.clone(), Rc::clone(&found));
+        lock().insert(folder.clone(), Arc::clone(&found));
         Ok(found)
     }
 
@@ -103,7 +101,6 @@ pub(crate) struct Scope<'a> {
     after: &'a Inventory,
     global: &'a Globs,
     ignore: &'a Globs,
-    /// How many files to name of each part of a module; none for all.
     limit: Option<usize>,
     /// Every path at which what files mean may change.
     landmarks: BTreeSet<&'a RepoPath>,
@@ -118,48 +115,122 @@ pub(crate) struct Scan {
     pub(crate) partial: BTreeSet<ModuleName>,
 }
 
+/// Folders in which every file means the same, by what it means.
+type Regions = BTreeMap<Vec<Owner>, Vec<RepoPath>>;
+
 impl Comparison<'_> {
-    /// Finds the files that differ, and of each module no more than the limit.
+    /// Finds the files that differ, and of each part of a module no more than the limit, if there is one.
     ///
-    /// A folder whose files all have the same meaning is not entered once enough was found for its module. Every file
-    /// outside of modules is found, and every one that could be global, a build file or a lock file.
+    /// A folder whose files all mean the same is not entered once enough was found for its module. Every file outside of
+    /// modules is found, and every one that could be global, a build file or a lock file. The modules are looked at in
+    /// parallel, each by one thread, so that what is named does not depend on their speed.
     pub(crate) fn scan(&self, scope: &Scope<'_>) -> Result<Scan, Error> {
         let mut scan = Scan::default();
-        let mut named: BTreeMap<(ModuleName, Owner), usize> = BTreeMap::new();
+        let mut regions = Regions::new();
+        let mut named: BTreeMap<Owner, usize> = BTreeMap::new();
         let mut folders = vec![RepoPath::root()];
         while let Some(folder) = folders.pop() {
-            if let Some(owners) = scope.uniform(&folder)
-                && owners.iter().all(|owner| {
-                    scope.limit <= Some(named.get(owner).copied().unwrap_or(0))
-                        && scope.limit.is_some()
-                })
-            {
-                scan.partial
-                    .extend(owners.into_iter().map(|(name, _)| name));
+            if let Some(owners) = scope.uniform(&folder) {
+                regions.entry(owners).or_default().push(folder);
                 continue;
             }
             for difference in self.folder(&folder)?.iter() {
                 if difference.is_folder() {
                     folders.push(difference.path.clone());
                 }
-                let Some(change) = difference.file() else {
-                    continue;
-                };
-                if scope.ignore.matches(&change.path) {
-                    continue;
+                if let Some(change) = scope.wanted(difference) {
+                    for owner in scope.after.owners(&change.path) {
+                        *named.entry(owner).or_default() += 1;
+                    }
+                    scan.changes.push(change);
                 }
-                for owner in scope.owners(scope.after, &change.path) {
-                    *named.entry(owner).or_default() += 1;
-                }
-                scan.changes.push(change);
+            }
+        }
+        let regions: Vec<(Vec<Owner>, Vec<RepoPath>)> = regions.into_iter().collect();
+        for found in in_parallel(&regions, |(owners, folders)| {
+            let named = owners
+                .iter()
+                .map(|owner| named.get(owner).copied().unwrap_or(0));
+            self.region(scope, folders.clone(), named.min().unwrap_or(0))
+        })
+        .into_iter()
+        .zip(&regions)
+        {
+            let ((changes, more), (owners, _)) = (found.0?, found.1);
+            scan.changes.extend(changes);
+            if more {
+                let name = |owner: &Owner| scope.after.nodes[owner.node].module.name.clone();
+                scan.partial.extend(owners.iter().map(name));
             }
         }
         scan.changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(scan)
     }
+
+    /// The files that differ in folders where all mean the same, and whether there may be more than the limit allows.
+    fn region(
+        &self,
+        scope: &Scope<'_>,
+        mut folders: Vec<RepoPath>,
+        named: usize,
+    ) -> Result<(Vec<FileChange>, bool), Error> {
+        let mut changes = Vec::new();
+        folders.sort();
+        for folder in folders {
+            let left = scope
+                .limit
+                .map(|limit| limit.saturating_sub(named + changes.len()));
+            if left == Some(0) {
+                return Ok((changes, true));
+            }
+            let wanted = |change: &FileChange| !scope.ignore.matches(&change.path);
+            let (found, more) =
+                self.source
+                    .changes_below(Some(self.base), self.head, &folder, &wanted, left)?;
+            changes.extend(found);
+            if more {
+                return Ok((changes, true));
+            }
+        }
+        Ok((changes, false))
+    }
+}
+
+/// Does the same with each item on as many threads as there are processors, and keeps the order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
+    if threads == 1 || items.len() < 8 {
+        return items.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done = Vec::new();
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(item) = items.get(index)
+        {
+            done.push((index, work(item)));
+        }
+        done
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let mut done = share();
+        for other in others {
+            match other.join() {
+                Ok(part) => done.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 impl<'a> Scope<'a> {
+    /// `limit` is how many files to name of each part of a module; none for all.
     pub(crate) fn new(
         before: &'a Inventory,
         after: &'a Inventory,
@@ -177,6 +248,13 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The file of a difference, if it has one that is not ignored.
+    fn wanted(&self, difference: &Difference) -> Option<FileChange> {
+        difference
+            .file()
+            .filter(|change| !self.ignore.matches(&change.path))
+    }
+
     /// Whether there is a landmark below a folder.
     fn leads_to_landmark(&self, folder: &RepoPath) -> bool {
         // All that is below a folder stands together in the order of bytes, and nothing of it comes before this.
@@ -186,24 +264,24 @@ impl<'a> Scope<'a> {
         })
     }
 
-    fn owners(&self, side: &Inventory, file: &RepoPath) -> BTreeSet<(ModuleName, Owner)> {
-        side.owners(file)
-            .into_iter()
-            .map(|owner| {
-                let name = side.nodes[owner.node].module.name.clone();
-                (name, Owner { node: 0, ..owner })
-            })
-            .collect()
-    }
-
     /// The owners of every file in a folder, if all have the same on both sides and nothing else is to be said of them.
-    fn uniform(&self, folder: &RepoPath) -> Option<BTreeSet<(ModuleName, Owner)>> {
+    fn uniform(&self, folder: &RepoPath) -> Option<Vec<Owner>> {
         if self.leads_to_landmark(folder) || self.global.may_match_below(folder) {
             return None;
         }
         let any = folder.join("any").ok()?;
-        let owners = self.owners(self.after, &any);
-        (!owners.is_empty() && owners == self.owners(self.before, &any)).then_some(owners)
+        let owners = self.after.owners(&any);
+        let same = std::ptr::eq(self.before, self.after) || {
+            let named = |side: &Inventory, owners: &[Owner]| -> BTreeSet<(ModuleName, Part)> {
+                let name = |owner: &Owner| side.nodes[owner.node].module.name.clone();
+                owners
+                    .iter()
+                    .map(|owner| (name(owner), owner.part))
+                    .collect()
+            };
+            named(self.before, &self.before.owners(&any)) == named(self.after, &owners)
+        };
+        (!owners.is_empty() && same).then_some(owners)
     }
 }
 
@@ -257,6 +335,17 @@ impl DiffSource for Recorder<'_> {
         folder: &RepoPath,
     ) -> Result<Vec<Difference>, Error> {
         self.source.differences(base, head, folder)
+    }
+
+    fn changes_below(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+        wanted: &dyn Fn(&FileChange) -> bool,
+        limit: Option<usize>,
+    ) -> Result<(Vec<FileChange>, bool), Error> {
+        self.source.changes_below(base, head, folder, wanted, limit)
     }
 
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {

@@ -1,5 +1,6 @@
 //! Git repositories, read with gix.
 
+mod descent;
 mod fetch;
 mod program;
 mod trees;
@@ -20,8 +21,8 @@ use self::trees::{Item, Tree, Trees};
 pub use self::worktree::Worktree;
 use crate::history::{Link, common_ancestors};
 use crate::{
-    CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, RepoPath,
-    TreeEntry,
+    CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, FileChange,
+    RepoPath, TreeEntry,
 };
 
 /// A git repository on disk.
@@ -44,7 +45,11 @@ pub struct GitSource {
     idle: Mutex<Vec<Repository>>,
     trees: Trees,
     roots: Mutex<HashMap<CommitId, ObjectId>>,
+    /// The trees of folders, by the tree at the root; none where there is no such folder.
+    places: Mutex<Places>,
 }
+
+type Places = gix::hashtable::HashMap<ObjectId, HashMap<RepoPath, Option<ObjectId>>>;
 
 impl GitSource {
     /// Opens the repository that `path` is in: there or in a folder above it.
@@ -86,6 +91,7 @@ impl GitSource {
             idle: Mutex::new(vec![local]),
             trees: Trees::default(),
             roots: Mutex::default(),
+            places: Mutex::default(),
         })
     }
 
@@ -180,25 +186,47 @@ impl GitSource {
         at: &CommitId,
         folder: &RepoPath,
     ) -> Result<Option<(ObjectId, Arc<Tree>)>, Error> {
-        let mut id = self.root(at)?;
-        let mut tree = self.tree(id, &RepoPath::root())?;
-        for name in folder
-            .as_bytes()
+        let id = self.place(at, folder)?;
+        id.map(|id| Ok((id, self.tree(id, folder)?))).transpose()
+    }
+
+    /// The id of a folder's tree, or none if there is no such folder.
+    fn place(&self, at: &CommitId, folder: &RepoPath) -> Result<Option<ObjectId>, Error> {
+        let root = self.root(at)?;
+        let lock = || self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever asks for a folder mostly asked for the one above it before.
+        let (mut known, mut id) = (0, Some(root));
+        if let Some(places) = lock().get(&root) {
+            let path = folder.as_bytes();
+            let mut end = path.len();
+            while end > 0 {
+                if let Some(place) = places.get(&path[..end]) {
+                    (known, id) = (end, *place);
+                    break;
+                }
+                end = path[..end]
+                    .iter()
+                    .rposition(|byte| *byte == b'/')
+                    .unwrap_or(0);
+            }
+        }
+        for name in folder.as_bytes()[known..]
             .split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty())
         {
-            match tree.get(name) {
+            let Some(above) = id else { break };
+            id = match self.tree(above, folder)?.get(name) {
                 Some(Item {
                     kind: GitKind::Tree,
-                    id: below,
-                }) => {
-                    tree = self.tree(below, folder)?;
-                    id = below;
-                }
-                _ => return Ok(None),
-            }
+                    id,
+                }) => Some(id),
+                _ => None,
+            };
         }
-        Ok(Some((id, tree)))
+        if known < folder.as_bytes().len() {
+            lock().entry(root).or_default().insert(folder.clone(), id);
+        }
+        Ok(id)
     }
 
     /// A revision as the git program resolves it.
@@ -317,6 +345,23 @@ impl DiffSource for GitSource {
                 ))
             })
             .collect()
+    }
+
+    fn changes_below(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+        wanted: &dyn Fn(&FileChange) -> bool,
+        limit: Option<usize>,
+    ) -> Result<(Vec<FileChange>, bool), Error> {
+        let tree = |at| self.place(at, folder);
+        let before = base.map(tree).transpose()?.flatten();
+        let after = tree(head)?;
+        if before == after {
+            return Ok((Vec::new(), false));
+        }
+        self.descend((folder.clone(), before, after), wanted, limit)
     }
 
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {

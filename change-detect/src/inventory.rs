@@ -1,6 +1,6 @@
 //! All modules of one commit: what they own and how they hang together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::globs::Globs;
 use crate::{
@@ -44,8 +44,8 @@ pub(crate) struct Inventory {
     /// The folders of a module that hold nothing but its tests.
     pub(crate) tests: BTreeMap<ModuleName, Vec<RepoPath>>,
     by_name: BTreeMap<ModuleName, usize>,
-    by_path: BTreeMap<RepoPath, Vec<usize>>,
-    by_model: BTreeMap<RepoPath, Vec<usize>>,
+    by_path: HashMap<RepoPath, Vec<usize>>,
+    by_model: HashMap<RepoPath, Vec<usize>>,
 }
 
 /// What of a module a file is part of.
@@ -195,22 +195,32 @@ impl Inventory {
                 part: Part::Model,
             })
             .collect();
-        let mut folder = Some(file.clone());
-        while let Some(here) = folder {
-            if let Some(nodes) = self.by_path.get(&here) {
-                // A pom beside another is that other module's alone.
-                if !owners.iter().any(|owner| nodes.contains(&owner.node)) {
-                    let owned = nodes.iter().filter(|node| self.nodes[**node].holds(file));
-                    owners.extend(owned.map(|node| Owner {
-                        node: *node,
-                        part: self.part(*node, file),
-                    }));
-                }
-                break;
-            }
-            folder = here.parent();
+        if let Some(nodes) = self.nearest(file)
+            // A pom beside another is that other module's alone.
+            && !owners.iter().any(|owner| nodes.contains(&owner.node))
+        {
+            let owned = nodes.iter().filter(|node| self.nodes[**node].holds(file));
+            owners.extend(owned.map(|node| Owner {
+                node: *node,
+                part: self.part(*node, file),
+            }));
         }
         owners
+    }
+
+    /// The modules of the nearest folder that is one's.
+    fn nearest(&self, file: &RepoPath) -> Option<&Vec<usize>> {
+        let mut here = file.as_bytes();
+        loop {
+            if let Some(nodes) = self.by_path.get(here) {
+                return Some(nodes);
+            }
+            if here.is_empty() {
+                return None;
+            }
+            let end = here.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+            here = &here[..end];
+        }
     }
 
     fn part(&self, node: usize, file: &RepoPath) -> Part {
@@ -314,10 +324,9 @@ impl Node {
         if !self.aggregator {
             return true;
         }
-        let below = file.strip_prefix(&self.module.path).unwrap_or_default();
-        [&b"src/"[..], b".mvn/"]
-            .iter()
-            .any(|folder| below.as_bytes().starts_with(folder))
+        let below = file.as_bytes().strip_prefix(self.module.path.as_bytes());
+        let below = below.map_or(&b""[..], |below| below.strip_prefix(b"/").unwrap_or(below));
+        below.starts_with(b"src/") || below.starts_with(b".mvn/")
     }
 }
 

@@ -71,11 +71,19 @@ impl RepoPath {
 
     /// The path of something below this folder. `below` may have several components; empty is this path itself.
     pub fn join(&self, below: impl AsRef<[u8]>) -> Result<Self, InvalidRepoPath> {
-        let below = Self::from_bytes(below.as_ref())?;
-        Ok(match (self.is_root(), below.is_root()) {
-            (true, _) => below,
+        let below = below.as_ref();
+        // Most paths grow by one plain name.
+        if below.is_empty()
+            || below.contains(&0)
+            || below.contains(&b'/')
+            || below.starts_with(b".")
+        {
+            Self::from_bytes(below)?;
+        }
+        Ok(match (self.is_root(), below.is_empty()) {
+            (true, _) => Self(below.to_vec()),
             (false, true) => self.clone(),
-            (false, false) => Self([self.as_bytes(), b"/", below.as_bytes()].concat()),
+            (false, false) => Self([self.as_bytes(), b"/", below].concat()),
         })
     }
 
@@ -168,6 +176,13 @@ fn unquote(text: &str) -> Option<Vec<u8>> {
         });
     }
     Some(bytes)
+}
+
+/// Maps of paths can be asked with bytes; both have the same order and the same hash.
+impl std::borrow::Borrow<[u8]> for RepoPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl FromStr for RepoPath {

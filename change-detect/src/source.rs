@@ -40,6 +40,34 @@ pub trait DiffSource: Debug + Send + Sync {
         folder: &RepoPath,
     ) -> Result<Vec<Difference>, Error>;
 
+    /// The files that differ at or below a folder, those that `wanted` refuses aside, in no order; and whether more than
+    /// `limit` may differ.
+    ///
+    /// Once `limit` files were found no further folder is entered. Which ones are found is the same for the same question.
+    fn changes_below(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+        folder: &RepoPath,
+        wanted: &dyn Fn(&FileChange) -> bool,
+        limit: Option<usize>,
+    ) -> Result<(Vec<FileChange>, bool), Error> {
+        let mut changes = Vec::new();
+        let mut folders = vec![folder.clone()];
+        while let Some(folder) = folders.pop() {
+            if limit.is_some_and(|limit| changes.len() >= limit) {
+                return Ok((changes, true));
+            }
+            for difference in self.differences(base, head, &folder)? {
+                changes.extend(difference.file().filter(|change| wanted(change)));
+                if difference.is_folder() {
+                    folders.push(difference.path);
+                }
+            }
+        }
+        Ok((changes, false))
+    }
+
     /// The content of a file, or the target of a symbolic link. `None` if there is no such file at that commit.
     fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error>;
 
@@ -117,6 +145,17 @@ macro_rules! delegate {
                 folder: &RepoPath,
             ) -> Result<Vec<Difference>, Error> {
                 (**self).differences(base, head, folder)
+            }
+
+            fn changes_below(
+                &self,
+                base: Option<&CommitId>,
+                head: &CommitId,
+                folder: &RepoPath,
+                wanted: &dyn Fn(&FileChange) -> bool,
+                limit: Option<usize>,
+            ) -> Result<(Vec<FileChange>, bool), Error> {
+                (**self).changes_below(base, head, folder, wanted, limit)
             }
 
             fn read(&self, at: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>, Error> {
@@ -308,16 +347,7 @@ pub fn changes(
     base: Option<&CommitId>,
     head: &CommitId,
 ) -> Result<Vec<FileChange>, Error> {
-    let mut files = Vec::new();
-    let mut folders = vec![RepoPath::root()];
-    while let Some(folder) = folders.pop() {
-        for difference in source.differences(base, head, &folder)? {
-            files.extend(difference.file());
-            if difference.is_folder() {
-                folders.push(difference.path);
-            }
-        }
-    }
+    let (mut files, _) = source.changes_below(base, head, &RepoPath::root(), &|_| true, None)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }

@@ -1,6 +1,5 @@
 //! Trees of one repository, each read and taken apart once.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,7 +48,10 @@ impl Tree {
                 },
             });
         }
-        entries.sort_by(|a, b| names[a.name.clone()].cmp(&names[b.name.clone()]));
+        let order = |a: &Entry, b: &Entry| names[a.name.clone()].cmp(&names[b.name.clone()]);
+        if !entries.is_sorted_by(|a, b| order(a, b).is_le()) {
+            entries.sort_by(order);
+        }
         Ok(Self { names, entries })
     }
 
@@ -96,9 +98,12 @@ impl Tree {
     }
 }
 
+/// Ids are hashes already.
+type Known = gix::hashtable::HashMap<ObjectId, Arc<Tree>>;
+
 /// The trees read so far.
 #[derive(Debug, Default)]
-pub(super) struct Trees(Mutex<HashMap<ObjectId, Arc<Tree>>>);
+pub(super) struct Trees(Mutex<Known>);
 
 impl Trees {
     /// The tree of an id, which is read only if it is not known yet.
@@ -119,7 +124,7 @@ impl Trees {
         Ok(tree)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectId, Arc<Tree>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         // Each change is a single insertion, so what a panic left behind is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
