@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::globs::Globs;
 use crate::inventory::{Inventory, Node};
-use crate::{CommitId, DiffSource, EntryKind, Error, Module, ModuleKind, ModuleName, RepoPath};
+use crate::{
+    CommitId, DiffSource, EntryKind, Error, Module, ModuleKind, ModuleName, RepoPath, TreeEntry,
+};
 
-/// The folders that services are in unless globs say otherwise.
-const DEFAULT: &str = "services/*";
+/// The folder that services are in unless globs say otherwise.
+const DEFAULT: &str = "services";
 
 /// Reads the services of a commit, sorted by name.
 pub(crate) fn inventory(
@@ -15,28 +17,25 @@ pub(crate) fn inventory(
     at: &CommitId,
     services: &Globs,
 ) -> Result<Inventory, Error> {
-    let default;
-    let globs = if services.is_empty() {
-        default = Globs::new(&[DEFAULT.to_owned()])?;
-        &default
-    } else {
-        services
-    };
     let mut paths = Vec::new();
-    if globs.matches(&RepoPath::root()) {
-        paths.push(RepoPath::root());
+    let mut open = Vec::new();
+    if services.is_empty() {
+        let folder = DEFAULT.parse().unwrap_or_default();
+        let entries = source.list(at, &folder)?.into_iter();
+        paths.extend(entries.filter(is_folder).map(|entry| entry.path));
+    } else {
+        open.push(RepoPath::root());
+        paths.extend(open.iter().filter(|root| services.matches(root)).cloned());
     }
-    let mut open = vec![RepoPath::root()];
     while let Some(folder) = open.pop() {
         for entry in source.list(at, &folder)? {
-            // A submodule stands where a folder would.
-            if !matches!(entry.kind, EntryKind::Directory | EntryKind::Submodule) {
+            if !is_folder(&entry) {
                 continue;
             }
-            if globs.matches(&entry.path) {
+            if services.matches(&entry.path) {
                 paths.push(entry.path.clone());
             }
-            if entry.kind == EntryKind::Directory && globs.may_match_below(&entry.path) {
+            if entry.kind == EntryKind::Directory && services.may_match_below(&entry.path) {
                 open.push(entry.path);
             }
         }
@@ -63,6 +62,11 @@ pub(crate) fn inventory(
     }
     nodes.sort_by(|a, b| a.module.name.cmp(&b.module.name));
     Ok(Inventory::new(nodes))
+}
+
+/// Whether an entry is a folder, or a submodule, which stands where a folder would.
+const fn is_folder(entry: &TreeEntry) -> bool {
+    matches!(entry.kind, EntryKind::Directory | EntryKind::Submodule)
 }
 
 /// The folder's name, or its whole path where that name is not alone.

@@ -103,8 +103,9 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "explain")]
     pub(crate) print: Option<Print>,
 
-    /// How many changed files of a module to name as reasons; 0 for all of them.
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    /// How many changed files of a module to look for as reasons; 0 for all of them. What is found does not depend on it,
+    /// but the time does.
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) most_files: usize,
 
     #[command(flatten)]
