@@ -2,10 +2,14 @@
 
 // Always true here; it tells the lints that helpers are tests as well.
 #[cfg(test)]
+mod base;
+#[cfg(test)]
 mod directories;
 #[cfg(feature = "git")]
 #[cfg(test)]
 mod git;
+#[cfg(test)]
+mod limit;
 #[cfg(test)]
 mod maven;
 #[cfg(test)]
