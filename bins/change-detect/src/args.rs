@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use change_detect::{Layout, ModuleName};
 use clap::{Parser, Subcommand, ValueEnum};
-use windlass_cli::CommonArgs;
+use windlass_cli::{CommonArgs, Format};
 
 /// Finds which services a commit affects, why, and in what order to build them.
 ///
@@ -108,15 +108,40 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) most_files: usize,
 
-    #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    /// How to write the result to stdout.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// Append every event to FILE, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+
+    /// No notes, only results, warnings and errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say more; twice for everything.
+    #[arg(long, short, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+}
+
+impl DetectArgs {
+    /// What every binary understands. Here it is spelled out, because `graph` has formats of its own.
+    pub(crate) fn common(&self) -> CommonArgs {
+        let mut common = CommonArgs::default();
+        common.format = self.format;
+        common.events.clone_from(&self.events);
+        common.quiet = self.quiet;
+        common.verbose = self.verbose;
+        common
+    }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GraphArgs {
     /// The form of the graph.
-    #[arg(long = "format", id = "graph_format", value_enum, default_value_t)]
-    pub(crate) form: GraphForm,
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: GraphForm,
 }
 
 /// The form of a graph.

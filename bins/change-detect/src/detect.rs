@@ -26,12 +26,7 @@ enum Step<'a> {
 }
 
 pub(crate) fn run(args: &DetectArgs, printer: &Printer) -> Result<Exit, Failure> {
-    let log = args
-        .common
-        .events
-        .as_deref()
-        .map(EventLog::open)
-        .transpose()?;
+    let log = args.events.as_deref().map(EventLog::open).transpose()?;
     let github = GithubActions::from_env();
     let ended = decide(args, printer, log.as_ref(), &github);
     if let Err(failure) = &ended {

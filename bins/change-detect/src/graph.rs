@@ -21,7 +21,7 @@ pub(crate) fn run(args: &GraphArgs, place: &PlaceArgs, printer: &Printer) -> Res
     for caveat in &graph.caveats {
         printer.warn(caveat);
     }
-    match args.form {
+    match args.format {
         GraphForm::Json => printer.json(&graph)?,
         GraphForm::Dot => printer.line(graph.to_dot().trim_end())?,
         GraphForm::Mermaid => printer.line(graph.to_mermaid().trim_end())?,

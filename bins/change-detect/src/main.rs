@@ -18,8 +18,8 @@ use windlass_cli::{Printer, init_logging};
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    init_logging(args.detect.common.verbose);
-    let printer = Printer::new(&args.detect.common);
+    init_logging(args.detect.verbose);
+    let printer = Printer::new(&args.detect.common());
     let ended = match &args.command {
         None => detect::run(&args.detect, &printer),
         Some(args::Command::Graph(graph)) => graph::run(graph, &args.detect.place, &printer),

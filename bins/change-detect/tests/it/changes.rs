@@ -65,7 +65,8 @@ fn each_kind_of_change_affects_whom_it_should() {
         (
             "a name that is no UTF-8",
             |repo| {
-                let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9 \"x\"");
+                let name =
+                    <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9 \"x\"");
                 std::fs::write(repo.path().join("services/b").join(name), "1").unwrap();
             },
             &["b"],
@@ -207,8 +208,7 @@ fn the_graph_is_written_in_three_forms() {
         mermaid.starts_with("flowchart") && mermaid.contains("compile scope"),
         "{mermaid}"
     );
-    repo.run(&["graph", "--format", "svg"])
-        .assert_usage("svg");
+    repo.run(&["graph", "--format", "svg"]).assert_usage("svg");
 }
 
 impl crate::repo::Ended {
@@ -264,13 +264,21 @@ fn linked_work_trees_alternates_and_long_ids_are_read() {
     let folder = linked.path().join("linked");
     let folder = folder.to_str().unwrap();
     repo.git(&["worktree", "add", "--quiet", "--detach", folder]);
-    assert_eq!(repo.services(&["--repo", folder, "--base", "HEAD~1"]), ["a"]);
+    assert_eq!(
+        repo.services(&["--repo", folder, "--base", "HEAD~1"]),
+        ["a"]
+    );
     let shared = repo.clone(&["--shared"]);
     assert_eq!(shared.services(&["--base", "HEAD~1"]), ["a"]);
 
     let long = Repo::empty();
     std::fs::remove_dir_all(long.path().join(".git")).unwrap();
-    long.git(&["init", "--quiet", "--object-format=sha256", "--initial-branch=main"]);
+    long.git(&[
+        "init",
+        "--quiet",
+        "--object-format=sha256",
+        "--initial-branch=main",
+    ]);
     long.write("services/a/x", "1");
     long.commit("One");
     long.write("services/a/x", "2");

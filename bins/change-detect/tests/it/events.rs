@@ -19,7 +19,10 @@ fn found(repo: &Repo, event: &str, payload: &Value) -> (Value, Value) {
     let ended = run(repo, event, payload, &[]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let document = ended.json();
-    (document["services"].clone(), document["selection"]["method"].clone())
+    (
+        document["services"].clone(),
+        document["selection"]["method"].clone(),
+    )
 }
 
 fn push(branch: &str, before: &str, after: &str) -> Value {
@@ -58,8 +61,16 @@ fn a_push_counts_from_where_the_branch_was() {
     let gone = run(&repo, "push", &push("main", &"ab".repeat(20), &head), &[]);
     gone.assert_refused(3, &["abababa"]);
     assert_eq!(gone.json()["confidence"], "unknown");
-    assert!(gone.json().get("services").is_none(), "no list that could be taken for an empty one");
-    let all = run(&repo, "push", &push("main", &"ab".repeat(20), &head), &["--on-unknown", "all"]);
+    assert!(
+        gone.json().get("services").is_none(),
+        "no list that could be taken for an empty one"
+    );
+    let all = run(
+        &repo,
+        "push",
+        &push("main", &"ab".repeat(20), &head),
+        &["--on-unknown", "all"],
+    );
     assert_eq!(all.code, 0, "{all:?}");
     assert_eq!(all.json()["services"], json!(["a", "b", "c", "d"]));
     assert_eq!(all.json()["confidence"], "over-approximate");
@@ -98,7 +109,8 @@ fn a_pull_request_counts_from_its_target() {
 #[test]
 fn a_merge_group_and_a_tag_say_where_they_begin() {
     let repo = branched();
-    let payload = json!({"merge_group": {"base_sha": repo.rev("main~1"), "head_sha": repo.rev("main")}});
+    let payload =
+        json!({"merge_group": {"base_sha": repo.rev("main~1"), "head_sha": repo.rev("main")}});
     assert_eq!(
         found(&repo, "merge_group", &payload),
         (json!(["c"]), json!("merge-group"))
@@ -138,5 +150,9 @@ fn without_an_event_a_branch_counts_from_the_trunk_and_the_trunk_from_the_commit
     assert_eq!(repo.services(&[]), ["c"]);
     assert_eq!(repo.services(&["--head", "topic"]), ["d"]);
     assert_eq!(repo.services(&["--since", "topic"]), ["b", "c"]);
-    assert_eq!(repo.services(&["--head", "main~2"]), ["a", "b", "c", "d"], "the first commit");
+    assert_eq!(
+        repo.services(&["--head", "main~2"]),
+        ["a", "b", "c", "d"],
+        "the first commit"
+    );
 }

@@ -51,10 +51,7 @@ fn a_base_beyond_the_cut_is_unknown_until_it_may_be_fetched() {
     clone
         .run(&["--base", &base])
         .assert_refused(3, &[&base, "on-unknown"]);
-    assert_eq!(
-        clone.services(&["--base", &base, "--fetch"]),
-        ["s2", "s9"]
-    );
+    assert_eq!(clone.services(&["--base", &base, "--fetch"]), ["s2", "s9"]);
     clone
         .run(&["--base", &"ab".repeat(20), "--fetch"])
         .assert_refused(3, &[&"ab".repeat(20)]);
