@@ -108,6 +108,14 @@ fn rules(workspace: &Workspace) -> Vec<Rule> {
                 .chain([Ban::Prefix("aws-")]),
         ),
         Rule::new(
+            "the binary change-detect holds neither AWS's SDK nor TLS",
+            &["-p", "change-detect-cli", "-e", "normal,build"],
+            ["ring", "rustls", "native-tls", "openssl-sys"]
+                .map(named)
+                .into_iter()
+                .chain([Ban::Prefix("aws-")]),
+        ),
+        Rule::new(
             "one TLS stack in the whole workspace: no ring, rustls 0.21, hyper 0.14, openssl-sys",
             &["--workspace", "--all-features", "-e", "normal"],
             [

@@ -1,5 +1,6 @@
 //! `GitSource` on repositories that the real git makes.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -581,4 +582,61 @@ fn a_commit_that_was_forced_away_can_be_fetched_while_the_remote_has_it() {
         alone.open().fetch(&never),
         Err(Error::NotFetched { .. })
     ));
+}
+
+#[test]
+fn random_histories_cut_at_random_depths_are_never_answered_wrongly() {
+    // The same histories in every run; what matters is how the real git cuts them.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let (mut proven, mut open) = (0, 0);
+    for _ in 0..24 {
+        let count = 6 + random(14);
+        let origin = Git::new(&[]);
+        let mut stream = Vec::new();
+        for n in 0..count {
+            // A mark for each commit, and a branch, so that all of them are cloned.
+            writeln!(stream, "commit refs/heads/c{n}\nmark :{}", n + 1).unwrap();
+            let time = 1_700_000_000 + n * 10 + random(60);
+            writeln!(stream, "committer Ada <ada@example.com> {time} +0000").unwrap();
+            data(&mut stream, n.to_string().as_bytes());
+            if n > 0 {
+                writeln!(stream, "from :{}", 1 + random(n)).unwrap();
+            }
+            if n > 1 && random(3) == 0 {
+                writeln!(stream, "merge :{}", 1 + random(n)).unwrap();
+            }
+        }
+        origin.run(&["fast-import", "--quiet"], &stream);
+        let tips = [random(count), count - 1].map(|n| format!("c{n}"));
+        let whole = origin.open();
+        let [left, right] = tips.clone().map(|tip| whole.resolve(&tip).unwrap());
+        let expected = whole.common_ancestors(&left, &right).unwrap();
+        assert_eq!(expected.cut, []);
+        let theirs = origin.run(&["merge-base", "--all", left.as_str(), right.as_str()], b"");
+        let ours: BTreeSet<String> = expected.best.iter().map(ToString::to_string).collect();
+        assert_eq!(ours, theirs.lines().map(str::to_owned).collect());
+
+        let clone = Git::new(&[]);
+        let url = format!("file://{}", origin.folder.path().display());
+        let depth = format!("--depth={}", 1 + random(6));
+        let specs = tips.map(|tip| format!("+refs/heads/{tip}:refs/heads/{tip}"));
+        clone.run(
+            &["fetch", "--quiet", &depth, &url, &specs[0], &specs[1]],
+            b"",
+        );
+        let cut = clone.open().common_ancestors(&left, &right).unwrap();
+        if cut.cut.is_empty() {
+            proven += 1;
+            assert_eq!(cut.best, expected.best);
+        } else {
+            open += 1;
+        }
+    }
+    assert!(proven > 3 && open > 3, "{proven} proven, {open} open");
 }
