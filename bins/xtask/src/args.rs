@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bench;
 use crate::hold::Held;
 use crate::suite::Options;
 use crate::task::Error;
@@ -16,6 +17,13 @@ Tasks:
                    --no-servers         neither install nor start servers; their tests are skipped and counted
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
+  bench detect   time change detection beside other tools, on repositories made for it; a Markdown table
+                   --runs N             runs of each (15); what takes seconds gets 3
+                   --keep DIR           make the repositories there, leave them and take them again
+                   --only NAME…         only these of the repositories maven npm reactor, and only these beside ours:
+                                        git seed turbo nx mvn
+                   --ours FILE          measure this binary instead of a release build of change-detect
+                   --json FILE          write the results there too
   release-check  whether each crate that is published can be
   help           this text
 
@@ -28,6 +36,7 @@ pub(crate) enum Command {
     Test(Options),
     Lint,
     Guard,
+    Bench(bench::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -42,6 +51,7 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Error> {
     let command = match task.as_str() {
         "help" | "--help" | "-h" => Command::Help,
         "test" => return test(rest),
+        "bench" => return bench(rest),
         "lint" => Command::Lint,
         "guard" => Command::Guard,
         "release-check" => Command::ReleaseCheck,
@@ -71,6 +81,58 @@ fn test(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     Ok(Command::Test(options))
 }
 
+fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut rest = rest.peekable();
+    match rest.next().as_deref() {
+        Some("detect") => {}
+        Some("--help" | "-h") => return Ok(Command::Help),
+        Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
+        None => return Err(usage("`bench` needs the name of a bench")),
+    }
+    let mut options = bench::Options::default();
+    while let Some(argument) = rest.next() {
+        let mut value = |what: &str| {
+            rest.next()
+                .ok_or_else(|| usage(&format!("`{argument}` needs {what}")))
+        };
+        match argument.as_str() {
+            "--runs" => {
+                let runs = value("a number")?;
+                options.runs = runs
+                    .parse()
+                    .ok()
+                    .filter(|runs| (1..=10_000).contains(runs))
+                    .ok_or_else(|| {
+                        usage(&format!(
+                            "`{runs}` is not a number of runs: it takes 1 to 10000"
+                        ))
+                    })?;
+            }
+            "--keep" => options.keep = Some(PathBuf::from(value("a folder")?)),
+            "--ours" => options.ours = Some(PathBuf::from(value("a file")?)),
+            "--json" => options.json = Some(PathBuf::from(value("a file")?)),
+            "--only" => {
+                let first = value("a name")?;
+                let more = std::iter::from_fn(|| rest.next_if(|word| !word.starts_with('-')));
+                for name in std::iter::once(first).chain(more) {
+                    let known = bench::REPOSITORIES.iter().chain(&bench::CONTENDERS);
+                    if !known.into_iter().any(|known| *known == name) {
+                        return Err(usage(&format!("`--only` knows no `{name}`")));
+                    }
+                    options.only.push(name);
+                }
+            }
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench detect` takes no argument `{other}`"
+                )));
+            }
+        }
+    }
+    Ok(Command::Bench(options))
+}
+
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match (rest.next(), rest.next()) {
         (Some(scratch), Some(program)) => Ok(Command::Hold(Held {
@@ -96,9 +158,9 @@ mod tests {
 
     #[test]
     fn an_unknown_task_is_answered_with_the_list_and_exit_code_2() {
-        match parsed("bench") {
+        match parsed("benchmark") {
             Err(Error::Setup(text)) => assert!(
-                text.contains("no task `bench`") && text.contains("release-check"),
+                text.contains("no task `benchmark`") && text.contains("release-check"),
                 "{text}"
             ),
             other => panic!("{other:?}"),
@@ -125,6 +187,24 @@ mod tests {
     }
 
     #[test]
+    fn the_bench_takes_several_names_after_one_flag() {
+        assert_eq!(
+            parsed("bench detect").unwrap(),
+            Command::Bench(bench::Options::default())
+        );
+        assert_eq!(
+            parsed("bench detect --only npm turbo --runs 3 --keep /tmp/x --only ours").unwrap(),
+            Command::Bench(bench::Options {
+                runs: 3,
+                keep: Some("/tmp/x".into()),
+                only: vec!["npm".into(), "turbo".into(), "ours".into()],
+                ours: None,
+                json: None,
+            })
+        );
+    }
+
+    #[test]
     fn an_argument_that_would_be_ignored_is_an_error() {
         for line in [
             "lint --fix",
@@ -133,6 +213,13 @@ mod tests {
             "guard x",
             "hold",
             "hold /tmp/x",
+            "bench",
+            "bench deploy",
+            "bench detect --runs",
+            "bench detect --runs 0",
+            "bench detect --only",
+            "bench detect --only lerna",
+            "bench detect npm",
         ] {
             assert!(matches!(parsed(line), Err(Error::Setup(_))), "{line}");
         }
@@ -140,7 +227,15 @@ mod tests {
 
     #[test]
     fn each_task_can_be_asked_for_help() {
-        for line in ["help", "--help", "-h", "test --help", "lint -h"] {
+        for line in [
+            "help",
+            "--help",
+            "-h",
+            "test --help",
+            "lint -h",
+            "bench --help",
+            "bench detect -h",
+        ] {
             assert_eq!(parsed(line).unwrap(), Command::Help, "{line}");
         }
     }

@@ -1,4 +1,4 @@
-//! Developers' tasks of the windlass workspace: `cargo xtask test`, `lint`, `guard`, `release-check`.
+//! Developers' tasks of the windlass workspace: `cargo xtask test`, `lint`, `guard`, `bench`, `release-check`.
 //!
 //! The standard library alone, so that the first `cargo xtask` on a fresh clone answers in seconds.
 #![expect(
@@ -8,6 +8,7 @@
 )]
 
 mod args;
+mod bench;
 mod cargo;
 mod guard;
 mod hold;
