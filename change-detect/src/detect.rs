@@ -478,6 +478,7 @@ impl<'a> Engine<'a> {
             },
             reason: (!exact).then(|| found.reasons.join("; ")),
             services,
+            services_total: self.inventory.services().count(),
             modules,
             removed: found.removed.into_iter().collect(),
             order,

@@ -236,6 +236,8 @@ pub struct Detection {
     pub reason: Option<String>,
     /// The services to deploy, sorted by name.
     pub services: Vec<ModuleName>,
+    /// How many services the head has in all.
+    pub services_total: usize,
     /// Every module that has to be rebuilt, sorted by name.
     pub modules: Vec<ModuleReport>,
     /// The services that the base has and the head has not, sorted by name.
@@ -346,6 +348,7 @@ mod tests {
             confidence: Confidence::Exact,
             reason: None,
             services: modules.iter().map(|module| module.name.clone()).collect(),
+            services_total: 1,
             modules,
             removed: vec![],
             order: vec![],
@@ -405,7 +408,7 @@ mod tests {
             serde_json::to_value(&detection).unwrap(),
             serde_json::json!({
                 "schema": 1, "base": null, "head": "a".repeat(40), "layout": "maven", "confidence": "exact", "reason": null,
-                "services": ["a"],
+                "services": ["a"], "services_total": 1,
                 "modules": [{"name": "a", "path": "a", "kind": "service", "change": "affected", "why": [
                     {"edge": "file", "path": "a/A.java"},
                     {"edge": "dependency", "from": "b", "to": "a", "detail": "compile scope"},

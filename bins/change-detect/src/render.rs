@@ -16,6 +16,12 @@ pub(crate) fn note(detection: &Detection, choice: &Choice, printer: &Printer) {
         detection.layout,
         tally(detection)
     )));
+    if detection.services_total == 0 {
+        printer.warn(&format!(
+            "no folder is a service in layout {}: name them with --services, or `services` in windlass.toml",
+            detection.layout
+        ));
+    }
     if let Some(reason) = &detection.reason {
         printer.warn(&format!(
             "this may be too much ({}): {reason}",
@@ -52,8 +58,9 @@ fn tally(detection: &Detection) -> String {
     let count =
         |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let mut text = format!(
-        "{}, {} to build",
-        count(detection.services.len(), "service"),
+        "{} of {}, {} to build",
+        detection.services.len(),
+        count(detection.services_total, "service"),
         count(detection.modules.len(), "module")
     );
     if !detection.removed.is_empty() {

@@ -64,7 +64,7 @@ fn github_outputs_and_the_summary_are_written() {
     assert_eq!(code, 0);
     assert_eq!(value(&text, "has_changes"), "false");
     assert_eq!(value(&text, "matrix"), "{\"include\":[]}");
-    assert!(table.contains("0 services"), "{table}");
+    assert!(table.contains("0 of 2 services"), "{table}");
 
     let (code, text, _) = run(&["--base", "nowhere"]);
     assert_eq!(code, 3);
@@ -72,6 +72,21 @@ fn github_outputs_and_the_summary_are_written() {
     assert!(
         !text.contains("services<<") && !text.contains("has_changes<<"),
         "{text}"
+    );
+}
+
+#[test]
+fn a_repository_without_services_is_told_so() {
+    let repo = Repo::empty();
+    repo.write("src/main.rs", "1");
+    repo.commit("Begin");
+    let ended = repo.run(&[]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""));
+    assert!(
+        ended
+            .stderr
+            .contains("warning: no folder is a service in layout directories"),
+        "{ended:?}"
     );
 }
 
