@@ -101,7 +101,7 @@ impl Inventory {
             .map(|(index, node)| (node.module.name.clone(), index))
             .collect();
         let needs = |node: &Node| -> Vec<usize> {
-            let ordering = node.module.dependencies.iter().filter(|d| d.kind.orders());
+            let ordering = node.module.dependencies.iter().filter(|d| d.orders());
             let mut needs: Vec<usize> = ordering
                 .filter_map(|dependency| index.get(&dependency.on).copied())
                 .collect();
@@ -262,9 +262,7 @@ impl Inventory {
             name, dependencies, ..
         } in self.nodes.iter().map(|node| &node.module)
         {
-            let before = dependencies
-                .iter()
-                .filter(|dependency| dependency.kind.orders());
+            let before = dependencies.iter().filter(|dependency| dependency.orders());
             let wave = before
                 .filter_map(|dependency| after.get(&dependency.on))
                 .copied()

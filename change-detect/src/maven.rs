@@ -9,6 +9,8 @@ mod reactor;
 mod sorter;
 mod xml;
 
+pub(crate) use self::xml::position;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::model::Model;

@@ -67,6 +67,9 @@ pub struct Dependency {
     /// Whether the other's tests are used as well, not only what it builds.
     #[serde(skip)]
     tests: bool,
+    /// Whether only this module's own tests use the other.
+    #[serde(skip)]
+    tests_only: bool,
 }
 
 impl Dependency {
@@ -76,6 +79,7 @@ impl Dependency {
             kind,
             detail,
             tests: false,
+            tests_only: false,
         }
     }
 
@@ -83,6 +87,17 @@ impl Dependency {
     pub(crate) const fn with_tests(mut self, tests: bool) -> Self {
         self.tests = tests;
         self
+    }
+
+    /// The same, but whether only this module's own tests use the other: then nobody else sees a change in it.
+    pub(crate) const fn for_tests_only(mut self, tests_only: bool) -> Self {
+        self.tests_only = tests_only;
+        self
+    }
+
+    /// Whether the other has to be built first. Tests may need what needs their module, so they do not say.
+    pub(crate) const fn orders(&self) -> bool {
+        self.kind.orders() && !self.tests_only
     }
 
     pub(crate) const fn uses_tests(&self) -> bool {
@@ -101,7 +116,9 @@ impl Dependency {
 
     /// The part of this module that a change which comes through counts for.
     pub(crate) const fn arrives(&self) -> Part {
-        if self.kind.carries_model_only() {
+        if self.tests_only {
+            Part::Test
+        } else if self.kind.carries_model_only() {
             Part::Model
         } else {
             Part::Main

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod base;
 #[cfg(test)]
+mod cargo;
+#[cfg(test)]
 mod directories;
 #[cfg(feature = "git")]
 #[cfg(test)]
