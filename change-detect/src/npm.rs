@@ -1,32 +1,162 @@
 //! Layout `npm`: the packages of an npm, pnpm or yarn workspace.
+//!
+//! The package at the root is no module: it holds the others together. What its `package.json` says beyond its own name and
+//! words (tools, overrides, scripts, the package manager) counts for every package.
+//! <https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>,
+//! <https://yarnpkg.com/features/workspaces>
 
+mod package;
+mod package_lock;
+mod pnpm_lock;
+mod workspace;
+mod yaml;
+mod yarn_lock;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::workspace::Workspace;
 use crate::globs::Globs;
-use crate::inventory::{Inventory, Locked};
-use crate::{CommitId, DiffSource, Error, RepoPath};
+use crate::inventory::{Inventory, Locked, Node, has_file};
+use crate::kinds::{self, Candidate};
+use crate::{CommitId, Dependency, DiffSource, EdgeKind, Error, Module, RepoPath};
+
+const MANIFEST: &str = "package.json";
+const PNPM: &str = "pnpm-workspace.yaml";
+
+/// Files at the root by which packages are installed and built.
+const SHARED_FILES: [&str; 5] = [
+    ".npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    ".pnpmfile.cjs",
+    ".pnpmfile.mjs",
+];
+
+const LOCKS: [&str; 6] = [
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "bun.lock",
+    "bun.lockb",
+];
 
 /// Whether a commit has such a layout at its root.
-pub(crate) fn applies(_source: &dyn DiffSource, _at: &CommitId) -> Result<bool, Error> {
-    Ok(false)
+pub(crate) fn applies(source: &dyn DiffSource, at: &CommitId) -> Result<bool, Error> {
+    if has_file(source, at, &RepoPath::root(), PNPM.as_bytes())? {
+        return Ok(true);
+    }
+    let root = package::read(source, at, &path(MANIFEST))?;
+    Ok(root.is_some_and(|root| root.get("workspaces").is_some()))
 }
 
 /// Reads the modules of a commit.
 pub(crate) fn inventory(
-    _source: &dyn DiffSource,
+    source: &dyn DiffSource,
     at: &CommitId,
-    _services: &Globs,
+    services: &Globs,
 ) -> Result<Inventory, Error> {
-    Err(Error::NoManifest {
-        commit: at.clone(),
-        file: "package.json",
+    let workspace = Workspace::read(source, at)?;
+    let names = workspace.names()?;
+    let mut used = vec![false; workspace.packages.len()];
+    let mut candidates = Vec::new();
+    let mut dependencies = Vec::new();
+    for (index, package) in workspace.packages.iter().enumerate() {
+        candidates.push(Candidate {
+            folder: package.folder.clone(),
+            deploys: has_file(source, at, &package.folder, b"Dockerfile")?,
+            program: package.is_program(),
+        });
+        let mut edges: BTreeMap<usize, &str> = BTreeMap::new();
+        for wanted in &package.wants {
+            if let Some(on) = workspace.meant(package, wanted).filter(|on| *on != index) {
+                used[on] = true;
+                edges.entry(on).or_insert(wanted.section);
+            }
+        }
+        let edge = |(on, section): (usize, &str)| {
+            let detail = Some(section.to_owned());
+            Dependency::new(names[on].clone(), EdgeKind::Dependency, detail)
+        };
+        dependencies.push(edges.into_iter().map(edge).collect::<Vec<_>>());
+    }
+    let kinds = kinds::choose(services, &candidates, &used);
+    let mut nodes = Vec::new();
+    for (index, (dependencies, kind)) in dependencies.into_iter().zip(kinds).enumerate() {
+        let package = &workspace.packages[index];
+        let mut model: BTreeSet<RepoPath> = SHARED_FILES.iter().map(|file| path(file)).collect();
+        model.insert(package.path.clone());
+        nodes.push(Node {
+            module: Module {
+                name: names[index].clone(),
+                path: package.folder.clone(),
+                kind,
+                dependencies,
+            },
+            model,
+            aggregator: false,
+        });
+    }
+    let mut inventory = Inventory::ordered(nodes);
+    inventory.locks = LOCKS
+        .iter()
+        .chain(&[MANIFEST, PNPM])
+        .map(|file| path(file))
+        .collect();
+    Ok(inventory)
+}
+
+/// Reads what a lock file pins, or what the root's manifests say for each package.
+pub(crate) fn locked(
+    source: &dyn DiffSource,
+    at: &CommitId,
+    _inventory: &Inventory,
+    lock: &RepoPath,
+) -> Result<Locked, Error> {
+    let Some(bytes) = source.read(at, lock)? else {
+        return Ok(Locked::Absent);
+    };
+    let workspace = Workspace::read(source, at)?;
+    let names = workspace.names()?;
+    let pinned = match lock.as_bytes() {
+        b"package.json" => Ok(workspace.from_root()),
+        b"pnpm-workspace.yaml" => Ok(workspace.from_pnpm()),
+        b"package-lock.json" | b"npm-shrinkwrap.json" => package_lock::read(&bytes, &workspace),
+        b"pnpm-lock.yaml" => pnpm_lock::read(&bytes, &workspace),
+        b"yarn.lock" => yarn_lock::read(&bytes, &workspace),
+        _ => Err("its form is not read".to_owned()),
+    };
+    Ok(match pinned {
+        Ok(pinned) => Locked::Known(names.into_iter().zip(pinned).collect()),
+        Err(problem) => Locked::Opaque(problem),
     })
 }
 
-/// Reads what a lock file pins.
-pub(crate) fn locked(
-    _source: &dyn DiffSource,
-    _at: &CommitId,
-    _inventory: &Inventory,
-    _lock: &RepoPath,
-) -> Result<Locked, Error> {
-    Ok(Locked::Absent)
+fn path(text: &str) -> RepoPath {
+    text.parse().unwrap_or_default()
+}
+
+/// Packages from outside by name, each with its versions and what tells their contents apart.
+#[derive(Debug, Default)]
+struct Pinned(BTreeMap<String, BTreeSet<String>>);
+
+impl Pinned {
+    fn add(&mut self, name: &str, version: &str, integrity: Option<&str>) {
+        // `sha512-…` or `10c0/…`: the first characters of the hash itself.
+        let hash = integrity.map(|text| text.rsplit(['-', '/']).next().unwrap_or(text));
+        let content = match hash.and_then(|hash| hash.get(..8)) {
+            Some(hash) => format!("{version} ({hash})"),
+            None => version.to_owned(),
+        };
+        self.0.entry(name.to_owned()).or_default().insert(content);
+    }
+
+    fn finish(self) -> BTreeMap<String, String> {
+        let joined =
+            |versions: BTreeSet<String>| versions.into_iter().collect::<Vec<_>>().join(", ");
+        self.0
+            .into_iter()
+            .map(|(name, versions)| (name, joined(versions)))
+            .collect()
+    }
 }

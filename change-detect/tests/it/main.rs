@@ -15,6 +15,8 @@ mod limit;
 #[cfg(test)]
 mod maven;
 #[cfg(test)]
+mod npm;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unknown;
