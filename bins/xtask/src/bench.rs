@@ -124,7 +124,7 @@ impl Results {
     }
 }
 
-/// Makes the repositories, checks the answers, measures, and prints the tables.
+/// Makes the repositories, checks the answers, measures, and prints each table as it comes.
 pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     let ours = peers::ours(options.ours.as_deref())?;
     let scratch = Scratch::new(options.keep.as_deref())?;
@@ -163,15 +163,8 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
             &mut results,
         )?;
     }
-    println!();
-    for comparison in &results.comparisons {
-        println!("{}", comparison.markdown());
-    }
     for line in gates(&results.comparisons) {
         println!("{line}");
-    }
-    for line in &results.skipped {
-        println!("skipped: {line}");
     }
     if let Some(path) = &options.json {
         let text = table::document(
@@ -290,17 +283,24 @@ fn measure(
         for (what, why) in refused {
             results.skip(what, &why);
         }
-        println!("{}: {base}, {} contenders", recipe.name, contenders.len());
+        eprintln!(
+            "timing {} {base}: {} contenders",
+            recipe.name,
+            contenders.len()
+        );
         let (times, left_out) = stopwatch::race(contenders, options.runs)?;
         for line in left_out {
             results.skip(&format!("{} {base}", recipe.name), &line);
         }
-        results.comparisons.push(Comparison {
+        let comparison = Comparison {
             repository: recipe.name,
             base,
             measure: peers::our_name(measure),
             times,
-        });
+        };
+        // At once: a contender that fails later must not take what was measured with it.
+        println!("\n{}", comparison.markdown());
+        results.comparisons.push(comparison);
     }
     Ok(())
 }
