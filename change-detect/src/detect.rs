@@ -321,7 +321,8 @@ impl<'a> Engine<'a> {
                 ChangeKind::Modified | ChangeKind::TypeChanged => &[&*before, after][..],
             };
             let mut owned = global;
-            if before.locks.contains(&change.path) || after.locks.contains(&change.path) {
+            let lock = before.locks.contains(&change.path) || after.locks.contains(&change.path);
+            if lock {
                 owned = true;
                 let was = before.locked(self.source, base, before_layout, &change.path)?;
                 let is = after.locked(self.source, self.head, self.layout, &change.path)?;
@@ -333,6 +334,10 @@ impl<'a> Engine<'a> {
             for side in sides {
                 for owner in side.owners(&change.path) {
                     owned = true;
+                    if lock && owner.part != Part::Model {
+                        // Whose folder it lies in says nothing; what it pins does.
+                        continue;
+                    }
                     // A module that is gone has nothing to be rebuilt.
                     let Some(node) = after.get(&side.nodes[owner.node].module.name) else {
                         continue;
@@ -483,7 +488,7 @@ impl<'a> Engine<'a> {
             removed: found.removed.into_iter().collect(),
             order,
             waves,
-            cycles: self.inventory.cycles.clone(),
+            cycles: self.inventory.cycles,
             unowned: found.unowned.into_iter().collect(),
         }
     }

@@ -251,13 +251,8 @@ impl GitSource {
 
     /// Whether refs are kept in tables, which gix does not read.
     fn has_reftable(&self) -> bool {
-        self.git_dir.join("reftable").is_dir()
-            || self
-                .git_dir
-                .join("commondir")
-                .exists()
-                .then(|| self.with(|repository| repository.common_dir().join("reftable").is_dir()))
-                .unwrap_or(false)
+        // A linked work tree keeps its refs with those of the repository that it belongs to.
+        self.with(|repository| repository.common_dir().join("reftable").is_dir())
     }
 }
 

@@ -14,16 +14,20 @@ pub(crate) struct Candidate {
 }
 
 /// Decides for each module: with globs, those whose folder matches are services; else those that make an image; if there are
-/// none, the programs that no other module uses.
+/// none, the programs that no other module uses; if there are none of those either, all that no other module uses.
 pub(crate) fn choose(services: &Globs, candidates: &[Candidate], used: &[bool]) -> Vec<ModuleKind> {
     let images = candidates.iter().any(|candidate| candidate.deploys);
+    let programs = candidates
+        .iter()
+        .zip(used)
+        .any(|(candidate, used)| candidate.program && !used);
     let service = |(candidate, used): (&Candidate, &bool)| {
         if !services.is_empty() {
             services.matches(&candidate.folder)
         } else if images {
             candidate.deploys
         } else {
-            candidate.program && !used
+            !used && (candidate.program || !programs)
         }
     };
     let kind = |service| {
@@ -66,6 +70,8 @@ mod tests {
         ];
         assert_eq!(kinds(&[], &modules), [true, false, false]);
         assert_eq!(kinds(&["c"], &modules), [false, false, true]);
+        let libraries = [("a", false, false, true), ("b", false, false, false)];
+        assert_eq!(kinds(&[], &libraries), [false, true]);
         let with_image = [("a", false, true, false), ("b", true, false, true)];
         assert_eq!(kinds(&[], &with_image), [false, true]);
     }

@@ -70,6 +70,9 @@ pub struct Dependency {
     /// Whether only this module's own tests use the other.
     #[serde(skip)]
     tests_only: bool,
+    /// Whether it says nothing about the order to build in, whatever its kind.
+    #[serde(skip)]
+    unordered: bool,
 }
 
 impl Dependency {
@@ -80,6 +83,7 @@ impl Dependency {
             detail,
             tests: false,
             tests_only: false,
+            unordered: false,
         }
     }
 
@@ -95,9 +99,15 @@ impl Dependency {
         self
     }
 
+    /// The same, but without a say in the order to build in.
+    pub(crate) const fn unordered(mut self) -> Self {
+        self.unordered = true;
+        self
+    }
+
     /// Whether the other has to be built first. Tests may need what needs their module, so they do not say.
     pub(crate) const fn orders(&self) -> bool {
-        self.kind.orders() && !self.tests_only
+        self.kind.orders() && !self.tests_only && !self.unordered
     }
 
     pub(crate) const fn uses_tests(&self) -> bool {

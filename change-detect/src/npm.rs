@@ -119,8 +119,8 @@ pub(crate) fn locked(
     let workspace = Workspace::read(source, at)?;
     let names = workspace.names()?;
     let pinned = match lock.as_bytes() {
-        b"package.json" => Ok(workspace.from_root()),
-        b"pnpm-workspace.yaml" => Ok(workspace.from_pnpm()),
+        b"package.json" => Ok(workspace.said_by_root()),
+        b"pnpm-workspace.yaml" => Ok(workspace.said_by_pnpm()),
         b"package-lock.json" | b"npm-shrinkwrap.json" => package_lock::read(&bytes, &workspace),
         b"pnpm-lock.yaml" => pnpm_lock::read(&bytes, &workspace),
         b"yarn.lock" => yarn_lock::read(&bytes, &workspace),

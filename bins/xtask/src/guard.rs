@@ -351,7 +351,7 @@ serde_derive v1.0.229 (proc-macro)
     fn each_library_is_guarded_without_aws_and_against_its_siblings() {
         let workspace = Workspace::load().unwrap();
         let rules = rules(&workspace);
-        assert_eq!(rules.len(), 2 + 2 * workspace.libraries().count());
+        assert_eq!(rules.len(), 3 + 2 * workspace.libraries().count());
         let tagger = rules
             .iter()
             .find(|rule| rule.name.starts_with("image-tagger depends"))

@@ -174,7 +174,7 @@ impl Workspace {
     }
 
     /// What the root's `package.json` says for each package.
-    pub(super) fn from_root(&self) -> Vec<BTreeMap<String, String>> {
+    pub(super) fn said_by_root(&self) -> Vec<BTreeMap<String, String>> {
         let mut said = BTreeMap::new();
         for (key, value) in &self.root.table {
             if ITS_OWN.contains(&key.as_str()) {
@@ -195,7 +195,7 @@ impl Workspace {
     }
 
     /// What `pnpm-workspace.yaml` says for each package: the catalog entries that it uses, and what counts for all.
-    pub(super) fn from_pnpm(&self) -> Vec<BTreeMap<String, String>> {
+    pub(super) fn said_by_pnpm(&self) -> Vec<BTreeMap<String, String>> {
         let for_all: BTreeMap<String, String> = self
             .pnpm
             .iter()

@@ -11,6 +11,10 @@ mod directories;
 #[cfg(test)]
 mod git;
 #[cfg(test)]
+mod go;
+#[cfg(test)]
+mod gradle;
+#[cfg(test)]
 mod limit;
 #[cfg(test)]
 mod maven;

@@ -253,8 +253,8 @@ fn pnpm_workspaces_have_catalogs_protocols_and_a_lock_of_their_own() {
         [
             "@x/linked libs/linked",
             "lib libs/lib",
-            "a apps/a → lib (dependencies)",
-            "b apps/b → lib (dependencies) → @x/linked (dependencies)",
+            "a* apps/a → lib (dependencies)",
+            "b* apps/b → lib (dependencies) → @x/linked (dependencies)",
         ]
     );
     let found = |head: Draft| {
