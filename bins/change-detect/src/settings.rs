@@ -1,6 +1,6 @@
 //! The table `[detect]` of windlass.toml, and the flags that outrank it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use change_detect::{Layout, Options};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ impl Settings {
         Self::parse(&text, &path)
     }
 
-    fn parse(text: &str, path: &PathBuf) -> Result<Self, Failure> {
+    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let invalid = |error: &toml::de::Error| {
             Failure::usage(format!("`{}` is not valid", path.display()))
                 .caused_by(error)
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Settings, Failure> {
-        Settings::parse(text, &PathBuf::from("windlass.toml"))
+        Settings::parse(text, Path::new("windlass.toml"))
     }
 
     #[test]
