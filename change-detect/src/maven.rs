@@ -3,10 +3,16 @@
 //! What cannot be read from the repository alone is taken as Maven would take it on a machine without settings: profiles
 //! are active only if they are by default, and parents from elsewhere contribute nothing.
 
+mod command_line;
+mod lineage;
 mod model;
 mod pom;
+mod poms;
+mod profile;
 mod reactor;
+mod section;
 mod sorter;
+mod values;
 mod xml;
 
 pub(crate) use self::xml::position;
@@ -15,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::model::Model;
 use self::pom::DependencyRef;
-use self::reactor::{Project, Reactor, join};
+use self::poms::join;
+use self::reactor::{Project, Reactor};
 use self::sorter::Edge;
 use crate::globs::Globs;
 use crate::inventory::{Inventory, Node, has_file};
@@ -84,15 +91,12 @@ pub(crate) fn inventory(
         let Project {
             pom_path,
             folder,
-            pom,
-            inherited_files,
+            aggregator,
+            other_files,
             ..
         } = &reactor.projects[index];
-        let mut model: BTreeSet<RepoPath> = inherited_files
-            .iter()
-            .chain(&shared_files)
-            .cloned()
-            .collect();
+        let mut model: BTreeSet<RepoPath> =
+            other_files.iter().chain(&shared_files).cloned().collect();
         model.insert(pom_path.clone());
         let module = Module {
             name: names[index].clone(),
@@ -103,10 +107,11 @@ pub(crate) fn inventory(
         nodes.push(Node {
             module,
             model,
-            aggregator: !pom.modules.is_empty(),
+            aggregator: *aggregator,
         });
     }
     let mut inventory = Inventory::new(nodes);
+    inventory.caveats.clone_from(&reactor.caveats);
     inventory.tests = reactor
         .projects
         .iter()
@@ -153,7 +158,7 @@ fn names(reactor: &Reactor) -> Result<Vec<ModuleName>, Error> {
             &model.version,
         );
         [
-            artifact.clone(),
+            artifact.to_string(),
             format!("{group}:{artifact}"),
             format!("{group}:{artifact}:{version}"),
         ]
@@ -303,7 +308,7 @@ fn kinds(
             .map(|dependency| &dependency.on)
             .collect();
         let leaf = |(project, name): (&Project, &ModuleName)| {
-            matches!(project.model.packaging.as_str(), "jar" | "war") && !used.contains(name)
+            matches!(&*project.model.packaging, "jar" | "war") && !used.contains(name)
         };
         chosen = reactor.projects.iter().zip(names).map(leaf).collect();
     }
@@ -322,13 +327,12 @@ fn kinds(
 /// Whether a module looks like one that is deployed by itself.
 fn deploys(source: &dyn DiffSource, at: &CommitId, project: &Project) -> Result<bool, Error> {
     // A Dockerfile beside the modules, or a plugin that they inherit, is for the modules.
-    if !project.pom.modules.is_empty() {
+    if project.aggregator {
         return Ok(false);
     }
     let plugin = project.model.plugins.iter().any(|plugin| {
-        DEPLOYING.contains(&plugin.coordinates.artifact.as_str())
-            && plugin.skip.as_deref() != Some("true")
+        DEPLOYING.contains(&&*plugin.coordinates.artifact) && plugin.skip.as_deref() != Some("true")
     });
-    Ok((plugin && project.model.packaging != "pom")
+    Ok((plugin && &*project.model.packaging != "pom")
         || has_file(source, at, &project.folder, b"Dockerfile")?)
 }

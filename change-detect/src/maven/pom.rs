@@ -1,76 +1,94 @@
 //! One pom as it is written.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::xml::{Element, Fault, parse};
+use super::profile::{Activation, Profile};
+use super::xml::{Fault, Xml};
+
+/// Text that is kept many times over.
+pub(crate) type Text = Arc<str>;
 
 /// A pom as it is written; nothing is inherited or filled in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Pom {
     pub(crate) text: String,
-    pub(crate) group: Option<String>,
-    pub(crate) artifact: String,
-    pub(crate) version: Option<String>,
-    pub(crate) packaging: Option<String>,
+    /// Whether it is of Maven 4's model, in which parents and subprojects may be left to be found.
+    pub(crate) finds: bool,
+    pub(crate) group: Option<Text>,
+    pub(crate) artifact: Text,
+    pub(crate) version: Option<Text>,
+    pub(crate) packaging: Option<Text>,
     pub(crate) parent: Option<ParentRef>,
+    /// Whether it says which modules it has, if only none.
+    pub(crate) names_modules: bool,
+    pub(crate) section: Arc<Section>,
+    pub(crate) profiles: Vec<Profile>,
+}
+
+/// What a project and a profile have in common.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Section {
     pub(crate) modules: Vec<ModuleRef>,
-    pub(crate) properties: BTreeMap<String, String>,
-    pub(crate) dependencies: Vec<DependencyRef>,
-    pub(crate) managed: Vec<DependencyRef>,
-    pub(crate) plugins: Vec<PluginRef>,
-    pub(crate) managed_plugins: Vec<PluginRef>,
-    pub(crate) extensions: Vec<DependencyRef>,
+    /// Names and values, as written; the last of a name counts.
+    pub(crate) properties: Vec<(Text, Text)>,
+    pub(crate) dependencies: Vec<Arc<DependencyRef>>,
+    pub(crate) managed: Vec<Arc<DependencyRef>>,
+    pub(crate) plugins: Vec<Arc<PluginRef>>,
+    pub(crate) managed_plugins: Vec<Arc<PluginRef>>,
+    pub(crate) extensions: Vec<Arc<DependencyRef>>,
     pub(crate) folders: Folders,
 }
 
 /// Where a pom says that sources are. What it does not say is none or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Folders {
-    pub(crate) main: Option<String>,
-    pub(crate) test: Option<String>,
-    pub(crate) resources: Vec<String>,
-    pub(crate) test_resources: Vec<String>,
+    pub(crate) main: Option<Text>,
+    pub(crate) test: Option<Text>,
+    pub(crate) resources: Vec<Text>,
+    pub(crate) test_resources: Vec<Text>,
 }
 
 /// The `<parent>` of a pom.
 #[derive(Debug, Clone)]
 pub(crate) struct ParentRef {
-    pub(crate) group: Option<String>,
-    pub(crate) artifact: Option<String>,
-    pub(crate) version: Option<String>,
+    pub(crate) group: Option<Text>,
+    pub(crate) artifact: Option<Text>,
+    pub(crate) version: Option<Text>,
     /// Where its pom is; none if it is to be looked up elsewhere.
-    pub(crate) relative_path: Option<String>,
+    pub(crate) relative_path: Option<Text>,
 }
 
 /// One `<module>` of a pom.
 #[derive(Debug, Clone)]
 pub(crate) struct ModuleRef {
-    pub(crate) path: String,
+    pub(crate) path: Text,
     pub(crate) offset: usize,
 }
 
 /// Coordinates of something that is used.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DependencyRef {
-    pub(crate) group: String,
-    pub(crate) artifact: String,
-    pub(crate) version: Option<String>,
-    pub(crate) kind: Option<String>,
-    pub(crate) classifier: Option<String>,
-    pub(crate) scope: Option<String>,
+    pub(crate) group: Text,
+    pub(crate) artifact: Text,
+    pub(crate) version: Option<Text>,
+    pub(crate) kind: Option<Text>,
+    pub(crate) classifier: Option<Text>,
+    pub(crate) scope: Option<Text>,
 }
 
 /// One `<plugin>` of a pom.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PluginRef {
     pub(crate) coordinates: DependencyRef,
-    pub(crate) dependencies: Vec<DependencyRef>,
+    pub(crate) dependencies: Vec<Arc<DependencyRef>>,
     /// The text of `<skip>`, in the configuration or in one of an execution.
-    pub(crate) skip: Option<String>,
+    pub(crate) skip: Option<Text>,
     /// Whether children get it as well.
-    pub(crate) inherited: bool,
+    pub(crate) inherited: Option<bool>,
+    /// Its executions, each with whether children get it.
+    pub(crate) executions: Vec<Option<bool>>,
 }
 
 #[derive(Debug, Error)]
@@ -81,176 +99,302 @@ enum Problem {
     NoArtifact,
 }
 
-impl Pom {
-    /// Reads a pom from its bytes: UTF-8, or else Latin-1.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, (String, Fault)> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            // What matters in a pom is ASCII; the rest is people's names.
-            Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
-        };
-        match Self::from_text(text.clone()) {
-            Ok(pom) => Ok(pom),
-            Err(fault) => Err((text, fault)),
-        }
-    }
-
-    fn from_text(text: String) -> Result<Self, Fault> {
-        let project = parse(&text)?;
-        let fault = |problem: Problem| Fault {
-            offset: project.offset,
-            source: problem.into(),
-        };
-        if project.name != "project" {
-            return Err(fault(Problem::NotAProject(project.name.clone())));
-        }
-        let artifact = project
-            .text_of("artifactId")
-            .ok_or_else(|| fault(Problem::NoArtifact))?;
-        let mut pom = Self {
-            group: project.text_of("groupId"),
-            artifact,
-            version: project.text_of("version"),
-            packaging: project.text_of("packaging"),
-            parent: project.child("parent").map(parent_ref),
-            modules: Vec::new(),
-            properties: BTreeMap::new(),
-            dependencies: Vec::new(),
-            managed: Vec::new(),
-            plugins: Vec::new(),
-            managed_plugins: Vec::new(),
-            extensions: Vec::new(),
-            folders: Folders::default(),
-            text,
-        };
-        pom.add(&project);
-        for profile in project.below(&["profiles"]) {
-            // Whether another profile is active depends on the machine and the command line, so none is taken to be.
-            if profile
-                .at(&["activation", "activeByDefault"])
-                .is_some_and(|active| active.text.trim() == "true")
-            {
-                pom.add(profile);
-            }
-        }
-        Ok(pom)
-    }
-
-    /// Adds what a project and a profile have in common.
-    fn add(&mut self, section: &Element) {
-        for (list, item) in [("modules", "module"), ("subprojects", "subproject")] {
-            let modules = section.below(&[list]).filter(|module| module.name == item);
-            self.modules.extend(modules.map(|module| ModuleRef {
-                path: module.text.trim().to_owned(),
-                offset: module.offset,
-            }));
-        }
-        for property in section.below(&["properties"]) {
-            self.properties
-                .insert(property.name.clone(), property.text.trim().to_owned());
-        }
-        self.dependencies
-            .extend(section.below(&["dependencies"]).filter_map(dependency_ref));
-        self.managed.extend(
-            section
-                .below(&["dependencyManagement", "dependencies"])
-                .filter_map(dependency_ref),
-        );
-        self.plugins
-            .extend(section.below(&["build", "plugins"]).filter_map(plugin_ref));
-        self.managed_plugins.extend(
-            section
-                .below(&["build", "pluginManagement", "plugins"])
-                .filter_map(plugin_ref),
-        );
-        self.extensions.extend(
-            section
-                .below(&["build", "extensions"])
-                .filter_map(dependency_ref),
-        );
-        if let Some(build) = section.child("build") {
-            let directories = |list: &str| {
-                let items = build.below(&[list]);
-                items
-                    .filter_map(|item| item.text_of("directory"))
-                    .collect::<Vec<_>>()
-            };
-            let folders = &mut self.folders;
-            folders.main = build
-                .text_of("sourceDirectory")
-                .or_else(|| folders.main.take());
-            folders.test = build
-                .text_of("testSourceDirectory")
-                .or_else(|| folders.test.take());
-            folders.resources.extend(directories("resources"));
-            folders.test_resources.extend(directories("testResources"));
-        }
-    }
-}
-
 impl DependencyRef {
+    pub(crate) const fn new(group: Text, artifact: Text, version: Option<Text>) -> Self {
+        Self {
+            group,
+            artifact,
+            version,
+            kind: None,
+            classifier: None,
+            scope: None,
+        }
+    }
+
+    /// The key by which lists are merged, and by which a managed dependency belongs to a used one.
+    pub(crate) fn key(&self) -> (&str, &str, &str, Option<&str>) {
+        let kind = self.kind.as_deref().unwrap_or("jar");
+        (
+            &self.group,
+            &self.artifact,
+            kind,
+            self.classifier.as_deref(),
+        )
+    }
+
     /// Whether it means another module's tests, or something that may hold them.
     pub(crate) fn uses_tests(&self) -> bool {
         self.kind.as_deref() == Some("test-jar") || self.classifier.is_some()
     }
-}
 
-fn parent_ref(parent: &Element) -> ParentRef {
-    let relative_path = match parent.child("relativePath") {
-        None => Some("../pom.xml".to_owned()),
-        Some(_) => parent.text_of("relativePath"),
-    };
-    let [group, artifact, version] =
-        ["groupId", "artifactId", "version"].map(|name| parent.text_of(name));
-    ParentRef {
-        group,
-        artifact,
-        version,
-        relative_path,
+    /// Whether, as a managed dependency, it stands for the list of versions of another pom.
+    pub(crate) fn is_import(&self) -> bool {
+        self.scope.as_deref() == Some("import") && self.kind.as_deref() == Some("pom")
     }
 }
 
-fn dependency_ref(element: &Element) -> Option<DependencyRef> {
-    Some(DependencyRef {
-        group: element.text_of("groupId")?,
-        artifact: element.text_of("artifactId")?,
-        version: element.text_of("version"),
-        kind: element.text_of("type"),
-        classifier: element.text_of("classifier"),
-        scope: element.text_of("scope"),
+impl PluginRef {
+    pub(crate) fn key(&self) -> (&str, &str) {
+        (&self.coordinates.group, &self.coordinates.artifact)
+    }
+}
+
+impl Pom {
+    /// Reads a pom from its bytes: UTF-8, or else Latin-1. A fault comes with the text.
+    pub(crate) fn read(bytes: Vec<u8>) -> Result<Self, (String, Fault)> {
+        let mut text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            // What matters in a pom is ASCII; the rest is people's names.
+            Err(error) => error.as_bytes().iter().copied().map(char::from).collect(),
+        };
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
+        match Self::from_text(&text) {
+            Ok(pom) => Ok(Self { text, ..pom }),
+            Err(fault) => Err((text, fault)),
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        Xml::new(text).root(|xml, root| {
+            let offset = xml.offset();
+            let fault = |problem: Problem| Fault {
+                offset,
+                source: problem.into(),
+            };
+            if root != "project" {
+                return Err(fault(Problem::NotAProject(root.to_owned())));
+            }
+            let space = text.get(offset..).and_then(|tag| tag.split('>').next());
+            let mut model_version: Option<Text> = None;
+            let mut artifact = None;
+            let mut section = Section::default();
+            let mut pom = Self {
+                text: String::new(),
+                finds: false,
+                group: None,
+                artifact: Text::default(),
+                version: None,
+                packaging: None,
+                parent: None,
+                names_modules: false,
+                section: Arc::default(),
+                profiles: Vec::new(),
+            };
+            xml.children(|xml, name| {
+                match name {
+                    "modelVersion" => model_version = xml.text()?,
+                    "groupId" => pom.group = xml.text()?,
+                    "artifactId" => artifact = xml.text()?,
+                    "version" => pom.version = xml.text()?,
+                    "packaging" => pom.packaging = xml.text()?,
+                    "parent" => pom.parent = Some(parent(xml)?),
+                    "profiles" => xml.each("profile", |xml| {
+                        pom.profiles.push(profile(xml)?);
+                        Ok(())
+                    })?,
+                    name => {
+                        pom.names_modules |= matches!(name, "modules" | "subprojects");
+                        section.add(xml, name)?;
+                    }
+                }
+                Ok(())
+            })?;
+            pom.artifact = artifact.ok_or_else(|| fault(Problem::NoArtifact))?;
+            pom.finds = model_version.map_or_else(
+                || space.is_some_and(|tag| tag.contains("maven.apache.org/POM/4.1.0")),
+                |version| &*version == "4.1.0",
+            );
+            section.normalize();
+            pom.section = Arc::new(section);
+            Ok(pom)
+        })
+    }
+}
+
+impl Section {
+    /// Reads one child of a project or profile; what does not matter is left for the reader to pass over.
+    fn add(&mut self, xml: &mut Xml<'_>, name: &str) -> Result<(), Fault> {
+        match name {
+            "modules" | "subprojects" => {
+                let item = name.strip_suffix('s').unwrap_or(name);
+                xml.each(item, |xml| {
+                    let offset = xml.offset();
+                    let path = xml.text()?;
+                    self.modules
+                        .extend(path.map(|path| ModuleRef { path, offset }));
+                    Ok(())
+                })
+            }
+            "properties" => xml.children(|xml, name| {
+                let value = xml.text()?.unwrap_or_default();
+                self.properties.push((name.into(), value));
+                Ok(())
+            }),
+            "dependencies" => dependencies(xml, &mut self.dependencies),
+            "dependencyManagement" => {
+                xml.each("dependencies", |xml| dependencies(xml, &mut self.managed))
+            }
+            "build" => xml.children(|xml, name| match name {
+                "plugins" => plugins(xml, &mut self.plugins),
+                "pluginManagement" => {
+                    xml.each("plugins", |xml| plugins(xml, &mut self.managed_plugins))
+                }
+                "extensions" => xml.each("extension", |xml| {
+                    self.extensions.extend(dependency(xml)?.map(Arc::new));
+                    Ok(())
+                }),
+                "sourceDirectory" => {
+                    self.folders.main = xml.text()?;
+                    Ok(())
+                }
+                "testSourceDirectory" => {
+                    self.folders.test = xml.text()?;
+                    Ok(())
+                }
+                "resources" => directories(xml, "resource", &mut self.folders.resources),
+                "testResources" => {
+                    directories(xml, "testResource", &mut self.folders.test_resources)
+                }
+                _ => Ok(()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parent(xml: &mut Xml<'_>) -> Result<ParentRef, Fault> {
+    let mut parent = ParentRef {
+        group: None,
+        artifact: None,
+        version: None,
+        relative_path: Some("../pom.xml".into()),
+    };
+    xml.children(|xml, name| {
+        match name {
+            "groupId" => parent.group = xml.text()?,
+            "artifactId" => parent.artifact = xml.text()?,
+            "version" => parent.version = xml.text()?,
+            "relativePath" => parent.relative_path = xml.text()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(parent)
+}
+
+fn profile(xml: &mut Xml<'_>) -> Result<Profile, Fault> {
+    let mut profile = Profile {
+        id: "default".into(),
+        activation: Activation::default(),
+        section: Section::default(),
+    };
+    xml.children(|xml, name| {
+        match name {
+            "id" => profile.id = xml.text()?.unwrap_or_default(),
+            "activation" => profile.activation = Activation::read(xml)?,
+            name => profile.section.add(xml, name)?,
+        }
+        Ok(())
+    })?;
+    Ok(profile)
+}
+
+fn dependencies(xml: &mut Xml<'_>, list: &mut Vec<Arc<DependencyRef>>) -> Result<(), Fault> {
+    xml.each("dependency", |xml| {
+        list.extend(dependency(xml)?.map(Arc::new));
+        Ok(())
     })
 }
 
-fn plugin_ref(element: &Element) -> Option<PluginRef> {
-    let group = element
-        .text_of("groupId")
-        .unwrap_or_else(|| "org.apache.maven.plugins".to_owned());
-    let artifact = element.text_of("artifactId")?;
-    let in_executions = element
-        .below(&["executions"])
-        .filter_map(|execution| execution.child("configuration"));
-    let skip = element
-        .child("configuration")
-        .into_iter()
-        .chain(in_executions)
-        .find_map(|configuration| configuration.text_of("skip"));
-    Some(PluginRef {
-        coordinates: DependencyRef {
-            group,
-            artifact,
-            version: element.text_of("version"),
-            ..DependencyRef::default()
-        },
-        dependencies: element
-            .below(&["dependencies"])
-            .filter_map(dependency_ref)
-            .collect(),
-        skip,
-        inherited: element
-            .text_of("inherited")
-            .is_none_or(|inherited| inherited != "false"),
+fn dependency(xml: &mut Xml<'_>) -> Result<Option<DependencyRef>, Fault> {
+    let (mut group, mut artifact) = (None, None);
+    let mut found = DependencyRef::new(Text::default(), Text::default(), None);
+    xml.children(|xml, name| {
+        match name {
+            "groupId" => group = xml.text()?,
+            "artifactId" => artifact = xml.text()?,
+            "version" => found.version = xml.text()?,
+            "type" => found.kind = xml.text()?,
+            "classifier" => found.classifier = xml.text()?,
+            "scope" => found.scope = xml.text()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    // Without both it means nothing, and Maven refuses it.
+    let both = group.zip(artifact);
+    Ok(both.map(|(group, artifact)| DependencyRef {
+        group,
+        artifact,
+        ..found
+    }))
+}
+
+fn plugins(xml: &mut Xml<'_>, list: &mut Vec<Arc<PluginRef>>) -> Result<(), Fault> {
+    xml.each("plugin", |xml| {
+        list.extend(plugin(xml)?.map(Arc::new));
+        Ok(())
     })
+}
+
+fn plugin(xml: &mut Xml<'_>) -> Result<Option<PluginRef>, Fault> {
+    let (mut group, mut artifact, mut version) = (None, None, None);
+    let (mut dependencies_of, mut inherited, mut executions) = (Vec::new(), None, Vec::new());
+    let (mut skip, mut skip_of_execution) = (None, None);
+    xml.children(|xml, name| {
+        match name {
+            "groupId" => group = xml.text()?,
+            "artifactId" => artifact = xml.text()?,
+            "version" => version = xml.text()?,
+            "inherited" => inherited = flag(xml)?,
+            "dependencies" => dependencies(xml, &mut dependencies_of)?,
+            "configuration" => xml.each("skip", |xml| {
+                skip = xml.text()?;
+                Ok(())
+            })?,
+            "executions" => xml.each("execution", |xml| {
+                let mut inherited = None;
+                xml.children(|xml, name| {
+                    match name {
+                        "inherited" => inherited = flag(xml)?,
+                        "configuration" => xml.each("skip", |xml| {
+                            skip_of_execution = xml.text()?;
+                            Ok(())
+                        })?,
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                executions.push(inherited);
+                Ok(())
+            })?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let group = group.unwrap_or_else(|| "org.apache.maven.plugins".into());
+    Ok(artifact.map(|artifact| PluginRef {
+        coordinates: DependencyRef::new(group, artifact, version),
+        dependencies: dependencies_of,
+        skip: skip.or(skip_of_execution),
+        inherited,
+        executions,
+    }))
+}
+
+fn directories(xml: &mut Xml<'_>, item: &str, list: &mut Vec<Text>) -> Result<(), Fault> {
+    xml.each(item, |xml| {
+        xml.each("directory", |xml| {
+            list.extend(xml.text()?);
+            Ok(())
+        })
+    })
+}
+
+fn flag(xml: &mut Xml<'_>) -> Result<Option<bool>, Fault> {
+    Ok(xml.text()?.map(|text: String| text != "false"))
 }
 
 #[cfg(test)]
@@ -259,34 +403,33 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str) -> Pom {
+        Pom::read(text.into()).unwrap()
+    }
+
     #[test]
-    fn profiles_count_only_if_active_by_default() {
-        let pom = Pom::read(
-            b"<project><artifactId>a</artifactId><modules><module>x</module></modules><profiles>
-              <profile><activation><activeByDefault>true</activeByDefault></activation>
-                <modules><module>y</module></modules><properties><p>1</p></properties></profile>
-              <profile><id>release</id><modules><module>z</module></modules></profile></profiles></project>",
-        )
-        .unwrap();
-        let modules: Vec<&str> = pom
-            .modules
-            .iter()
-            .map(|module| module.path.as_str())
-            .collect();
-        assert_eq!(modules, ["x", "y"]);
-        assert_eq!(pom.properties.get("p").map(String::as_str), Some("1"));
+    fn profiles_stay_by_themselves() {
+        let pom = read(
+            "<project><artifactId>a</artifactId><modules><module>x</module><module/></modules><profiles>
+              <profile><id>p</id><activation><activeByDefault>true</activeByDefault></activation>
+                <modules><module>y</module></modules><properties><p>1</p></properties></profile></profiles></project>",
+        );
+        let paths = |section: &Section| -> Vec<String> {
+            let paths = section.modules.iter().map(|module| module.path.to_string());
+            paths.collect()
+        };
+        assert_eq!(paths(&pom.section), ["x"]);
+        assert_eq!(&*pom.profiles[0].id, "p");
+        assert_eq!(paths(&pom.profiles[0].section), ["y"]);
     }
 
     #[test]
     fn an_empty_relative_path_looks_elsewhere() {
         let parent = |xml: &str| {
-            let text =
-                format!("<project><artifactId>a</artifactId><parent>{xml}</parent></project>");
-            Pom::read(text.as_bytes())
-                .unwrap()
-                .parent
-                .unwrap()
-                .relative_path
+            let parent = read(&format!(
+                "<project><artifactId>a</artifactId><parent>{xml}</parent></project>"
+            ));
+            parent.parent.unwrap().relative_path
         };
         assert_eq!(parent("").as_deref(), Some("../pom.xml"));
         assert_eq!(parent("<relativePath/>"), None);
@@ -297,15 +440,32 @@ mod tests {
     }
 
     #[test]
-    fn an_old_encoding_is_read() {
-        let pom = Pom::read(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><project><name>Caf\xe9</name><artifactId>a</artifactId></project>");
-        assert_eq!(pom.unwrap().artifact, "a");
+    fn old_encodings_and_byte_order_marks_are_read() {
+        for bytes in [
+            &b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><project><name>Caf\xe9</name><artifactId>a</artifactId></project>"[..],
+            b"\xef\xbb\xbf<project><artifactId>a</artifactId></project>",
+        ] {
+            assert_eq!(&*Pom::read(bytes.to_vec()).unwrap().artifact, "a");
+        }
+    }
+
+    #[test]
+    fn the_model_that_finds_what_is_not_said_is_known_by_version_or_namespace() {
+        let finds = |attributes: &str, version: &str| {
+            read(&format!(
+                "<project {attributes}>{version}<artifactId>a</artifactId></project>"
+            ))
+            .finds
+        };
+        let new = "xmlns=\"http://maven.apache.org/POM/4.1.0\"";
+        assert!(finds(new, "") && finds("", "<modelVersion>4.1.0</modelVersion>"));
+        assert!(!finds(new, "<modelVersion>4.0.0</modelVersion>") && !finds("", ""));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            _ = Pom::read(&bytes);
+            _ = Pom::read(bytes);
         }
 
         #[test]
@@ -313,14 +473,15 @@ mod tests {
             parts in proptest::collection::vec(
                 prop::sample::select(vec![
                     "<project>", "</project>", "<artifactId>", "</artifactId>", "a", "<parent>", "</parent>", "<profiles>",
-                    "</profiles>", "<dependencies>", "<dependency>", "</dependency>", "</dependencies>", "<build/>", "${a}",
+                    "</profiles>", "<profile>", "</profile>", "<activation>", "</activation>", "<file/>", "<property/>",
+                    "<dependencies>", "<dependency>", "</dependency>", "</dependencies>", "<build/>", "${a}",
                     "<modules>", "<module>", "</module>", "</modules>", "<plugins>", "<plugin/>", "</plugins>",
                 ]),
                 0..30,
             ),
         ) {
-            _ = Pom::read(parts.concat().as_bytes());
-            _ = Pom::read(format!("<project><artifactId>a</artifactId>{}</project>", parts.concat()).as_bytes());
+            _ = Pom::read(parts.concat().into_bytes());
+            _ = Pom::read(format!("<project><artifactId>a</artifactId>{}</project>", parts.concat()).into_bytes());
         }
     }
 }

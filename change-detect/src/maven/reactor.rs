@@ -1,26 +1,27 @@
 //! The projects of a reactor, collected as Maven does.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::model::{Model, Values};
-use super::pom::{DependencyRef, ModuleRef, Pom};
-use super::xml::position;
+use super::lineage::Lineage;
+use super::model::{Model, Versions, versions};
+use super::pom::{DependencyRef, ModuleRef, Pom, Section, Text};
+use super::poms::{Assembled, Poms, Source, join};
+use super::values::Values;
 use crate::{CommitId, DiffSource, Error, RepoPath};
 
-/// How deep modules may hold modules. Paths end long before.
+/// How deep modules may hold modules, and lists of versions import each other. Paths end long before.
 const DEEPEST: usize = 64;
-
-type Source = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, Error)]
 enum Problem {
     #[error("it has the module `{0}`, which has no pom")]
-    NoModule(String),
+    NoModule(Text),
     #[error("it has the module `{0}`, which is outside the repository")]
-    Outside(String),
+    Outside(Text),
     #[error("modules hold modules more than {DEEPEST} deep")]
     TooDeep,
     #[error("neither it nor its parent has a `<groupId>`")]
@@ -32,10 +33,14 @@ enum Problem {
 pub(crate) struct Project {
     pub(crate) pom_path: RepoPath,
     pub(crate) folder: RepoPath,
-    pub(crate) pom: Rc<Pom>,
     pub(crate) model: Model,
-    /// Poms that it inherits from and that are no projects of the reactor themselves.
-    pub(crate) inherited_files: Vec<RepoPath>,
+    /// Whether it holds other modules together.
+    pub(crate) aggregator: bool,
+    /// Files that count for it though no project of the reactor is made of them: poms that it inherits from, and what
+    /// profiles ask for.
+    pub(crate) other_files: BTreeSet<RepoPath>,
+    /// Whether versions may come from a parent or list of versions that the repository does not have.
+    open: bool,
 }
 
 /// All projects, in the order that Maven collects them in: modules before what holds them.
@@ -43,92 +48,118 @@ pub(crate) struct Project {
 pub(crate) struct Reactor {
     commit: CommitId,
     pub(crate) projects: Vec<Project>,
-    by_name: BTreeMap<(String, String), Vec<usize>>,
+    index: Index,
+    /// What could not be known, and what was assumed instead.
+    pub(crate) caveats: Vec<String>,
+}
+
+/// Projects by group and artifact, each with its version.
+type Index = HashMap<(Text, Text), Vec<(Text, usize)>>;
+
+/// A project that is not looked at further yet.
+#[derive(Debug)]
+struct Collected {
+    path: RepoPath,
+    pom: Arc<Pom>,
+    aggregator: bool,
 }
 
 impl Reactor {
     /// Reads the reactor whose root is the `pom.xml` at the repository's root.
     pub(crate) fn read(source: &dyn DiffSource, at: &CommitId) -> Result<Self, Error> {
-        let mut poms = Poms {
-            source,
-            at,
-            read: BTreeMap::new(),
-        };
+        let mut poms = Poms::new(source, at)?;
         let root = join(&RepoPath::root(), "pom.xml").unwrap_or_default();
         if poms.pom(&root)?.is_none() {
             return Err(Error::NoReactor { commit: at.clone() });
         }
+        let used = RefCell::new(BTreeSet::new());
         let mut collected = Vec::new();
-        collect(&mut poms, root, 0, &mut BTreeSet::new(), &mut collected)?;
+        let mut seen = HashSet::new();
+        collect(&mut poms, root, 0, &mut seen, &mut collected, &used)?;
+        let found = collected
+            .iter()
+            .map(|found| (found.path.clone(), Arc::clone(&found.pom)));
+        poms.know(found);
 
-        // A parent may also be any project of the reactor, wherever it is.
-        let mut known: BTreeMap<(String, String), RepoPath> = BTreeMap::new();
-        for (path, pom) in &collected {
-            if let Some(group) = group(pom) {
-                known
-                    .entry((group, pom.artifact.clone()))
-                    .or_insert_with(|| path.clone());
-            }
+        // What a list of versions says is only known once all coordinates are.
+        let mut assembled = Vec::new();
+        let mut index = Index::new();
+        for (place, Collected { path, pom, .. }) in collected.iter().enumerate() {
+            let found = poms.assemble(path, pom, true)?;
+            let values = Values {
+                model: &found.lineage,
+                line: &poms.line,
+                used: &used,
+            };
+            let fill = |text: &Option<Text>| text.as_ref().map(|text| values.fill(text));
+            let Some(group) = fill(&found.lineage.group) else {
+                return Err(poms.invalid(path, "", 0, Problem::NoGroup.into()));
+            };
+            let version = fill(&found.lineage.version).unwrap_or_default();
+            let name = (group, values.fill(&pom.artifact));
+            index.entry(name).or_default().push((version, place));
+            assembled.push(found);
         }
-        let members: BTreeSet<RepoPath> = collected.iter().map(|(path, _)| path.clone()).collect();
+        index.values_mut().for_each(|same| as_java_maps(same));
+
+        let members: HashSet<&RepoPath> = collected.iter().map(|found| &found.path).collect();
+        let mut lists = Lists {
+            poms,
+            collected: &collected,
+            index: &index,
+            used: &used,
+            known: HashMap::new(),
+        };
+        let mut projects = Vec::new();
+        for (found, Assembled { lineage, asked }) in collected.iter().zip(assembled) {
+            let foreign: BTreeSet<RepoPath> = lineage
+                .generations()
+                .skip(1)
+                .map(|parent| parent.path.clone())
+                .take_while(|path| !members.contains(path))
+                .collect();
+            let imported = lists.of(&lineage, &mut Vec::new())?;
+            let values = Values {
+                model: &lineage,
+                line: &lists.poms.line,
+                used: &used,
+            };
+            projects.push(Project {
+                pom_path: found.path.clone(),
+                folder: found.path.parent().unwrap_or_default(),
+                model: Model::new(&values, 1 + foreign.len(), &imported.lists),
+                aggregator: found.aggregator,
+                other_files: foreign.into_iter().chain(asked).collect(),
+                open: imported.open || lineage.ends_outside(),
+            });
+        }
+        let poms = lists.poms;
+        let mut caveats: Vec<String> = poms.line.caveats().collect();
+        caveats.extend(of_profiles(&poms, &index, &used.borrow()));
         let mut reactor = Self {
             commit: at.clone(),
-            projects: Vec::new(),
-            by_name: BTreeMap::new(),
+            projects,
+            index,
+            caveats,
         };
-        for (pom_path, pom) in collected {
-            let ancestors = poms.ancestors(&pom_path, &pom, &known)?;
-            let foreign = ancestors
-                .iter()
-                .take_while(|(path, _)| !members.contains(path))
-                .count();
-            let inherited_files = ancestors[..foreign]
-                .iter()
-                .map(|(path, _)| path.clone())
-                .collect();
-            let ancestors: Vec<Rc<Pom>> = ancestors.into_iter().map(|(_, pom)| pom).collect();
-            let model = Model::new(&pom, &ancestors, 1 + foreign);
-            let folder = pom_path.parent().unwrap_or_default();
-            let project = Project {
-                pom_path,
-                folder,
-                pom,
-                model,
-                inherited_files,
-            };
-            let Some(group) = project.model.group.clone() else {
-                return Err(reactor.invalid(&project, Problem::NoGroup.into()));
-            };
-            let name = (group, project.model.artifact.clone());
-            reactor
-                .by_name
-                .entry(name)
-                .or_default()
-                .push(reactor.projects.len());
-            reactor.projects.push(project);
-        }
+        let of_versions = reactor.of_versions();
+        reactor.caveats.extend(of_versions);
         Ok(reactor)
     }
 
-    /// The projects that coordinates mean: of that version, or all if the version is none or a range.
-    pub(crate) fn matching<'a>(
-        &'a self,
-        used: &'a DependencyRef,
-    ) -> impl Iterator<Item = usize> + 'a {
-        let projects = self
-            .by_name
-            .get(&(used.group.clone(), used.artifact.clone()));
+    /// The projects that coordinates mean: of that version, or all if the version is none or a range, or not known.
+    pub(crate) fn matching(&self, used: &DependencyRef) -> impl Iterator<Item = usize> {
+        let projects = self.index.get(&(used.group.clone(), used.artifact.clone()));
         projects
             .into_iter()
             .flatten()
-            .copied()
-            .filter(|project| match used.version.as_deref() {
+            .filter(|(own, _)| match used.version.as_deref() {
                 None | Some("") => true,
                 Some(version) => {
-                    version.starts_with(['[', '('])
-                        || version == self.projects[*project].model.version
+                    version.starts_with(['[', '(']) || version == &**own || version.contains("${")
                 }
             })
+            .map(|(_, project)| *project)
     }
 
     /// An error about a project's pom as a whole.
@@ -141,109 +172,157 @@ impl Reactor {
             source,
         }
     }
+
+    /// Uses of the reactor's own modules in a version that the repository does not tell.
+    fn of_versions(&self) -> Vec<String> {
+        let mut caveats = BTreeSet::new();
+        for project in &self.projects {
+            let Model {
+                dependencies,
+                plugins,
+                ..
+            } = &project.model;
+            let of_plugins = plugins.iter().flat_map(|plugin| {
+                std::iter::once(&plugin.coordinates).chain(&plugin.dependencies)
+            });
+            for used in dependencies.iter().chain(of_plugins) {
+                let open = match used.version.as_deref() {
+                    None | Some("") => project.open,
+                    Some(version) => version.contains("${"),
+                };
+                if open && self.matching(used).next().is_some() {
+                    let DependencyRef {
+                        group, artifact, ..
+                    } = used;
+                    caveats.insert(format!(
+                        "`{}` leaves the version of `{group}:{artifact}` to what is outside the repository, so it is taken \
+                         to mean the module here: give it a version",
+                        project.pom_path
+                    ));
+                }
+            }
+        }
+        caveats.into_iter().collect()
+    }
 }
 
-/// The poms of one commit, each read once.
+/// Profiles that depend on the machine and that could change the reactor.
+fn of_profiles(poms: &Poms<'_>, index: &Index, used: &BTreeSet<Text>) -> Vec<String> {
+    let artifacts: HashSet<&Text> = index.keys().map(|(_, artifact)| artifact).collect();
+    let mut caveats = Vec::new();
+    for ((path, place), on) in &poms.unknown {
+        let Some(pom) = poms.known_pom(path) else {
+            continue;
+        };
+        let profile = &pom.profiles[*place];
+        let Section {
+            modules,
+            properties,
+            dependencies,
+            managed,
+            plugins,
+            managed_plugins,
+            ..
+        } = &profile.section;
+        let plugins = plugins.iter().chain(managed_plugins);
+        let of_plugins = plugins.flat_map(|plugin| {
+            let own = plugin.dependencies.iter().map(|used| &used.artifact);
+            own.chain([&plugin.coordinates.artifact])
+        });
+        let named = dependencies
+            .iter()
+            .chain(managed)
+            .map(|used| &used.artifact);
+        let matters = !modules.is_empty()
+            || properties.iter().any(|(name, _)| used.contains(name))
+            || managed.iter().any(|managed| managed.is_import())
+            || named
+                .chain(of_plugins)
+                .any(|artifact| artifact.contains("${") || artifacts.contains(artifact));
+        if matters {
+            let id = &profile.id;
+            caveats.push(format!(
+                "the profile `{id}` of `{path}` depends on {on}, so it is taken as inactive: choose with `-P {id}` or \
+                 `-P !{id}` in `{}`",
+                super::command_line::FILE
+            ));
+        }
+    }
+    caveats
+}
+
+/// What lists of versions in the reactor say.
 #[derive(Debug)]
-struct Poms<'a> {
-    source: &'a dyn DiffSource,
-    at: &'a CommitId,
-    read: BTreeMap<RepoPath, Option<Rc<Pom>>>,
+struct Lists<'a, 'p> {
+    poms: Poms<'p>,
+    collected: &'a [Collected],
+    index: &'a Index,
+    used: &'a RefCell<BTreeSet<Text>>,
+    /// By project.
+    known: HashMap<usize, (Arc<Versions>, bool)>,
 }
 
-impl Poms<'_> {
-    fn pom(&mut self, path: &RepoPath) -> Result<Option<Rc<Pom>>, Error> {
-        if let Some(known) = self.read.get(path) {
+/// The lists that a pom imports.
+#[derive(Debug, Default)]
+struct Imported {
+    lists: Vec<Arc<Versions>>,
+    /// Whether one of them is not in the repository.
+    open: bool,
+}
+
+impl Lists<'_, '_> {
+    /// `importing` are the projects that are being imported already.
+    fn of(&mut self, lineage: &Lineage, importing: &mut Vec<usize>) -> Result<Imported, Error> {
+        let mut imported = Imported::default();
+        for import in lineage.managed_imports() {
+            let values = Values {
+                model: lineage,
+                line: &self.poms.line,
+                used: self.used,
+            };
+            let import = values.fill_dependency(import);
+            if !import.is_import() {
+                continue;
+            }
+            let name = (import.group.clone(), import.artifact.clone());
+            let same = self.index.get(&name).into_iter().flatten();
+            let mut same = same.filter(|(version, _)| Some(version) == import.version.as_ref());
+            let Some((_, project)) = same.next_back() else {
+                imported.open = true;
+                continue;
+            };
+            if importing.contains(project) || importing.len() == DEEPEST {
+                continue;
+            }
+            let (list, open) = self.list(*project, importing)?;
+            imported.lists.push(list);
+            imported.open |= open;
+        }
+        Ok(imported)
+    }
+
+    fn list(
+        &mut self,
+        project: usize,
+        importing: &mut Vec<usize>,
+    ) -> Result<(Arc<Versions>, bool), Error> {
+        if let Some(known) = self.known.get(&project) {
             return Ok(known.clone());
         }
-        let pom = match self.source.read(self.at, path)? {
-            None => None,
-            Some(bytes) => Some(Rc::new(Pom::read(&bytes).map_err(|(text, fault)| {
-                self.invalid(path, &text, fault.offset, fault.source)
-            })?)),
+        let Collected { path, pom, .. } = &self.collected[project];
+        let Assembled { lineage, .. } = self.poms.assemble(path, pom, false)?;
+        importing.push(project);
+        let imported = self.of(&lineage, importing)?;
+        importing.pop();
+        let values = Values {
+            model: &lineage,
+            line: &self.poms.line,
+            used: self.used,
         };
-        self.read.insert(path.clone(), pom.clone());
-        Ok(pom)
-    }
-
-    /// The pom that a path means from a folder: a file, or a folder with a `pom.xml`.
-    fn find(
-        &mut self,
-        folder: &RepoPath,
-        path: &str,
-    ) -> Result<Option<(RepoPath, Rc<Pom>)>, Error> {
-        let Some(target) = join(folder, path) else {
-            return Ok(None);
-        };
-        let inside = join(&target, "pom.xml");
-        for candidate in inside.into_iter().chain([target]) {
-            if let Some(pom) = self.pom(&candidate)? {
-                return Ok(Some((candidate, pom)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The parents of a pom, as far as the repository has them, each with its path.
-    fn ancestors(
-        &mut self,
-        path: &RepoPath,
-        pom: &Rc<Pom>,
-        known: &BTreeMap<(String, String), RepoPath>,
-    ) -> Result<Vec<(RepoPath, Rc<Pom>)>, Error> {
-        let mut ancestors: Vec<(RepoPath, Rc<Pom>)> = Vec::new();
-        let mut seen = BTreeSet::from([path.clone()]);
-        let (mut path, mut pom) = (path.clone(), Rc::clone(pom));
-        while let Some(parent) = self.parent(&path, &pom, known)? {
-            // Poms that are each other's parents are Maven's to complain about.
-            if !seen.insert(parent.0.clone()) {
-                break;
-            }
-            (path, pom) = parent.clone();
-            ancestors.push(parent);
-        }
-        Ok(ancestors)
-    }
-
-    fn parent(
-        &mut self,
-        path: &RepoPath,
-        pom: &Pom,
-        known: &BTreeMap<(String, String), RepoPath>,
-    ) -> Result<Option<(RepoPath, Rc<Pom>)>, Error> {
-        let Some(parent) = &pom.parent else {
-            return Ok(None);
-        };
-        let (Some(wanted_group), Some(wanted_artifact)) = (&parent.group, &parent.artifact) else {
-            return Ok(None);
-        };
-        if let Some(relative) = &parent.relative_path
-            && let Some((path, found)) = self.find(&path.parent().unwrap_or_default(), relative)?
-            && found.artifact == *wanted_artifact
-            && group(&found).is_none_or(|group| group == *wanted_group)
-            && same_version(parent.version.as_deref(), version(&found).as_deref())
-        {
-            return Ok(Some((path, found)));
-        }
-        let Some(path) = known.get(&(wanted_group.clone(), wanted_artifact.clone())) else {
-            return Ok(None);
-        };
-        let Some(found) = self.pom(path)? else {
-            return Ok(None);
-        };
-        let same = same_version(parent.version.as_deref(), version(&found).as_deref());
-        Ok(same.then(|| (path.clone(), found)))
-    }
-
-    fn invalid(&self, path: &RepoPath, text: &str, offset: usize, source: Source) -> Error {
-        let (line, column) = position(text, offset);
-        Error::InvalidPom {
-            commit: self.at.clone(),
-            path: path.clone(),
-            line,
-            column,
-            source,
-        }
+        let list = Arc::new(versions(&values, &imported.lists));
+        let known = (list, imported.open || lineage.ends_outside());
+        self.known.insert(project, known.clone());
+        Ok(known)
     }
 }
 
@@ -252,8 +331,9 @@ fn collect(
     poms: &mut Poms<'_>,
     path: RepoPath,
     depth: usize,
-    seen: &mut BTreeSet<RepoPath>,
-    collected: &mut Vec<(RepoPath, Rc<Pom>)>,
+    seen: &mut HashSet<RepoPath>,
+    collected: &mut Vec<Collected>,
+    used: &RefCell<BTreeSet<Text>>,
 ) -> Result<(), Error> {
     let Some(pom) = poms.pom(&path)? else {
         return Ok(());
@@ -262,75 +342,99 @@ fn collect(
         return Ok(());
     }
     let folder = path.parent().unwrap_or_default();
-    let values = if pom.modules.iter().any(|module| module.path.contains("${")) {
-        let ancestors = poms.ancestors(&path, &pom, &BTreeMap::new())?;
-        let lineage: Vec<&Pom> = std::iter::once(pom.as_ref())
-            .chain(ancestors.iter().map(|(_, pom)| pom.as_ref()))
-            .collect();
-        Values::new(&lineage)
-    } else {
-        Values::new(&[&pom])
-    };
+    let modules = modules(poms, &path, &folder, &pom, used)?;
+    let names: Vec<Text> = modules.iter().map(|module| module.path.clone()).collect();
+    poms.read_ahead(&folder, &names);
     for ModuleRef {
         path: module,
         offset,
-    } in &pom.modules
+    } in &modules
     {
-        let module = values.fill(module);
         let invalid = |poms: &Poms<'_>, problem: Problem| {
             poms.invalid(&path, &pom.text, *offset, problem.into())
         };
-        if module.is_empty() {
-            continue;
-        }
         if depth == DEEPEST {
             return Err(invalid(poms, Problem::TooDeep));
         }
-        if join(&folder, &module).is_none() {
-            return Err(invalid(poms, Problem::Outside(module)));
+        if join(&folder, module).is_none() {
+            return Err(invalid(poms, Problem::Outside(module.clone())));
         }
-        match poms.find(&folder, &module)? {
-            Some((path, _)) => collect(poms, path, depth + 1, seen, collected)?,
-            None => return Err(invalid(poms, Problem::NoModule(module))),
+        match poms.find(&folder, module)? {
+            Some((path, _)) => collect(poms, path, depth + 1, seen, collected, used)?,
+            None => return Err(invalid(poms, Problem::NoModule(module.clone()))),
         }
     }
-    collected.push((path, pom));
+    collected.push(Collected {
+        path,
+        pom,
+        aggregator: !modules.is_empty(),
+    });
     Ok(())
 }
 
-/// Follows a relative path as poms write it; none if it leaves the repository.
-pub(crate) fn join(folder: &RepoPath, path: &str) -> Option<RepoPath> {
-    let mut here = folder.clone();
-    for name in path.split(['/', '\\']) {
-        here = match name {
-            "" | "." => here,
-            ".." => here.parent()?,
-            name => here.join(name).ok()?,
-        };
+/// The modules of a pom and its active profiles, properties filled in.
+fn modules(
+    poms: &mut Poms<'_>,
+    path: &RepoPath,
+    folder: &RepoPath,
+    pom: &Arc<Pom>,
+    used: &RefCell<BTreeSet<Text>>,
+) -> Result<Vec<ModuleRef>, Error> {
+    if pom.section.modules.is_empty() && pom.profiles.is_empty() && !pom.finds {
+        return Ok(Vec::new());
     }
-    Some(here)
+    let Assembled { lineage, .. } = poms.assemble(path, pom, true)?;
+    let values = Values {
+        model: &lineage,
+        line: &poms.line,
+        used,
+    };
+    let listed = lineage.section.modules.iter().map(|module| ModuleRef {
+        path: values.fill(&module.path),
+        offset: module.offset,
+    });
+    let listed: Vec<ModuleRef> = listed.filter(|module| !module.path.is_empty()).collect();
+    let holds = pom.packaging.as_deref() == Some("pom");
+    if !listed.is_empty() || !pom.finds || pom.names_modules || !holds {
+        return Ok(listed);
+    }
+    let found = poms.folders_with_pom(folder)?;
+    Ok(found
+        .into_iter()
+        .map(|path| ModuleRef { path, offset: 0 })
+        .collect())
 }
 
-fn group(pom: &Pom) -> Option<String> {
-    pom.group
-        .clone()
-        .or_else(|| pom.parent.as_ref()?.group.clone())
+/// Sorts versions as Java's `HashMap` goes through them, which is how Maven goes through several versions of a module.
+fn as_java_maps(versions: &mut [(Text, usize)]) {
+    let size = u32::try_from(versions.len()).unwrap_or(u32::MAX >> 1);
+    let buckets = size.next_power_of_two().max(2);
+    versions.sort_by_key(|(version, _)| {
+        let hash = version.encode_utf16().fold(0_u32, |hash, unit| {
+            hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+        });
+        (hash ^ (hash >> 16)) & (buckets - 1)
+    });
 }
 
-fn version(pom: &Pom) -> Option<String> {
-    pom.version
-        .clone()
-        .or_else(|| pom.parent.as_ref()?.version.clone())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether a parent's version is the one wanted; one with a property in it, or a range, is taken to be.
-fn same_version(wanted: Option<&str>, found: Option<&str>) -> bool {
-    match (wanted, found) {
-        (Some(wanted), Some(found)) => {
-            let open =
-                wanted.contains("${") || found.contains("${") || wanted.starts_with(['[', '(']);
-            open || wanted == found
-        }
-        _ => true,
+    #[test]
+    fn versions_are_gone_through_as_java_does() {
+        let sorted = |versions: &[&str]| -> Vec<String> {
+            let mut list: Vec<(Text, usize)> = versions
+                .iter()
+                .map(|version| ((*version).into(), 0))
+                .collect();
+            as_java_maps(&mut list);
+            list.into_iter()
+                .map(|(version, _)| version.to_string())
+                .collect()
+        };
+        // As `new HashMap<>(2, 1)` of Java 17 lists its keys.
+        assert_eq!(sorted(&["2", "1"]), ["2", "1"]);
+        assert_eq!(sorted(&["1", "2"]), ["2", "1"]);
     }
 }

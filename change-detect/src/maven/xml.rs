@@ -1,23 +1,25 @@
-//! A pom's text as a tree of elements.
+//! A pom's text, read element by element.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use thiserror::Error;
 
-/// Deeper nesting than any pom needs; it bounds what dropping the tree takes.
+/// Deeper nesting than any pom needs.
 const DEEPEST: usize = 128;
 
-/// One element: its local name, its own text and its children.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Element {
-    pub(crate) name: String,
-    pub(crate) text: String,
-    /// Where the element begins in the text, in bytes.
-    pub(crate) offset: usize,
-    pub(crate) children: Vec<Self>,
+/// A reader that stands inside one element at a time.
+///
+/// Namespaces, attributes, comments and document types are passed over; no entity is looked up.
+pub(crate) struct Xml<'a> {
+    reader: Reader<&'a [u8]>,
+    text: &'a str,
+    /// How many elements are open.
+    depth: usize,
+    /// Where the element that was opened last begins, in bytes.
+    offset: usize,
 }
 
-/// Why text is not a tree of elements, and where.
+/// Why text is not one well-formed element, and where.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) offset: usize,
@@ -36,108 +38,171 @@ enum Problem {
     TooDeep,
 }
 
-impl Element {
-    /// The first child of a name.
-    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
-        self.children.iter().find(|child| child.name == name)
+impl<'a> Xml<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().expand_empty_elements = true;
+        Self {
+            reader,
+            text,
+            depth: 0,
+            offset: 0,
+        }
     }
 
-    /// The child at the end of a way of names.
-    pub(crate) fn at(&self, way: &[&str]) -> Option<&Self> {
-        way.iter()
-            .try_fold(self, |element, name| element.child(name))
+    /// Where the element that was opened last begins in the text, in bytes.
+    pub(crate) const fn offset(&self) -> usize {
+        self.offset
     }
 
-    /// The children of the child at the end of a way of names.
-    pub(crate) fn below(&self, way: &[&str]) -> std::slice::Iter<'_, Self> {
-        self.at(way)
-            .map_or(&[][..], |element| &element.children)
-            .iter()
-    }
-
-    /// The text of a child, unless it is blank.
-    pub(crate) fn text_of(&self, name: &str) -> Option<String> {
-        let text = self.child(name)?.text.trim();
-        (!text.is_empty()).then(|| text.to_owned())
-    }
-}
-
-/// Reads a document. Namespaces, attributes, comments and document types are passed over; no entity is looked up.
-pub(crate) fn parse(text: &str) -> Result<Element, Fault> {
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().expand_empty_elements = true;
-    let mut open: Vec<Element> = Vec::new();
-    let mut root: Option<Element> = None;
-    loop {
-        let offset = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
-        let fault = |problem: Problem| Fault {
-            offset,
-            source: problem.into(),
+    /// Reads the whole document: `each` is given the name of its root.
+    pub(crate) fn root<T>(
+        &mut self,
+        each: impl FnOnce(&mut Self, &'a str) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let end = self.text.len();
+        let Some(name) = self.open()? else {
+            return Err(fault(end, Problem::NoRoot));
         };
-        let event = reader.read_event().map_err(|error| Fault {
-            offset: usize::try_from(reader.error_position()).unwrap_or(text.len()),
+        let result = each(self, name)?;
+        while self.depth > 0 {
+            self.skip()?;
+        }
+        if self.open()?.is_some() {
+            return Err(fault(self.offset, Problem::SecondRoot));
+        }
+        Ok(result)
+    }
+
+    /// Reads the children of the open element to its end. What `each` leaves of a child is passed over.
+    pub(crate) fn children(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        while let Some(name) = self.open()? {
+            let depth = self.depth;
+            each(self, name)?;
+            if self.depth == depth {
+                self.skip()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the children of a name; others are passed over.
+    pub(crate) fn each(
+        &mut self,
+        name: &str,
+        mut each: impl FnMut(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.children(|xml, child| if child == name { each(xml) } else { Ok(()) })
+    }
+
+    /// The text of the open element, up to its end and without space around it; none if that is empty.
+    pub(crate) fn text<T: for<'t> From<&'t str>>(&mut self) -> Result<Option<T>, Fault> {
+        let own = self.depth;
+        let mut text = String::new();
+        while self.depth >= own {
+            self.event(&mut |part, depth| {
+                if depth == own {
+                    text.push_str(part);
+                }
+            })?;
+        }
+        let text = text.trim();
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+
+    /// Passes over the rest of the open element.
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+        let own = self.depth;
+        while self.depth >= own {
+            self.event(&mut |_, _| {})?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next child of the open element; none at its end, which is then closed.
+    fn open(&mut self) -> Result<Option<&'a str>, Fault> {
+        loop {
+            match self.event(&mut |_, _| {})? {
+                Step::Opened(name) => return Ok(Some(name)),
+                Step::Closed | Step::End => return Ok(None),
+                Step::Text => {}
+            }
+        }
+    }
+
+    /// Takes one step. Text is given to `text`, in parts, with the number of elements that are open around it.
+    fn event(&mut self, text: &mut dyn FnMut(&str, usize)) -> Result<Step<'a>, Fault> {
+        let offset = usize::try_from(self.reader.buffer_position()).unwrap_or(self.text.len());
+        let event = self.reader.read_event().map_err(|error| Fault {
+            offset: usize::try_from(self.reader.error_position()).unwrap_or(self.text.len()),
             source: error.into(),
         })?;
         match event {
-            Event::Start(start) => {
-                if root.is_some() {
-                    return Err(fault(Problem::SecondRoot));
+            Event::Start(_) => {
+                if self.depth == DEEPEST {
+                    return Err(fault(offset, Problem::TooDeep));
                 }
-                if open.len() == DEEPEST {
-                    return Err(fault(Problem::TooDeep));
-                }
-                let name = start.local_name().as_ref().to_owned();
-                open.push(Element {
-                    name,
-                    offset,
-                    ..Element::default()
-                });
+                self.depth += 1;
+                self.offset = offset;
+                return Ok(Step::Opened(self.name_at(offset)));
             }
             Event::End(_) => {
-                if let Some(done) = open.pop() {
-                    match open.last_mut() {
-                        Some(parent) => parent.children.push(done),
-                        None => root = Some(done),
-                    }
-                }
+                self.depth = self.depth.saturating_sub(1);
+                return Ok(Step::Closed);
             }
-            Event::Text(part) => push(&mut open, &part.xml10_content()),
-            Event::CData(part) => push(&mut open, &part.xml10_content()),
+            Event::Eof if self.depth > 0 => {
+                let open = self.name_at(self.offset).to_owned();
+                return Err(fault(self.text.len(), Problem::NotClosed(open)));
+            }
+            Event::Eof => return Ok(Step::End),
+            Event::Text(part) => text(&part.xml10_content(), self.depth),
+            Event::CData(part) => text(&part.xml10_content(), self.depth),
             Event::GeneralRef(entity) => {
                 let name = entity.xml10_content();
                 match (entity.resolve_char_ref().ok().flatten(), name.as_ref()) {
-                    (Some(char), _) => push(&mut open, char.encode_utf8(&mut [0; 4])),
-                    (None, "amp") => push(&mut open, "&"),
-                    (None, "lt") => push(&mut open, "<"),
-                    (None, "gt") => push(&mut open, ">"),
-                    (None, "quot") => push(&mut open, "\""),
-                    (None, "apos") => push(&mut open, "'"),
+                    (Some(char), _) => text(char.encode_utf8(&mut [0; 4]), self.depth),
+                    (None, "amp") => text("&", self.depth),
+                    (None, "lt") => text("<", self.depth),
+                    (None, "gt") => text(">", self.depth),
+                    (None, "quot") => text("\"", self.depth),
+                    (None, "apos") => text("'", self.depth),
                     // Maven knows HTML's entities; they stand in descriptions and people's names only.
-                    (None, name) => push(&mut open, &format!("&{name};")),
+                    (None, name) => text(&format!("&{name};"), self.depth),
                 }
             }
-            Event::Eof => break,
             Event::Empty(_)
             | Event::Comment(_)
             | Event::Decl(_)
             | Event::PI(_)
             | Event::DocType(_) => {}
         }
+        Ok(Step::Text)
     }
-    let end = |problem: Problem| Fault {
-        offset: text.len(),
-        source: problem.into(),
-    };
-    match (root, open.pop()) {
-        (_, Some(unclosed)) => Err(end(Problem::NotClosed(unclosed.name))),
-        (Some(root), None) => Ok(root),
-        (None, None) => Err(end(Problem::NoRoot)),
+
+    /// The local name of the element that begins at a place.
+    fn name_at(&self, offset: usize) -> &'a str {
+        let tag = self.text.get(offset..).unwrap_or_default();
+        let tag = tag.strip_prefix('<').unwrap_or(tag);
+        let ends = |char: char| char == '>' || char == '/' || char.is_ascii_whitespace();
+        let name = tag.split(ends).next().unwrap_or_default();
+        name.split_once(':').map_or(name, |(_, local)| local)
     }
 }
 
-fn push(open: &mut [Element], text: &str) {
-    if let Some(element) = open.last_mut() {
-        element.text.push_str(text);
+enum Step<'a> {
+    Opened(&'a str),
+    Closed,
+    Text,
+    End,
+}
+
+fn fault(offset: usize, problem: Problem) -> Fault {
+    Fault {
+        offset,
+        source: problem.into(),
     }
 }
 
@@ -161,15 +226,42 @@ mod tests {
 
     use super::*;
 
+    /// The children of the root, each with its text.
+    fn read(text: &str) -> Result<Vec<(String, Option<String>)>, Fault> {
+        let mut found = Vec::new();
+        Xml::new(text).root(|xml, _| {
+            xml.children(|xml, name| {
+                found.push((name.to_owned(), xml.text()?));
+                Ok(())
+            })
+        })?;
+        Ok(found)
+    }
+
     #[test]
     fn reads_text_across_comments_sections_and_entities() {
-        let root = parse(
-            "<a xmlns=\"x\"><b> one<!-- no -->&amp;<![CDATA[<two>]]>&#x33;&eacute; </b><c/></a>",
-        )
-        .unwrap();
-        assert_eq!(root.text_of("b").as_deref(), Some("one&<two>3&eacute;"));
-        assert_eq!(root.text_of("c"), None);
-        assert!(root.child("c").is_some());
+        let found = read(
+            "<a xmlns=\"x\"><x:b y=\"/>\"> one<!-- no -->&amp;<i>no</i><![CDATA[<two>]]>&#x33;&eacute; </x:b><c/></a>",
+        );
+        let expected = [
+            ("b".to_owned(), Some("one&<two>3&eacute;".to_owned())),
+            ("c".to_owned(), None),
+        ];
+        assert_eq!(found.unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_passed_over() {
+        let mut names = Vec::new();
+        let text = "<a><b><c><d/></c>text</b><e/><b><f/></b></a>";
+        let read = Xml::new(text).root(|xml, _| {
+            xml.each("b", |xml| {
+                names.push(xml.open()?.unwrap_or_default().to_owned());
+                xml.skip()
+            })
+        });
+        read.unwrap();
+        assert_eq!(names, ["c", "f"]);
     }
 
     #[test]
@@ -179,29 +271,26 @@ mod tests {
             ("<a>\n<b>", (2, 4)),
             ("", (1, 1)),
             ("<a/><b/>", (1, 5)),
+            ("<a/></b>", (1, 5)),
         ] {
-            let fault = parse(text).unwrap_err();
-            assert_eq!(
-                position(text, fault.offset),
-                place,
-                "{text:?}: {}",
-                fault.source
-            );
+            let fault = read(text).unwrap_err();
+            let found = position(text, fault.offset);
+            assert_eq!(found, place, "{text:?}: {}", fault.source);
         }
     }
 
     #[test]
     fn nesting_has_an_end() {
         let nested = |depth| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
-        assert!(parse(&nested(DEEPEST)).is_ok());
-        assert!(parse(&nested(DEEPEST + 1)).is_err());
-        assert!(parse(&"<a>".repeat(100_000)).is_err());
+        assert!(read(&nested(DEEPEST)).is_ok());
+        assert!(read(&nested(DEEPEST + 1)).is_err());
+        assert!(read(&"<a>".repeat(100_000)).is_err());
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(<|>|/|a|b|&|;|#|x|!|\\[|\\]|-|\\?|\"|=| |\n|é|<a>|</a>|<!\\[CDATA\\[|<!DOCTYPE ){0,40}") {
-            if let Err(fault) = parse(&text) {
+            if let Err(fault) = read(&text) {
                 position(&text, fault.offset);
             }
         }
