@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::comparison::{Asked, Comparison, Recorder, Scan, Scope};
 use crate::globs::Globs;
-use crate::inventory::{Inventory, Locked, Part, has_file};
+use crate::inventory::{Inventory, has_file};
+use crate::judgement::{Found, Judgement};
 use crate::{
-    Bases, Change, ChangeKind, CommitId, Confidence, Dependency, Detection, DiffSource, EdgeKind,
-    Error, Graph, Layout, Module, ModuleKind, ModuleName, ModuleReport, OnUnknown, Options,
-    RepoPath, Why, cargo, go, gradle, npm,
+    Bases, Change, CommitId, Confidence, Detection, DiffSource, Error, Graph, Layout, Module,
+    ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo, go, gradle,
+    npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
@@ -103,16 +104,6 @@ pub fn graph(source: &dyn DiffSource, head: &CommitId, options: &Options) -> Res
     })
 }
 
-/// What comparing with one base gives.
-#[derive(Debug, Default)]
-struct Found {
-    concerned: BTreeMap<ModuleName, (Change, BTreeSet<Why>)>,
-    removed: BTreeSet<ModuleName>,
-    unowned: BTreeSet<RepoPath>,
-    partial: BTreeSet<ModuleName>,
-    reasons: Vec<String>,
-}
-
 #[derive(Debug)]
 struct Engine<'a> {
     source: &'a dyn DiffSource,
@@ -125,36 +116,6 @@ struct Engine<'a> {
     inventory: Inventory,
     /// What the inventory was read from.
     asked: Asked,
-}
-
-/// How far a module's change reaches.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Reach {
-    model: bool,
-    main: bool,
-    test: bool,
-}
-
-impl Reach {
-    const fn with(mut self, part: Part) -> Self {
-        match part {
-            Part::Model => self.model = true,
-            Part::Main => self.main = true,
-            Part::Test => self.test = true,
-        }
-        self
-    }
-
-    fn add(&mut self, part: Part) {
-        *self = self.with(part);
-    }
-
-    /// Whether a change comes through an edge.
-    const fn passes(self, through: &Dependency) -> bool {
-        (self.model && through.carries(Part::Model))
-            || (self.main && through.carries(Part::Main))
-            || (self.test && through.carries(Part::Test))
-    }
 }
 
 impl<'a> Engine<'a> {
@@ -279,147 +240,43 @@ impl<'a> Engine<'a> {
         if comparison.is_empty()? {
             return Ok(Found::default());
         }
-        let after = &self.inventory;
-        let (before_layout, before) = if comparison.same(&self.asked)? {
-            (self.layout, Cow::Borrowed(after))
+        let (layout, before) = if comparison.same(&self.asked)? {
+            (self.layout, Cow::Borrowed(&self.inventory))
         } else {
             let (layout, before) = self.inventory_before(base)?;
             (layout, Cow::Owned(before))
         };
         let Scan { changes, partial } = comparison.scan(&Scope::new(
             &before,
-            after,
+            &self.inventory,
             &self.global,
             &self.ignore,
             self.options.most_files,
         ))?;
 
-        let mut found = Found {
-            partial,
-            ..Found::default()
-        };
-        for caveat in before.caveats.iter().chain(&after.caveats) {
-            if !found.reasons.contains(caveat) {
-                found.reasons.push(caveat.clone());
-            }
-        }
-        let mut why: BTreeMap<&ModuleName, BTreeSet<Why>> = BTreeMap::new();
-        let mut reach: BTreeMap<&ModuleName, Reach> = BTreeMap::new();
+        let mut judgement = Judgement::new(&before, &self.inventory);
         for change in &changes {
-            let global = self.global.matches(&change.path);
-            if global {
-                for service in after.services() {
-                    why.entry(&service.name).or_default().insert(Why::Global {
-                        path: change.path.clone(),
-                    });
-                }
+            let mut owned = self.global.matches(&change.path);
+            if owned {
+                judgement.global(&change.path);
             }
-            // A file belongs to who owned it where it existed.
-            let sides = match change.kind {
-                ChangeKind::Added => &[after][..],
-                ChangeKind::Deleted => &[&*before][..],
-                ChangeKind::Modified | ChangeKind::TypeChanged => &[&*before, after][..],
-            };
-            let mut owned = global;
-            let lock = before.locks.contains(&change.path) || after.locks.contains(&change.path);
+            let lock = judgement.is_lock(&change.path);
             if lock {
                 owned = true;
-                let was = before.locked(self.source, base, before_layout, &change.path)?;
-                let is = after.locked(self.source, self.head, self.layout, &change.path)?;
-                for (name, reason) in pinned(after, &change.path, &was, &is, &mut found.reasons) {
-                    why.entry(name).or_default().insert(reason);
-                    reach.entry(name).or_default().add(Part::Main);
-                }
+                let was = before.locked(self.source, base, layout, &change.path)?;
+                let is =
+                    self.inventory
+                        .locked(self.source, self.head, self.layout, &change.path)?;
+                judgement.lock(&change.path, &was, &is);
             }
-            for side in sides {
-                for owner in side.owners(&change.path) {
-                    owned = true;
-                    if lock && owner.part != Part::Model {
-                        // Whose folder it lies in says nothing; what it pins does.
-                        continue;
-                    }
-                    // A module that is gone has nothing to be rebuilt.
-                    let Some(node) = after.get(&side.nodes[owner.node].module.name) else {
-                        continue;
-                    };
-                    let name = &node.module.name;
-                    why.entry(name).or_default().insert(Why::File {
-                        path: change.path.clone(),
-                    });
-                    reach.entry(name).or_default().add(owner.part);
-                }
-            }
-            if !owned {
-                found.unowned.insert(change.path.clone());
+            if !judgement.file(change, lock) && !owned {
+                judgement.unowned(&change.path);
             }
         }
-
-        let mut added = BTreeSet::new();
-        for node in &after.nodes {
-            let Module { name, kind, .. } = &node.module;
-            if before.get(name).is_none_or(|old| {
-                *kind == ModuleKind::Service && old.module.kind != ModuleKind::Service
-            }) {
-                added.insert(name);
-                reach.entry(name).or_default().add(Part::Model);
-            }
-        }
-        for node in &before.nodes {
-            let Some(now) = after.get(&node.module.name) else {
-                continue;
-            };
-            let name = &now.module.name;
-            for lost in node
-                .module
-                .dependencies
-                .iter()
-                .filter(|dependency| after.get(&dependency.on).is_none())
-            {
-                // What it used is now either built elsewhere or not at all.
-                why.entry(name).or_default().insert(edge(lost, name));
-                reach.entry(name).or_default().add(lost.arrives());
-            }
-        }
-
-        spread(after, &mut reach);
-        for node in &after.nodes {
-            let name = &node.module.name;
-            for dependency in &node.module.dependencies {
-                let from = reach.get(&dependency.on).copied().unwrap_or_default();
-                if from.passes(dependency) {
-                    why.entry(name).or_default().insert(edge(dependency, name));
-                }
-            }
-        }
-        for (name, why) in why {
-            if !added.contains(name) {
-                let own = why.iter().any(|why| {
-                    matches!(
-                        why,
-                        Why::File { .. } | Why::Global { .. } | Why::Lockfile { .. }
-                    )
-                });
-                found.add(
-                    name.clone(),
-                    if own {
-                        Change::Changed
-                    } else {
-                        Change::Affected
-                    },
-                    why,
-                );
-            }
-        }
-        for name in added {
-            found.add(name.clone(), Change::Added, BTreeSet::from([Why::Added]));
-        }
-        found.removed.extend(
-            before
-                .services()
-                .filter(|module| !after.is_service(&module.name))
-                .map(|module| module.name.clone()),
-        );
-        Ok(found)
+        Ok(Found {
+            partial,
+            ..judgement.finish()
+        })
     }
 
     fn inventory_before(&self, base: &CommitId) -> Result<(Layout, Inventory), Error> {
@@ -494,40 +351,6 @@ impl<'a> Engine<'a> {
     }
 }
 
-impl Found {
-    /// Adds what was found in comparison with another base.
-    fn join(&mut self, other: Self) {
-        for (name, (change, why)) in other.concerned {
-            self.add(name, change, why);
-        }
-        self.removed.extend(other.removed);
-        self.unowned.extend(other.unowned);
-        self.partial.extend(other.partial);
-        for reason in other.reasons {
-            if !self.reasons.contains(&reason) {
-                self.reasons.push(reason);
-            }
-        }
-    }
-
-    fn add(&mut self, name: ModuleName, change: Change, why: BTreeSet<Why>) {
-        let entry = self
-            .concerned
-            .entry(name)
-            .or_insert_with(|| (change, BTreeSet::new()));
-        entry.1.extend(why);
-        // Seen from several bases, the strongest word stays.
-        let strength = |change| match change {
-            Change::Affected => 0,
-            Change::Added => 1,
-            Change::Changed => 2,
-        };
-        if strength(change) > strength(entry.0) {
-            entry.0 = change;
-        }
-    }
-}
-
 fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<Layout, Error> {
     Ok(match layout {
         Layout::Auto if has_file(source, at, &RepoPath::root(), b"pom.xml")? => Layout::Maven,
@@ -538,102 +361,6 @@ fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<L
         Layout::Auto => Layout::Directories,
         named => named,
     })
-}
-
-/// The modules for which a lock file pins something else than before.
-fn pinned<'a>(
-    inventory: &'a Inventory,
-    lock: &RepoPath,
-    was: &Locked,
-    is: &Locked,
-    reasons: &mut Vec<String>,
-) -> Vec<(&'a ModuleName, Why)> {
-    let mut concerned = Vec::new();
-    let nothing = BTreeMap::new();
-    for node in &inventory.nodes {
-        let name = &node.module.name;
-        let why = |package: Option<(String, Option<String>, Option<String>, usize)>| {
-            let path = lock.clone();
-            match package {
-                None => Why::File { path },
-                Some((package, before, after, more)) => Why::Lockfile {
-                    path,
-                    package,
-                    before,
-                    after,
-                    more,
-                },
-            }
-        };
-        match (was, is) {
-            (Locked::Known(was), Locked::Known(is)) => {
-                if !was.contains_key(name) && !is.contains_key(name) {
-                    continue;
-                }
-                let (was, is) = (
-                    was.get(name).unwrap_or(&nothing),
-                    is.get(name).unwrap_or(&nothing),
-                );
-                let packages: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-                let mut changed = packages
-                    .into_iter()
-                    .filter(|package| was.get(*package) != is.get(*package));
-                if let Some(first) = changed.next() {
-                    let version = |side: &BTreeMap<String, String>| side.get(first).cloned();
-                    let package = (first.clone(), version(was), version(is), changed.count());
-                    concerned.push((name, why(Some(package))));
-                }
-            }
-            (Locked::Absent, Locked::Absent) => {}
-            // From versions chosen at the time of the build to pinned ones or back: any may be another.
-            _ => concerned.push((name, why(None))),
-        }
-    }
-    for side in [was, is] {
-        if let Locked::Opaque(problem) = side {
-            let reason = format!("`{lock}` counts for every module: {problem}");
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-    }
-    concerned
-}
-
-/// Follows the edges from what changed to all that depends on it.
-fn spread<'a>(inventory: &'a Inventory, reach: &mut BTreeMap<&'a ModuleName, Reach>) {
-    let mut dependents: BTreeMap<&ModuleName, Vec<(&Dependency, &'a ModuleName)>> = BTreeMap::new();
-    for node in &inventory.nodes {
-        for dependency in &node.module.dependencies {
-            let dependents = dependents.entry(&dependency.on).or_default();
-            dependents.push((dependency, &node.module.name));
-        }
-    }
-    let mut open: Vec<&ModuleName> = reach.keys().copied().collect();
-    while let Some(name) = open.pop() {
-        let from = reach.get(name).copied().unwrap_or_default();
-        for (dependency, dependent) in dependents.get(name).into_iter().flatten() {
-            if !from.passes(dependency) {
-                continue;
-            }
-            let to = reach.entry(dependent).or_default();
-            let more = to.with(dependency.arrives());
-            if *to != more {
-                *to = more;
-                open.push(dependent);
-            }
-        }
-    }
-}
-
-fn edge(dependency: &Dependency, to: &ModuleName) -> Why {
-    let (from, to, detail) = (dependency.on.clone(), to.clone(), dependency.detail.clone());
-    match dependency.kind {
-        EdgeKind::Dependency => Why::Dependency { from, to, detail },
-        EdgeKind::Parent => Why::Parent { from, to },
-        EdgeKind::Plugin => Why::Plugin { from, to, detail },
-        EdgeKind::Bom => Why::Bom { from, to },
-    }
 }
 
 /// An error and its causes in one line.

@@ -50,6 +50,7 @@ mod gradle;
 mod graph;
 mod history;
 mod inventory;
+mod judgement;
 mod kinds;
 mod maven;
 mod module;
