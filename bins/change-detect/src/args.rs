@@ -52,7 +52,7 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_name = "LAYOUT", global = true)]
     pub(crate) layout: Option<Layout>,
 
-    /// Read the table [detect] of FILE. Default: windlass.toml at the root of the work tree, if there is one.
+    /// Read the table `[detect]` of FILE. Default: windlass.toml at the root of the work tree, if there is one.
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 

@@ -21,6 +21,8 @@ mod maven;
 #[cfg(test)]
 mod npm;
 #[cfg(test)]
+mod reactor;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unknown;
