@@ -2,6 +2,7 @@
 
 mod answer;
 mod chance;
+mod gates;
 mod manifests;
 mod peers;
 mod repository;
@@ -12,13 +13,13 @@ mod table;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::peers::NodePeers;
 use self::repository::Repository;
 use self::sample::{RECIPES, Recipe};
 use self::stopwatch::Contender;
-use self::table::{Comparison, milliseconds};
+use self::table::Comparison;
 use crate::cargo;
 use crate::task::{Error, Verdict};
 
@@ -163,9 +164,10 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
             &mut results,
         )?;
     }
-    for line in gates(&results.comparisons) {
+    for line in gates::times(&results.comparisons) {
         println!("{line}");
     }
+    println!("{}", gates::size(&ours)?);
     if let Some(path) = &options.json {
         let text = table::document(
             &results.repositories,
@@ -305,50 +307,9 @@ fn measure(
     Ok(())
 }
 
-/// What the project wants of its own times, and whether they keep to it.
-fn gates(comparisons: &[Comparison]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for comparison in comparisons.iter().filter(|one| one.repository == "maven") {
-        for (layout, limit) in [("directories", 10), ("maven", 40)] {
-            let limit = Duration::from_millis(limit);
-            if let Some(times) = comparison.of(&peers::our_name(layout)) {
-                let verdict = if times.median() <= limit {
-                    "kept"
-                } else if times.min() <= limit {
-                    "kept by the minimum alone"
-                } else {
-                    "MISSED"
-                };
-                lines.push(format!(
-                    "gate: {} {}, {layout} within {} ms: {verdict} (median {}, minimum {})",
-                    comparison.repository,
-                    comparison.base,
-                    milliseconds(limit),
-                    milliseconds(times.median()),
-                    milliseconds(times.min())
-                ));
-            }
-        }
-    }
-    for comparison in comparisons {
-        if let Some((medians, minimums)) = comparison
-            .of("turbo ls")
-            .and_then(|times| comparison.ratios(times))
-        {
-            let verdict = if medians >= 10.0 { "kept" } else { "MISSED" };
-            lines.push(format!(
-                "gate: npm {}, a tenth of turbo's time: {verdict} (turbo takes {medians:.1} times as long by medians, {minimums:.1} by minimums)",
-                comparison.base
-            ));
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::stopwatch::Times;
 
     fn only(names: &[&str]) -> Options {
         Options {
@@ -370,30 +331,6 @@ mod tests {
     #[test]
     fn the_samples_are_those_that_can_be_named() {
         assert_eq!(RECIPES.map(|recipe| recipe.name), REPOSITORIES);
-    }
-
-    #[test]
-    fn a_gate_is_judged_by_the_median() {
-        let comparison = |milliseconds: &[u64]| Comparison {
-            repository: "maven",
-            base: "HEAD~1".to_owned(),
-            measure: peers::our_name("directories"),
-            times: vec![Times::new(
-                peers::our_name("directories"),
-                milliseconds
-                    .iter()
-                    .map(|ms| Duration::from_millis(*ms))
-                    .collect(),
-            )],
-        };
-        for (times, verdict) in [
-            (&[10, 10, 99], ": kept ("),
-            (&[10, 11, 12], ": kept by the minimum alone ("),
-            (&[11, 11, 12], ": MISSED ("),
-        ] {
-            let lines = gates(&[comparison(times)]);
-            assert!(lines.len() == 1 && lines[0].contains(verdict), "{lines:?}");
-        }
     }
 
     #[test]
