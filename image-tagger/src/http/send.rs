@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{Challenge, Scope};
+use super::limit::Limit;
 use crate::{Credentials, Digest, Error, Repository, Traffic};
 
 /// How much of an error's body is read.
@@ -30,6 +31,7 @@ pub(super) struct Protocol {
     retry_budget: Duration,
     /// The authorization that worked last, by host and repository.
     known: Mutex<BTreeMap<(String, String), HeaderValue>>,
+    limit: Limit,
 }
 
 impl Protocol {
@@ -48,6 +50,7 @@ impl Protocol {
             credentials,
             retry_budget,
             known: Mutex::default(),
+            limit: Limit::default(),
         }
     }
 
@@ -240,10 +243,17 @@ impl Exchange<'_> {
         if let Some(authorization) = known.filter(|_| self.is_registry(request.url())) {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
-        client
+        let place = self.protocol.limit.place().await;
+        let answer = client
             .execute(request)
             .await
-            .map_err(|error| self.unreachable(error.without_url()))
+            .map_err(|error| self.unreachable(error.without_url()))?;
+        drop(place);
+        match answer.status().as_u16() {
+            429 | 503 => self.protocol.limit.throttled(),
+            _ => self.protocol.limit.went_well(),
+        }
+        Ok(answer)
     }
 
     fn is_registry(&self, url: &Url) -> bool {

@@ -6,9 +6,12 @@
 mod contract;
 #[cfg(feature = "http")]
 mod credentials;
+mod fleet;
 #[cfg(feature = "http")]
 mod http;
 mod layout;
 mod push;
 #[cfg(feature = "http")]
 mod server;
+mod sources;
+mod support;
