@@ -372,6 +372,16 @@ fn registry(
             },
         );
     }
+    if let Some(repository) = path.strip_suffix("/tags/list") {
+        let is_tag = |key: &&(String, String)| key.0 == repository && !key.1.contains(':');
+        let tags: Vec<&String> = state
+            .manifests
+            .keys()
+            .filter(is_tag)
+            .map(|key| &key.1)
+            .collect();
+        return Answer::json("200 OK", &json!({"name": repository, "tags": tags}));
+    }
     if path.ends_with("/blobs/uploads/") {
         return Answer::plain("202 Accepted").header("Location", format!("/v2/{path}session"));
     }
