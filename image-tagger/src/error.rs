@@ -1,5 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -144,6 +145,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A simulated registry could not be served.
+    #[error("cannot serve a registry on `{address}`")]
+    Server {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Credentials could not be fetched.
     #[error("cannot get credentials for `{host}`")]
     Credentials {
@@ -178,6 +188,7 @@ impl Error {
             Self::Unreachable { .. } => {
                 "check the registry's name and the network, then run again: a push can be repeated"
             }
+            Self::Server { .. } => "choose a port that is free, or 0 for any",
             Self::Credentials { remedy, .. } => return remedy.clone(),
             Self::InvalidManifest { .. }
             | Self::InvalidSpec { .. }

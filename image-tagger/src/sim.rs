@@ -1,5 +1,8 @@
 //! A registry in memory that keeps the contract and can be told to fail as registries do.
 
+#[cfg(feature = "server")]
+pub mod server;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
