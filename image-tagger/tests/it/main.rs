@@ -9,6 +9,10 @@ mod credentials;
 #[cfg(feature = "http")]
 mod http;
 mod layout;
+#[cfg(feature = "server")]
+mod protocol;
 mod push;
+#[cfg(all(feature = "http", feature = "server"))]
+mod quirks;
 #[cfg(feature = "http")]
 mod server;

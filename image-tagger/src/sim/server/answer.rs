@@ -175,15 +175,18 @@ pub(super) fn streamed(status: StatusCode, reader: BlobReader, length: u64) -> A
     answer
 }
 
-/// The body of an answer, counted as it is sent.
+/// The body of an answer, counted as it is sent, and cut where it is to be cut.
 pub(super) struct Counted {
     body: UnsyncBoxBody<Bytes, io::Error>,
     line: Line,
+    /// How many bytes are to go before the connection is cut.
+    left: Option<u64>,
 }
 
 impl Counted {
-    pub(super) fn answer(answer: Answer, line: Line) -> Response<Self> {
-        answer.map(|body| Self { body, line })
+    pub(super) fn answer(answer: Answer, line: Line, cut_after: Option<u64>) -> Response<Self> {
+        let left = cut_after;
+        answer.map(|body| Self { body, line, left })
     }
 }
 
@@ -195,13 +198,23 @@ impl Body for Counted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(bytes) = frame.data_ref()
-        {
-            self.line.sent(bytes.len() as u64);
+        if self.left == Some(0) {
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
-        Poll::Ready(frame)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let mut bytes = match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => bytes,
+                Err(frame) => return Poll::Ready(Some(Ok(frame))),
+            },
+            end => return Poll::Ready(end),
+        };
+        if let Some(left) = &mut self.left {
+            bytes.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= bytes.len() as u64;
+        }
+        self.line.sent(bytes.len() as u64);
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

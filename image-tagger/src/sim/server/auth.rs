@@ -231,7 +231,9 @@ impl Auth {
     fn refuse(&self, problem: &Problem, needs: &[Access<'_>], host: &str) -> Refusal {
         let message = match problem {
             Problem::Missing => "authentication required",
-            Problem::Expired => "the authorization token has expired",
+            Problem::Expired => {
+                "Your authorization token has expired. Reauthenticate and try again."
+            }
             Problem::Insufficient => "the token does not open this",
         };
         if self.forbids_expired && matches!(problem, Problem::Expired) {
@@ -311,7 +313,7 @@ mod tests {
         let auth = Auth::basic(credential("one")).or(credential("two"));
         let auth = auth.expires_after_requests(2);
         let gate = Gate::default();
-        let mut enter =
+        let enter =
             |auth: &Auth, secret| status(gate.enter(auth, &basic("AWS", secret), PUSH, "h"));
         let answers = ["one", "wrong", "one", "one", "two"].map(|secret| enter(&auth, secret));
         assert_eq!(answers, [200, 401, 200, 401, 200]);

@@ -49,7 +49,9 @@ pub(super) enum Fault {
     /// The connection is cut after so many bytes of the request's body, and nothing has happened.
     CutRequest(u64),
     /// The connection is cut instead of an answer, and what was asked for has happened.
-    CutAnswer,
+    LoseAnswer,
+    /// The connection is cut after so many bytes of the answer's body.
+    CutAnswer(u64),
     Delay(Duration),
 }
 
@@ -163,15 +165,20 @@ impl Quirks {
         self.rule(Fault::Throttle(throttle), when)
     }
 
-    /// Cuts the connection after so many bytes of the content of a blob's PUT, for the first `times` of those that are at
-    /// least as long.
+    /// Cuts the connection after so many bytes of a blob, in the first `times` of the PUT, PATCH and POST requests that bring as
+    /// many.
     #[must_use]
     pub fn cut_upload(self, after_bytes: u64, times: u64) -> Self {
-        let when = When::times(times).kind(RequestKind::UploadFinish);
+        let when = When::times(times)
+            .kind(RequestKind::UploadFinish)
+            .kind(RequestKind::UploadChunk)
+            .kind(RequestKind::UploadWhole);
         self.cut_request(after_bytes, when)
     }
 
-    /// Cuts the connection after so many bytes of a request's body, of requests that have as many; nothing has happened then.
+    /// Cuts the connection after so many bytes of a request's body; nothing has happened then, but that a PATCH keeps what
+    /// came. Requests that say that they are shorter are passed over; one that does not say it and is shorter is cut at its
+    /// end.
     #[must_use]
     pub fn cut_request(self, after_bytes: u64, when: When) -> Self {
         self.rule(Fault::CutRequest(after_bytes), when)
@@ -179,8 +186,21 @@ impl Quirks {
 
     /// Does what is asked for and cuts the connection instead of answering.
     #[must_use]
-    pub fn cut_answer(self, when: When) -> Self {
-        self.rule(Fault::CutAnswer, when)
+    pub fn lose_answer(self, when: When) -> Self {
+        self.rule(Fault::LoseAnswer, when)
+    }
+
+    /// Cuts the connection after so many bytes of a blob that is read, the first `times` of those that are at least as long.
+    #[must_use]
+    pub fn cut_download(self, after_bytes: u64, times: u64) -> Self {
+        let when = When::times(times).kind(RequestKind::BlobGet);
+        self.cut_answer(after_bytes, when)
+    }
+
+    /// Cuts the connection after so many bytes of an answer's body; shorter answers are passed over.
+    #[must_use]
+    pub fn cut_answer(self, after_bytes: u64, when: When) -> Self {
+        self.rule(Fault::CutAnswer(after_bytes), when)
     }
 
     /// Waits before a request is looked at.
@@ -208,6 +228,8 @@ impl Quirks {
                         delay += *time;
                     }
                 }
+                // It is asked when there is an answer.
+                Fault::CutAnswer(_) => {}
                 // A fault that cannot come is not used up.
                 Fault::CutRequest(after) if asked.length.is_some_and(|length| length < *after) => {}
                 fault => {
@@ -218,6 +240,16 @@ impl Quirks {
             }
         }
         (delay, struck)
+    }
+
+    /// Counts an answer whose body has so many bytes; returns after how many of them it is cut.
+    pub(super) fn strike_answer(&mut self, asked: &Asked<'_>, length: u64) -> Option<u64> {
+        self.rules.iter_mut().find_map(|rule| match rule.fault {
+            Fault::CutAnswer(after) if length >= after => {
+                rule.when.hits(&mut rule.counter, asked).then_some(after)
+            }
+            _ => None,
+        })
     }
 }
 
@@ -237,7 +269,7 @@ mod tests {
     fn the_first_fault_that_hits_decides_and_the_others_are_kept() {
         let mut quirks = Quirks::new()
             .throttle(Throttle::unavailable(), When::times(1))
-            .cut_answer(When::times(1))
+            .lose_answer(When::times(1))
             .delay(Duration::from_secs(1), When::always())
             .delay(Duration::from_secs(2), When::times(1));
         let (delay, first) = quirks.strike(&put(1));
@@ -245,7 +277,7 @@ mod tests {
         assert_eq!(first, Some(Fault::Throttle(Throttle::unavailable())));
         let (delay, second) = quirks.strike(&put(1));
         assert_eq!(delay, Duration::from_secs(1));
-        assert_eq!(second, Some(Fault::CutAnswer));
+        assert_eq!(second, Some(Fault::LoseAnswer));
         assert_eq!(quirks.strike(&put(1)).1, None);
     }
 
@@ -255,5 +287,14 @@ mod tests {
         assert_eq!(quirks.strike(&put(99)).1, None);
         assert_eq!(quirks.strike(&put(100)).1, Some(Fault::CutRequest(100)));
         assert_eq!(quirks.strike(&put(100)).1, None);
+    }
+
+    #[test]
+    fn an_answer_that_is_too_short_to_be_cut_uses_no_fault_up() {
+        let mut quirks = Quirks::new().cut_answer(100, When::times(1));
+        assert_eq!(quirks.strike(&put(1)).1, None);
+        assert_eq!(quirks.strike_answer(&put(1), 99), None);
+        assert_eq!(quirks.strike_answer(&put(1), 100), Some(100));
+        assert_eq!(quirks.strike_answer(&put(1), 100), None);
     }
 }

@@ -54,13 +54,20 @@ pub enum RequestKind {
 pub(super) enum Route {
     Ping,
     Token,
-    Manifest { path: String, reference: String },
-    Blob { path: String, digest: String },
-    Uploads { path: String },
-    Session { path: String, id: String },
-    Tags { path: String },
-    Referrers { path: String },
+    /// Below the path of a repository.
+    Repository(String, Place),
     Unknown,
+}
+
+/// A place in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Manifest { reference: String },
+    Blob { digest: String },
+    Uploads,
+    Session { id: String },
+    Tags,
+    Referrers,
 }
 
 impl Route {
@@ -75,73 +82,54 @@ impl Route {
             return Self::Unknown;
         };
         let parts: Vec<&str> = rest.split('/').collect();
-        let name = |parts: &[&str]| parts.join("/");
-        let (path, end) = match &*parts {
+        let text = |part: &&str| (*part).to_owned();
+        let (path, place) = match &*parts {
             [path @ .., "blobs", "uploads"] | [path @ .., "blobs", "uploads", ""] => {
-                let path = name(path);
-                (path.clone(), Self::Uploads { path })
+                (path, Place::Uploads)
             }
-            [path @ .., "blobs", "uploads", id] => {
-                let (path, id) = (name(path), (*id).to_owned());
-                (path.clone(), Self::Session { path, id })
-            }
+            [path @ .., "blobs", "uploads", id] => (path, Place::Session { id: text(id) }),
             [path @ .., "manifests", reference] => {
-                let (path, reference) = (name(path), (*reference).to_owned());
-                (path.clone(), Self::Manifest { path, reference })
+                let reference = text(reference);
+                (path, Place::Manifest { reference })
             }
             [path @ .., "blobs", digest] => {
-                let (path, digest) = (name(path), (*digest).to_owned());
-                (path.clone(), Self::Blob { path, digest })
+                let digest = text(digest);
+                (path, Place::Blob { digest })
             }
-            [path @ .., "tags", "list"] => {
-                let path = name(path);
-                (path.clone(), Self::Tags { path })
-            }
-            [path @ .., "referrers", _] => {
-                let path = name(path);
-                (path.clone(), Self::Referrers { path })
-            }
+            [path @ .., "tags", "list"] => (path, Place::Tags),
+            [path @ .., "referrers", _] => (path, Place::Referrers),
             _ => return Self::Unknown,
         };
-        if path.is_empty() { Self::Unknown } else { end }
-    }
-
-    /// The path of the repository that the request is about.
-    pub(super) fn repository(&self) -> Option<&str> {
-        match self {
-            Self::Manifest { path, .. }
-            | Self::Blob { path, .. }
-            | Self::Uploads { path }
-            | Self::Session { path, .. }
-            | Self::Tags { path }
-            | Self::Referrers { path } => Some(path),
-            Self::Ping | Self::Token | Self::Unknown => None,
+        if path.is_empty() {
+            return Self::Unknown;
         }
+        Self::Repository(path.join("/"), place)
     }
 
     pub(super) fn kind(&self, method: &Method, query: &Query) -> RequestKind {
-        let name = method.as_str();
-        match (self, name) {
-            (Self::Ping, _) => RequestKind::Ping,
-            (Self::Token, _) => RequestKind::Token,
-            (Self::Manifest { .. }, "HEAD") => RequestKind::ManifestHead,
-            (Self::Manifest { .. }, "GET") => RequestKind::ManifestGet,
-            (Self::Manifest { .. }, "PUT") => RequestKind::ManifestPut,
-            (Self::Manifest { .. }, "DELETE") => RequestKind::ManifestDelete,
-            (Self::Blob { .. }, "HEAD") => RequestKind::BlobHead,
-            (Self::Blob { .. }, "GET") => RequestKind::BlobGet,
-            (Self::Blob { .. }, "DELETE") => RequestKind::BlobDelete,
-            (Self::Uploads { .. }, "POST") if query.get("mount").is_some() => RequestKind::Mount,
-            (Self::Uploads { .. }, "POST") if query.get("digest").is_some() => {
-                RequestKind::UploadWhole
-            }
-            (Self::Uploads { .. }, "POST") => RequestKind::UploadStart,
-            (Self::Session { .. }, "PATCH") => RequestKind::UploadChunk,
-            (Self::Session { .. }, "PUT") => RequestKind::UploadFinish,
-            (Self::Session { .. }, "GET") => RequestKind::UploadStatus,
-            (Self::Session { .. }, "DELETE") => RequestKind::UploadCancel,
-            (Self::Tags { .. }, _) => RequestKind::Tags,
-            (Self::Referrers { .. }, _) => RequestKind::Referrers,
+        let place = match self {
+            Self::Ping => return RequestKind::Ping,
+            Self::Token => return RequestKind::Token,
+            Self::Repository(_, place) => place,
+            Self::Unknown => return RequestKind::Other,
+        };
+        match (place, method.as_str()) {
+            (Place::Manifest { .. }, "HEAD") => RequestKind::ManifestHead,
+            (Place::Manifest { .. }, "GET") => RequestKind::ManifestGet,
+            (Place::Manifest { .. }, "PUT") => RequestKind::ManifestPut,
+            (Place::Manifest { .. }, "DELETE") => RequestKind::ManifestDelete,
+            (Place::Blob { .. }, "HEAD") => RequestKind::BlobHead,
+            (Place::Blob { .. }, "GET") => RequestKind::BlobGet,
+            (Place::Blob { .. }, "DELETE") => RequestKind::BlobDelete,
+            (Place::Uploads, "POST") if query.get("mount").is_some() => RequestKind::Mount,
+            (Place::Uploads, "POST") if query.get("digest").is_some() => RequestKind::UploadWhole,
+            (Place::Uploads, "POST") => RequestKind::UploadStart,
+            (Place::Session { .. }, "PATCH") => RequestKind::UploadChunk,
+            (Place::Session { .. }, "PUT") => RequestKind::UploadFinish,
+            (Place::Session { .. }, "GET") => RequestKind::UploadStatus,
+            (Place::Session { .. }, "DELETE") => RequestKind::UploadCancel,
+            (Place::Tags, _) => RequestKind::Tags,
+            (Place::Referrers, _) => RequestKind::Referrers,
             _ => RequestKind::Other,
         }
     }
@@ -171,20 +159,26 @@ impl Query {
 mod tests {
     use super::*;
 
+    fn at(path: &str, place: Place) -> Route {
+        Route::Repository(path.into(), place)
+    }
+
     #[test]
     fn the_end_of_a_path_decides() {
-        let session = Route::Session {
-            path: "a/blobs/b".into(),
-            id: "7".into(),
-        };
-        assert_eq!(Route::parse("/v2/a/blobs/b/blobs/uploads/7"), session);
-        let manifest = Route::Manifest {
-            path: "a/manifests/b".into(),
+        let session = Place::Session { id: "7".into() };
+        assert_eq!(
+            Route::parse("/v2/a/blobs/b/blobs/uploads/7"),
+            at("a/blobs/b", session)
+        );
+        let manifest = Place::Manifest {
             reference: "v1".into(),
         };
-        assert_eq!(Route::parse("/v2/a/manifests/b/manifests/v1"), manifest);
+        assert_eq!(
+            Route::parse("/v2/a/manifests/b/manifests/v1"),
+            at("a/manifests/b", manifest)
+        );
         for path in ["/v2/a/blobs/uploads/", "/v2/a/blobs/uploads"] {
-            assert_eq!(Route::parse(path), Route::Uploads { path: "a".into() });
+            assert_eq!(Route::parse(path), at("a", Place::Uploads));
         }
         for path in ["/", "/v1/x", "/v2/a", "/v2/manifests/x", "/v2/tags/list"] {
             assert_eq!(Route::parse(path), Route::Unknown, "{path}");

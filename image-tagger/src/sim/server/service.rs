@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -14,7 +14,7 @@ use super::auth::{Access, Gate};
 use super::intake::Intake;
 use super::log::Log;
 use super::quirks::{Fault, Quirks};
-use super::route::{Query, Route};
+use super::route::{Place, Query, Route};
 use super::session::Sessions;
 use super::when::Asked;
 use crate::{Registry, Repository};
@@ -95,7 +95,7 @@ impl Service {
             }
         };
         let outcome = intake.drain().await.and(outcome);
-        if let Route::Session { id, .. } = &route
+        if let Route::Repository(_, Place::Session { id }) = &route
             && head.method == Method::PUT
             && quirks.ends_failed_sessions
             && outcome.is_err()
@@ -103,7 +103,7 @@ impl Service {
             self.sessions.fail(id);
         }
         let mut answer = match outcome {
-            _ if fault == Some(Fault::CutAnswer) => return Err(Cut),
+            _ if fault == Some(Fault::LoseAnswer) => return Err(Cut),
             Ok(answer) => answer,
             Err(Stop::Refused(refusal)) => refusal.answer(),
             Err(Stop::Cut) => return Err(Cut),
@@ -112,7 +112,16 @@ impl Service {
         let version = HeaderName::from_static("docker-distribution-api-version");
         let value = HeaderValue::from_static("registry/2.0");
         answer.headers_mut().insert(version, value);
-        Ok(Counted::answer(answer, line))
+        let length = answer.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        let cut_after = match length {
+            Some(length) if fault.is_none() && head.method != Method::HEAD => {
+                let mut quirks = self.quirks.lock().unwrap_or_else(PoisonError::into_inner);
+                quirks.strike_answer(&asked, length)
+            }
+            _ => None,
+        };
+        Ok(Counted::answer(answer, line, cut_after))
     }
 
     async fn handle(
@@ -123,22 +132,25 @@ impl Service {
         quirks: &Quirks,
         intake: &mut Intake,
     ) -> Result<Answer, Stop> {
-        match (route, &quirks.auth) {
-            (Route::Token, Some(auth)) => {
+        let (needs, target) = match route {
+            Route::Ping => (Vec::new(), None),
+            Route::Repository(path, place) => {
+                let needs = needs(&head.method, path, place, query);
+                (needs, Some((path, place)))
+            }
+            Route::Token if let Some(auth) = &quirks.auth => {
                 return Ok(self.gate.issue(auth, &head.headers, query)?);
             }
-            (Route::Token, None) | (Route::Unknown, _) => {
+            Route::Token | Route::Unknown => {
                 let message = "the OCI distribution protocol has no such path";
                 return Err(Refusal::not_found("UNSUPPORTED", message).into());
             }
-            (_, Some(auth)) => {
-                let needs = needs(&head.method, route, query);
-                self.gate
-                    .enter(auth, &head.headers, &needs, &self.address)?;
-            }
-            (_, None) => {}
+        };
+        if let Some(auth) = &quirks.auth {
+            self.gate
+                .enter(auth, &head.headers, &needs, &self.address)?;
         }
-        let Some(path) = route.repository() else {
+        let Some((path, place)) = target else {
             return Ok(json_answer(StatusCode::OK, "{}".to_owned()));
         };
         let call = Call {
@@ -148,18 +160,16 @@ impl Service {
             quirks,
             repository: &self.repository(path, quirks)?,
         };
-        match route {
-            Route::Manifest { reference, .. } => self.manifest(call, reference, intake).await,
-            Route::Blob { digest, .. } => self.blob(call, digest).await,
-            Route::Uploads { .. } => self.begin_upload(call, intake).await,
-            Route::Session { id, .. } => self.upload(call, id, intake).await,
-            Route::Tags { .. } => self.tags(call).await,
+        match place {
+            Place::Manifest { reference } => self.manifest(call, reference, intake).await,
+            Place::Blob { digest } => self.blob(call, digest).await,
+            Place::Uploads => self.begin_upload(call, intake).await,
+            Place::Session { id } => self.upload(call, id, intake).await,
+            Place::Tags => self.tags(call).await,
             // A client that gets 404 here looks for the tag of the older scheme (distribution spec 1.1).
-            Route::Referrers { .. } => {
-                Err(Refusal::not_found("UNSUPPORTED", "referrers are not listed here").into())
-            }
-            Route::Ping | Route::Token | Route::Unknown => {
-                unreachable!("they name no repository")
+            Place::Referrers => {
+                let message = "referrers are not listed here";
+                Err(Refusal::not_found("UNSUPPORTED", message).into())
             }
         }
     }
@@ -181,15 +191,12 @@ impl Service {
 }
 
 /// What a token has to open for a request.
-fn needs<'a>(method: &Method, route: &'a Route, query: &'a Query) -> Vec<Access<'a>> {
-    let Some(path) = route.repository() else {
-        return Vec::new();
-    };
-    match (method.as_str(), route) {
-        ("GET" | "HEAD", Route::Session { .. }) => vec![(path, "push")],
+fn needs<'a>(method: &Method, path: &'a str, place: &Place, query: &'a Query) -> Vec<Access<'a>> {
+    match (method.as_str(), place) {
+        ("GET" | "HEAD", Place::Session { .. }) => vec![(path, "push")],
         ("GET" | "HEAD", _) => vec![(path, "pull")],
-        ("DELETE", Route::Manifest { .. } | Route::Blob { .. }) => vec![(path, "delete")],
-        ("POST", Route::Uploads { .. }) => {
+        ("DELETE", Place::Manifest { .. } | Place::Blob { .. }) => vec![(path, "delete")],
+        ("POST", Place::Uploads) => {
             // A mount reads the other repository.
             let from = query.get("mount").and_then(|_| query.get("from"));
             let from = from.map(|from| (from, "pull"));
@@ -205,15 +212,18 @@ mod tests {
 
     #[test]
     fn a_mount_needs_to_read_the_other_repository() {
-        let route = Route::parse("/v2/a/blobs/uploads/");
         let query = Query::parse(Some("mount=sha256:x&from=b/c"));
-        let needed = needs(&Method::POST, &route, &query);
+        let needed = needs(&Method::POST, "a", &Place::Uploads, &query);
         assert_eq!(needed, [("a", "push"), ("b/c", "pull")]);
         let query = Query::parse(Some("from=b/c"));
-        assert_eq!(needs(&Method::POST, &route, &query), [("a", "push")]);
-        let route = Route::parse("/v2/a/manifests/v1");
-        assert_eq!(needs(&Method::HEAD, &route, &query), [("a", "pull")]);
-        assert_eq!(needs(&Method::DELETE, &route, &query), [("a", "delete")]);
-        assert_eq!(needs(&Method::GET, &Route::Ping, &query), []);
+        let needed = needs(&Method::POST, "a", &Place::Uploads, &query);
+        assert_eq!(needed, [("a", "push")]);
+        let manifest = Place::Manifest {
+            reference: "v1".into(),
+        };
+        let needed = |method| needs(method, "a", &manifest, &query);
+        assert_eq!(needed(&Method::HEAD), [("a", "pull")]);
+        assert_eq!(needed(&Method::PUT), [("a", "push")]);
+        assert_eq!(needed(&Method::DELETE), [("a", "delete")]);
     }
 }

@@ -1,5 +1,7 @@
 //! Which requests a fault hits.
 
+use std::collections::BTreeSet;
+
 use super::RequestKind;
 
 /// Which requests a fault hits: those of a method or a kind, each, each k-th, or the first n of them.
@@ -17,7 +19,8 @@ use super::RequestKind;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct When {
     method: Option<String>,
-    kind: Option<RequestKind>,
+    /// None means all but the token endpoint.
+    kinds: BTreeSet<RequestKind>,
     every: u64,
     skip: u64,
     times: Option<u64>,
@@ -49,7 +52,7 @@ impl When {
     pub const fn every(k: u64) -> Self {
         Self {
             method: None,
-            kind: None,
+            kinds: BTreeSet::new(),
             every: if k == 0 { 1 } else { k },
             skip: 0,
             times: None,
@@ -82,17 +85,18 @@ impl When {
         self
     }
 
-    /// Only requests of this kind.
+    /// Only requests of this kind; may be said of several.
     #[must_use]
-    pub const fn kind(mut self, kind: RequestKind) -> Self {
-        self.kind = Some(kind);
+    pub fn kind(mut self, kind: RequestKind) -> Self {
+        self.kinds.insert(kind);
         self
     }
 
     fn is_about(&self, asked: &Asked<'_>) -> bool {
-        let kind = match self.kind {
-            Some(kind) => kind == asked.kind,
-            None => asked.kind != RequestKind::Token,
+        let kind = if self.kinds.is_empty() {
+            asked.kind != RequestKind::Token
+        } else {
+            self.kinds.contains(&asked.kind)
         };
         let method = self.method.as_deref();
         kind && method.is_none_or(|method| method.eq_ignore_ascii_case(asked.method))
@@ -147,5 +151,8 @@ mod tests {
         assert_eq!(hits(&When::always(), &[token]), [false]);
         let meant = When::always().kind(RequestKind::Token);
         assert_eq!(hits(&meant, &[token]), [true]);
+        let put = ("PUT", RequestKind::ManifestPut);
+        let both = meant.kind(RequestKind::ManifestPut);
+        assert_eq!(hits(&both, &[token, put]), [true, true]);
     }
 }
