@@ -14,5 +14,13 @@ mod protocol;
 mod push;
 #[cfg(all(feature = "http", feature = "server"))]
 mod quirks;
+#[cfg(all(feature = "http", feature = "server"))]
+mod served;
 #[cfg(feature = "http")]
 mod server;
+#[cfg(all(feature = "http", feature = "server"))]
+mod tokens;
+#[cfg(feature = "server")]
+mod uploads;
+#[cfg(feature = "server")]
+mod wire;

@@ -1,4 +1,4 @@
-//! The served registry, as the distribution protocol has it: requests and answers on the wire.
+//! The served registry, as the distribution protocol has it: names, mounts, manifests, tags, and its end.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,82 +6,9 @@ use std::sync::Arc;
 
 use image_tagger::sim::SimRegistry;
 use image_tagger::sim::server::{Auth, Quirks, RegistryServer, RequestKind};
-use image_tagger::{Credential, Digest, ImageSpec, OciLayout, Registry, Source, pack};
+use image_tagger::{Credential, Digest, ImageSpec, Registry, Source, pack};
 
-/// An answer: its status, headers with names in lower case, and body.
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let header = self.headers.iter().find(|(known, _)| known == name);
-        header.map(|(_, value)| value.as_str())
-    }
-
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap().into()
-    }
-}
-
-/// Asks with headers, each ended by a line break, on a connection of its own.
-async fn ask(
-    server: &RegistryServer,
-    method: &str,
-    path: &str,
-    headers: &str,
-    body: &[u8],
-) -> Answer {
-    let address = server.address();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
-        body.len()
-    );
-    let request = [head.as_bytes(), body].concat();
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(&request).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        answer
-    })
-    .await
-    .unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let end = end.expect("a whole head");
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    let (status, lines) = head.split_once("\r\n").unwrap();
-    let headers = lines.split("\r\n").filter_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        Some((name.to_lowercase(), value.to_owned()))
-    });
-    Answer {
-        status: status.split(' ').nth(1).unwrap().parse().unwrap(),
-        headers: headers.collect(),
-        body: answer[end + 4..].to_vec(),
-    }
-}
-
-async fn served(quirks: Quirks) -> RegistryServer {
-    RegistryServer::builder(Arc::new(SimRegistry::new()))
-        .quirks(quirks)
-        .start()
-        .await
-        .unwrap()
-}
-
-/// Begins an upload; returns the session's path.
-async fn begin(server: &RegistryServer) -> String {
-    let answer = ask(server, "POST", "/v2/app/blobs/uploads/", "", b"").await;
-    assert_eq!(answer.status, 202);
-    answer.header("location").unwrap().to_owned()
-}
+use crate::wire::{ask, begin, served};
 
 #[tokio::test]
 async fn the_protocol_is_announced_and_other_paths_are_not_found() {
@@ -102,104 +29,6 @@ async fn the_protocol_is_announced_and_other_paths_are_not_found() {
         (deleted.status, deleted.code().as_str()),
         (405, "UNSUPPORTED")
     );
-}
-
-#[tokio::test]
-async fn a_blob_comes_in_parts_and_goes_out_in_parts() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = RegistryServer::builder(Arc::new(OciLayout::new(folder.path())))
-        .host("registry.example")
-        .spool_in(folder.path())
-        .start()
-        .await
-        .unwrap();
-    let session = begin(&server).await;
-    let part = ask(
-        &server,
-        "PATCH",
-        &session,
-        "Content-Range: 0-4\r\n",
-        b"01234",
-    )
-    .await;
-    assert_eq!((part.status, part.header("range")), (202, Some("0-4")));
-    let gap = ask(&server, "PATCH", &session, "Content-Range: 6-7\r\n", b"67").await;
-    assert_eq!((gap.status, gap.header("range")), (416, Some("0-4")));
-    let status = ask(&server, "GET", &session, "", b"").await;
-    assert_eq!((status.status, status.header("range")), (204, Some("0-4")));
-    let digest = Digest::of(b"0123456789");
-    let end = format!("{session}?digest={digest}");
-    let done = ask(&server, "PUT", &end, "", b"56789").await;
-    assert_eq!(done.status, 201);
-    assert_eq!(done.header("docker-content-digest"), Some(digest.as_str()));
-    let blob = done.header("location").unwrap();
-    let head = ask(&server, "HEAD", blob, "", b"").await;
-    assert_eq!(
-        (head.status, head.header("content-length")),
-        (200, Some("10"))
-    );
-    let whole = ask(&server, "GET", blob, "", b"").await;
-    assert_eq!((whole.status, &*whole.body), (200, &b"0123456789"[..]));
-    let part = ask(&server, "GET", blob, "Range: bytes=3-5\r\n", b"").await;
-    assert_eq!((part.status, &*part.body), (206, &b"345"[..]));
-    assert_eq!(part.header("content-range"), Some("bytes 3-5/10"));
-    let outside = ask(&server, "GET", blob, "Range: bytes=10-\r\n", b"").await;
-    assert_eq!(
-        (outside.status, outside.header("content-range")),
-        (416, Some("bytes */10"))
-    );
-    let again = ask(&server, "PUT", &end, "", b"56789").await;
-    assert_eq!(
-        (again.status, again.code().as_str()),
-        (404, "BLOB_UPLOAD_UNKNOWN")
-    );
-    let names = std::fs::read_dir(folder.path()).unwrap();
-    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(
-        names,
-        ["registry.example"],
-        "nothing of the upload is left behind"
-    );
-}
-
-#[tokio::test]
-async fn a_whole_blob_comes_with_the_post_or_the_put() {
-    let server = served(Quirks::new()).await;
-    let digest = Digest::of(b"whole");
-    let path = format!("/v2/app/blobs/uploads/?digest={digest}");
-    let wrong = ask(&server, "POST", &path, "", b"other").await;
-    assert_eq!(
-        (wrong.status, wrong.code().as_str()),
-        (400, "DIGEST_INVALID")
-    );
-    assert_eq!(ask(&server, "POST", &path, "", b"whole").await.status, 201);
-
-    let session = begin(&server).await;
-    let other = Digest::of(b"other");
-    let end = format!("{session}?digest={other}");
-    let wrong = ask(&server, "PUT", &end, "", b"wrong").await;
-    assert_eq!(
-        (wrong.status, wrong.code().as_str()),
-        (400, "DIGEST_INVALID")
-    );
-    // The protocol leaves it open; here the session begins anew.
-    assert_eq!(ask(&server, "PUT", &end, "", b"other").await.status, 201);
-    let known = format!("/v2/app/blobs/uploads/?digest={other}");
-    let wrong = ask(&server, "POST", &known, "", b"wrong").await;
-    assert_eq!(
-        wrong.status, 400,
-        "what is there already is checked as well"
-    );
-
-    let session = begin(&server).await;
-    assert_eq!(ask(&server, "DELETE", &session, "", b"").await.status, 204);
-    let gone = ask(&server, "GET", &session, "", b"").await;
-    assert_eq!(
-        (gone.status, gone.code().as_str()),
-        (404, "BLOB_UPLOAD_UNKNOWN")
-    );
-    let elsewhere = begin(&server).await.replace("/app/", "/other/");
-    assert_eq!(ask(&server, "GET", &elsewhere, "", b"").await.status, 404);
 }
 
 #[tokio::test]
@@ -338,89 +167,6 @@ async fn tags_are_listed_in_pages() {
     assert_eq!(last.header("link"), None);
     let wrong = ask(&server, "GET", "/v2/app/tags/list?n=x", "", b"").await;
     assert_eq!(wrong.code(), "PAGINATION_NUMBER_INVALID");
-}
-
-#[tokio::test]
-async fn a_patch_after_the_first_is_dropped_and_the_failed_put_ends_the_session() {
-    let quirks = Quirks::new()
-        .drop_later_patches(true)
-        .end_failed_sessions(true);
-    let server = served(quirks).await;
-    let session = begin(&server).await;
-    for part in [b"01234", b"56789"] {
-        let answer = ask(&server, "PATCH", &session, "", part).await;
-        assert_eq!((answer.status, answer.header("range")), (201, Some("0-4")));
-    }
-    let end = format!("{session}?digest={}", Digest::of(b"0123456789"));
-    let wrong = ask(&server, "PUT", &end, "", b"").await;
-    assert_eq!(
-        (wrong.status, wrong.code().as_str()),
-        (400, "DIGEST_INVALID")
-    );
-    for (method, path) in [("PUT", &end), ("PATCH", &session), ("GET", &session)] {
-        let ended = ask(&server, method, path, "", b"").await;
-        assert_eq!((ended.status, ended.status == 416), (416, true), "{method}");
-        assert_eq!(ended.code(), "BLOB_UPLOAD_UNKNOWN");
-    }
-    // The whole content in one PUT is what ECR wants.
-    let session = begin(&server).await;
-    let end = format!("{session}?digest={}", Digest::of(b"0123456789"));
-    assert_eq!(
-        ask(&server, "PUT", &end, "", b"0123456789").await.status,
-        201
-    );
-}
-
-#[tokio::test]
-async fn a_client_that_hangs_up_in_a_put_leaves_the_session_as_it_was_or_ends_it() {
-    for (quirks, status) in [
-        (Quirks::new(), 201),
-        (Quirks::new().end_failed_sessions(true), 416),
-    ] {
-        let server = served(quirks).await;
-        let session = begin(&server).await;
-        ask(&server, "PATCH", &session, "", b"01234").await;
-        let end = format!("{session}?digest={}", Digest::of(b"0123456789"));
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        let head = format!("PUT {end} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n567");
-        stream.write_all(head.as_bytes()).unwrap();
-        let received = || {
-            let puts = server.summary().of_kind(RequestKind::UploadFinish);
-            puts.bytes_received
-        };
-        while received() < 3 {
-            tokio::task::yield_now().await;
-        }
-        drop(stream);
-        let again = ask(&server, "PUT", &end, "", b"56789").await;
-        assert_eq!(again.status, status);
-    }
-}
-
-#[tokio::test]
-async fn a_part_that_is_cut_goes_on_where_it_was_cut() {
-    let server = served(Quirks::new().cut_upload(3, 1)).await;
-    let session = begin(&server).await;
-    let mut stream = TcpStream::connect(server.address()).unwrap();
-    let head = format!("PATCH {session} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n01234");
-    stream.write_all(head.as_bytes()).unwrap();
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut answer = Vec::new();
-        // It is reset or closed: there is no answer either way.
-        let _ = stream.read_to_end(&mut answer);
-        answer
-    });
-    assert_eq!(answer.await.unwrap(), b"");
-    let status = ask(&server, "GET", &session, "", b"").await;
-    assert_eq!(status.header("range"), Some("0-2"));
-    let rest = ask(&server, "PATCH", &session, "Content-Range: 3-4\r\n", b"34").await;
-    assert_eq!((rest.status, rest.header("range")), (202, Some("0-4")));
-    let end = format!("{session}?digest={}", Digest::of(b"01234"));
-    assert_eq!(ask(&server, "PUT", &end, "", b"").await.status, 201);
-    let [_, cut, ..] = &server.requests()[..] else {
-        panic!("more were sent")
-    };
-    assert_eq!((cut.status, cut.bytes_received), (None, 3));
 }
 
 #[tokio::test]

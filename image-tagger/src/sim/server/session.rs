@@ -26,18 +26,17 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    open: BTreeMap<String, Arc<Session>>,
+    open: BTreeMap<String, Session>,
     /// Those that ended because their PUT failed.
     failed: BTreeSet<String>,
 }
 
 /// One upload session.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) id: String,
+struct Session {
     /// The path of the repository that the blob is for.
     path: String,
-    pub(super) spool: Arc<tokio::sync::Mutex<Spool>>,
+    spool: Arc<tokio::sync::Mutex<Spool>>,
 }
 
 /// What has come so far.
@@ -65,31 +64,41 @@ impl Sessions {
         }
     }
 
-    pub(super) fn begin(&self, path: &str) -> io::Result<Arc<Session>> {
+    pub(super) fn begin(&self, path: &str) -> io::Result<String> {
+        let spool = self.spool()?;
+        let mut state = self.lock();
+        state.next += 1;
+        let id = format!("session-{}", state.next);
+        let session = Session {
+            path: path.to_owned(),
+            spool: Arc::new(tokio::sync::Mutex::new(spool)),
+        };
+        state.open.insert(id.clone(), session);
+        Ok(id)
+    }
+
+    /// An empty file, of no session.
+    pub(super) fn spool(&self) -> io::Result<Spool> {
         let builder = tempfile::Builder::new();
         let file = match &self.folder {
             Some(folder) => builder.tempfile_in(folder),
             None => builder.tempfile(),
         }?;
-        let spool = Spool {
+        Ok(Spool {
             writer: tokio::fs::File::from_std(file.reopen()?),
             file,
             mark: Mark::default(),
             pending: None,
             patches: 0,
-        };
-        let mut state = self.lock();
-        state.next += 1;
-        let session = Arc::new(Session {
-            id: format!("session-{}", state.next),
-            path: path.to_owned(),
-            spool: Arc::new(tokio::sync::Mutex::new(spool)),
-        });
-        state.open.insert(session.id.clone(), Arc::clone(&session));
-        Ok(session)
+        })
     }
 
-    pub(super) fn find(&self, path: &str, id: &str) -> Result<Arc<Session>, Refusal> {
+    /// What has come in a session; one request at a time has it.
+    pub(super) fn find(
+        &self,
+        path: &str,
+        id: &str,
+    ) -> Result<Arc<tokio::sync::Mutex<Spool>>, Refusal> {
         let state = self.lock();
         if state.failed.contains(id) {
             return Err(Refusal::new(
@@ -99,10 +108,12 @@ impl Sessions {
             ));
         }
         let session = state.open.get(id).filter(|session| session.path == path);
-        session.cloned().ok_or_else(|| {
-            let message = format!("there is no upload session `{id}`");
-            Refusal::not_found("BLOB_UPLOAD_UNKNOWN", message)
-        })
+        session
+            .map(|session| Arc::clone(&session.spool))
+            .ok_or_else(|| {
+                let message = format!("there is no upload session `{id}`");
+                Refusal::not_found("BLOB_UPLOAD_UNKNOWN", message)
+            })
     }
 
     pub(super) fn end(&self, id: &str) {
@@ -190,12 +201,11 @@ mod tests {
         let sessions = Sessions::new(Some(folder.path().to_owned()));
         let files = || std::fs::read_dir(folder.path()).unwrap().count();
         let session = sessions.begin("app").unwrap();
-        assert!(sessions.find("app", &session.id).is_ok());
-        let other = sessions.find("other", &session.id).unwrap_err();
+        assert!(sessions.find("app", &session).is_ok());
+        let other = sessions.find("other", &session).unwrap_err();
         assert_eq!(other.status, StatusCode::NOT_FOUND);
         assert_eq!(files(), 1);
-        sessions.fail(&session.id);
-        drop(session);
+        sessions.fail(&session);
         let failed = sessions.find("app", "session-1").unwrap_err();
         assert_eq!(failed.status, StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(files(), 0, "nothing is left behind");
@@ -203,9 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_put_that_failed_is_forgotten() {
-        let sessions = Sessions::default();
-        let session = sessions.begin("app").unwrap();
-        let mut spool = session.spool.lock().await;
+        let mut spool = Sessions::default().spool().unwrap();
         let before = spool.digest();
         spool.begin_put();
         spool.mark.size = 4;

@@ -1,7 +1,6 @@
 //! Blobs on their way in: mounts, sessions, parts, and the end of an upload.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -14,7 +13,7 @@ use super::blobs::parse_digest;
 use super::intake::Intake;
 use super::manifests::CONTENT_DIGEST;
 use super::service::{Call, Service};
-use super::session::{Session, Spool, Spooled};
+use super::session::{Spool, Spooled};
 use crate::{BlobReader, Content, Descriptor, Digest, MediaType};
 
 /// Names an upload session.
@@ -37,14 +36,11 @@ impl Service {
             }
         } else if let Some(digest) = call.query.get("digest") {
             let digest = parse_digest(digest)?;
-            let session = self.sessions.begin(call.repository.path())?;
-            let mut spool = Arc::clone(&session.spool).lock_owned().await;
-            let outcome = self.store(call, &mut spool, &digest, intake).await;
-            self.sessions.end(&session.id);
-            return outcome;
+            let mut spool = self.sessions.spool()?;
+            return self.store(call, &mut spool, &digest, intake).await;
         }
-        let session = self.sessions.begin(call.repository.path())?;
-        Ok(progress(StatusCode::ACCEPTED, call, &session.id, 0))
+        let id = self.sessions.begin(call.repository.path())?;
+        Ok(progress(StatusCode::ACCEPTED, call, &id, 0))
     }
 
     /// Answers what is asked of an upload session.
@@ -79,8 +75,7 @@ impl Service {
     /// The session for one request at a time, after what a PUT that failed has left in it.
     async fn enter(&self, call: Call<'_>, id: &str) -> Result<OwnedMutexGuard<Spool>, Stop> {
         let find = || self.sessions.find(call.repository.path(), id);
-        let session: Arc<Session> = find()?;
-        let mut spool = Arc::clone(&session.spool).lock_owned().await;
+        let mut spool = find()?.lock_owned().await;
         if spool.has_failed() {
             if call.quirks.ends_failed_sessions {
                 self.sessions.fail(id);
