@@ -138,7 +138,7 @@ impl RegistryServerBuilder {
         let service = Arc::new(Service {
             registry: self.registry,
             host: self.host.unwrap_or_else(|| address.to_string()),
-            address: address.to_string(),
+            address,
             quirks: Mutex::new(self.quirks),
             repositories: Mutex::default(),
             gate: Gate::default(),

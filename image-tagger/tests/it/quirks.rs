@@ -68,6 +68,10 @@ async fn throttles_are_waited_out() {
         Throttle::unavailable(),
         Throttle::unavailable().retry_after(Duration::from_secs(1)),
         Throttle::too_many_requests(),
+        Throttle::unavailable().status(408),
+        Throttle::unavailable().status(500),
+        Throttle::unavailable().status(502),
+        Throttle::unavailable().status(504),
     ] {
         let quirks = Quirks::ecr().throttle(throttle, When::every(5));
         let served = Served::with(quirks).await;
@@ -163,7 +167,7 @@ async fn a_download_that_is_cut_is_begun_again() {
         .await
         .unwrap();
     assert_eq!(&receipt.digest, image.digest());
-    let cut = from.of_kind(RequestKind::BlobGet);
+    let cut = from.of_kind(RequestKind::Storage);
     assert_eq!(
         cut.iter().filter(|get| get.bytes_sent == 100_000).count(),
         2

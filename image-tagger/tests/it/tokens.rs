@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use image_tagger::sim::server::{Auth, Quirks, RequestKind, Throttle, When};
-use image_tagger::{Credential, Credentials, Error, PushOptions, PushRequest, push};
+use image_tagger::{
+    Credential, Credentials, Digest, Error, PushOptions, PushRequest, Registry, Source, push,
+};
 
 use crate::served::{Served, credential, image, small};
 
@@ -28,10 +30,10 @@ async fn a_token_that_expires_after_any_number_of_requests_is_renewed() {
 #[tokio::test]
 async fn a_token_that_ends_while_a_blob_travels_is_renewed() {
     // The PUT of the layer is looked at only after the token's time.
-    let auth = Auth::bearer(credential("one")).expires_after(Duration::from_millis(500));
+    let auth = Auth::bearer(credential("one")).expires_after(Duration::from_millis(1500));
     let when = When::times(1).kind(RequestKind::UploadFinish);
     let quirks = Quirks::ecr().auth(auth);
-    let quirks = quirks.delay(Duration::from_millis(600), when);
+    let quirks = quirks.delay(Duration::from_millis(1600), when);
     let served = Served::with(quirks).await;
     let client = served.client_with(served.secret());
     let image = image(3);
@@ -91,6 +93,28 @@ async fn an_expired_password_that_is_answered_with_403_is_asked_for_anew() {
     let client = served.client_with(Arc::new(Fresh::default()));
     let receipt = served.push(&client, &small("x")).await.unwrap();
     assert!(receipt.tags.iter().all(|tag| tag.verified));
+}
+
+#[tokio::test]
+async fn what_proves_who_we_are_does_not_follow_a_redirect() {
+    for auth in [
+        Auth::basic(credential("one")),
+        Auth::bearer(credential("one")),
+    ] {
+        let served = Served::with(Quirks::ecr().auth(auth)).await;
+        let client = served.client_with(served.secret());
+        let image = small("x");
+        served.push(&client, &image).await.unwrap();
+        let manifest = image.root().await.unwrap();
+        let layer = &manifest.layers()[0];
+        let found = client.blob(&served.repository, &layer.digest).await;
+        let mut bytes = Vec::new();
+        let mut reader = found.unwrap().unwrap();
+        tokio::io::copy(&mut reader, &mut bytes).await.unwrap();
+        assert_eq!(Digest::of(&bytes), layer.digest);
+        assert_eq!(served.statuses(RequestKind::BlobGet), [307]);
+        assert_eq!(served.statuses(RequestKind::Storage), [200]);
+    }
 }
 
 #[tokio::test]

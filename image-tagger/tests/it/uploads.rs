@@ -53,6 +53,17 @@ async fn a_blob_comes_in_parts_and_goes_out_in_parts() {
         (outside.status, outside.header("content-range")),
         (416, Some("bytes */10"))
     );
+    server.set_quirks(Quirks::new().redirect_downloads(true));
+    let elsewhere = ask(&server, "GET", blob, "", b"").await;
+    let url = elsewhere.header("location").unwrap();
+    let (_, path) = url.split_once("/storage/").unwrap();
+    let path = format!("/storage/{path}");
+    let part = ask(&server, "GET", &path, "Range: bytes=8-\r\n", b"").await;
+    assert_eq!((elsewhere.status, &*part.body), (307, &b"89"[..]));
+    let known = "Authorization: Basic eDp5\r\n";
+    assert_eq!(ask(&server, "GET", &path, known, b"").await.status, 400);
+    server.set_quirks(Quirks::new());
+    assert_eq!(ask(&server, "GET", &path, "", b"").await.status, 404);
     let again = ask(&server, "PUT", &end, "", b"56789").await;
     assert_eq!(
         (again.status, again.code().as_str()),

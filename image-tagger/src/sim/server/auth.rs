@@ -1,6 +1,7 @@
 //! Credentials and tokens: what a served registry asks for, and when it stops accepting it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -139,7 +140,7 @@ impl Gate {
         auth: &Auth,
         headers: &HeaderMap,
         needs: &[Access<'_>],
-        host: &str,
+        host: SocketAddr,
     ) -> Result<(), Refusal> {
         let mut issued = self.lock();
         let life = match auth.scheme {
@@ -228,7 +229,7 @@ impl Token {
 }
 
 impl Auth {
-    fn refuse(&self, problem: &Problem, needs: &[Access<'_>], host: &str) -> Refusal {
+    fn refuse(&self, problem: &Problem, needs: &[Access<'_>], host: SocketAddr) -> Refusal {
         let message = match problem {
             Problem::Missing => "authentication required",
             Problem::Expired => {
@@ -289,6 +290,8 @@ fn password(auth: &Auth, headers: &HeaderMap) -> Option<usize> {
 mod tests {
     use super::*;
 
+    const HOST: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
     const PUSH: &[Access<'_>] = &[("app", "pull"), ("app", "push")];
 
     fn headers(authorization: &str) -> HeaderMap {
@@ -314,7 +317,7 @@ mod tests {
         let auth = auth.expires_after_requests(2);
         let gate = Gate::default();
         let enter =
-            |auth: &Auth, secret| status(gate.enter(auth, &basic("AWS", secret), PUSH, "h"));
+            |auth: &Auth, secret| status(gate.enter(auth, &basic("AWS", secret), PUSH, HOST));
         let answers = ["one", "wrong", "one", "one", "two"].map(|secret| enter(&auth, secret));
         assert_eq!(answers, [200, 401, 200, 401, 200]);
         let forbidding = auth.forbid_expired(true);
@@ -332,7 +335,7 @@ mod tests {
             assert!(gate.issue(&auth, &basic("AWS", "one"), &query).is_ok());
         }
         let enter = |token: &str, needs| {
-            status(gate.enter(&auth, &headers(&format!("Bearer {token}")), needs, "h"))
+            status(gate.enter(&auth, &headers(&format!("Bearer {token}")), needs, HOST))
         };
         assert_eq!(enter("token-1", &[("ap", "pull")]), 401);
         assert_eq!(enter("token-1", PUSH), 200);
@@ -349,7 +352,7 @@ mod tests {
         let gate = Gate::default();
         let query = Query::parse(Some("scope=repository:app:*"));
         assert!(gate.issue(&auth, &basic("AWS", "one"), &query).is_ok());
-        let enter = || status(gate.enter(&auth, &headers("Bearer token-1"), PUSH, "h"));
+        let enter = || status(gate.enter(&auth, &headers("Bearer token-1"), PUSH, HOST));
         assert_eq!(enter(), 200);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(enter(), 401);

@@ -1,7 +1,7 @@
 //! Blobs that are there, over HTTP.
 
 use hyper::StatusCode;
-use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use tokio::io::AsyncReadExt;
 
 use super::answer::{Answer, Refusal, Stop, empty, streamed, text};
@@ -12,6 +12,23 @@ use crate::{BlobReader, Digest, Repository};
 impl Service {
     /// Answers what is asked of a blob.
     pub(super) async fn blob(&self, call: Call<'_>, digest: &str) -> Result<Answer, Stop> {
+        if call.method != "GET" || !call.quirks.redirects_downloads {
+            return self.stored_blob(call, digest).await;
+        }
+        let parsed = parse_digest(digest)?;
+        let size = self.registry.blob_size(call.repository, &parsed).await?;
+        size.ok_or_else(|| unknown(call.repository, &parsed))?;
+        let mut answer = empty(StatusCode::TEMPORARY_REDIRECT);
+        let port = self.address.port();
+        let path = call.repository.path();
+        // Another host, as clients see it.
+        let location = format!("http://localhost:{port}/storage/{path}/{parsed}");
+        answer.headers_mut().insert(LOCATION, text(location));
+        Ok(answer)
+    }
+
+    /// Answers what is asked of a blob, where it is.
+    pub(super) async fn stored_blob(&self, call: Call<'_>, digest: &str) -> Result<Answer, Stop> {
         let digest = parse_digest(digest)?;
         let mut answer = match call.method.as_str() {
             "HEAD" => {

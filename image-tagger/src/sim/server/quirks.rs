@@ -28,6 +28,7 @@ pub struct Quirks {
     pub(super) ends_failed_sessions: bool,
     pub(super) refuses_mounts: bool,
     pub(super) omits_location: bool,
+    pub(super) redirects_downloads: bool,
     pub(super) requires_repositories: bool,
     /// The tags that may move, where the others may not.
     pub(super) immutable_except: Option<BTreeSet<Tag>>,
@@ -79,6 +80,18 @@ impl Throttle {
         }
     }
 
+    /// Another status from 400 to 599, such as 500 or 504; others are not taken over.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        if let Some(status) = StatusCode::from_u16(status)
+            .ok()
+            .filter(|status| status.is_client_error() || status.is_server_error())
+        {
+            self.status = status;
+        }
+        self
+    }
+
     /// Says in `Retry-After` when to come back, in whole seconds.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
@@ -94,7 +107,7 @@ impl Quirks {
     }
 
     /// As Amazon ECR: each PATCH after a session's first one is dropped, a PUT that failed ends its session, mounts are
-    /// refused, the answer to a manifest has no `Location`, and repositories have to be created.
+    /// refused, the answer to a manifest has no `Location`, blobs are read elsewhere, and repositories have to be created.
     ///
     /// Sources: aws/containers-roadmap#2831 (PATCH), apple/containerization#790 (sessions), and Amazon's documentation.
     /// Immutable tags and credentials are settings there, and so they are here.
@@ -104,6 +117,7 @@ impl Quirks {
             .end_failed_sessions(true)
             .refuse_mounts(true)
             .omit_manifest_location(true)
+            .redirect_downloads(true)
             .require_repositories(true)
     }
 
@@ -133,6 +147,14 @@ impl Quirks {
     #[must_use]
     pub const fn omit_manifest_location(mut self, omit: bool) -> Self {
         self.omits_location = omit;
+        self
+    }
+
+    /// Answers the `GET` of a blob with 307 and a URL on the host `localhost`, where a request with an `Authorization` header is
+    /// refused, as S3 does.
+    #[must_use]
+    pub const fn redirect_downloads(mut self, redirect: bool) -> Self {
+        self.redirects_downloads = redirect;
         self
     }
 
@@ -193,7 +215,9 @@ impl Quirks {
     /// Cuts the connection after so many bytes of a blob that is read, the first `times` of those that are at least as long.
     #[must_use]
     pub fn cut_download(self, after_bytes: u64, times: u64) -> Self {
-        let when = When::times(times).kind(RequestKind::BlobGet);
+        let when = When::times(times)
+            .kind(RequestKind::BlobGet)
+            .kind(RequestKind::Storage);
         self.cut_answer(after_bytes, when)
     }
 

@@ -27,6 +27,8 @@ pub enum RequestKind {
     BlobGet,
     /// `DELETE` of a blob.
     BlobDelete,
+    /// Reading a blob where the answer to its `GET` led.
+    Storage,
     /// `POST` that asks to link a blob from another repository.
     Mount,
     /// `POST` that begins an upload session.
@@ -56,6 +58,11 @@ pub(super) enum Route {
     Token,
     /// Below the path of a repository.
     Repository(String, Place),
+    /// Where the answer to the `GET` of a blob may lead.
+    Storage {
+        path: String,
+        digest: String,
+    },
     Unknown,
 }
 
@@ -77,6 +84,13 @@ impl Route {
             "/v2/" | "/v2" => return Self::Ping,
             "/token" => return Self::Token,
             _ => {}
+        }
+        if let Some(rest) = path.strip_prefix("/storage/") {
+            let parts = rest.rsplit_once('/');
+            return parts.map_or(Self::Unknown, |(path, digest)| Self::Storage {
+                path: path.to_owned(),
+                digest: digest.to_owned(),
+            });
         }
         let Some(rest) = path.strip_prefix("/v2/") else {
             return Self::Unknown;
@@ -110,6 +124,7 @@ impl Route {
         let place = match self {
             Self::Ping => return RequestKind::Ping,
             Self::Token => return RequestKind::Token,
+            Self::Storage { .. } => return RequestKind::Storage,
             Self::Repository(_, place) => place,
             Self::Unknown => return RequestKind::Other,
         };
@@ -180,7 +195,19 @@ mod tests {
         for path in ["/v2/a/blobs/uploads/", "/v2/a/blobs/uploads"] {
             assert_eq!(Route::parse(path), at("a", Place::Uploads));
         }
-        for path in ["/", "/v1/x", "/v2/a", "/v2/manifests/x", "/v2/tags/list"] {
+        let storage = Route::Storage {
+            path: "a/b".into(),
+            digest: "sha256:x".into(),
+        };
+        assert_eq!(Route::parse("/storage/a/b/sha256:x"), storage);
+        for path in [
+            "/",
+            "/storage/x",
+            "/v1/x",
+            "/v2/a",
+            "/v2/manifests/x",
+            "/v2/tags/list",
+        ] {
             assert_eq!(Route::parse(path), Route::Unknown, "{path}");
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
@@ -26,7 +27,7 @@ pub(super) struct Service {
     /// The host of the repositories in the registry behind.
     pub(super) host: String,
     /// The server's own address.
-    pub(super) address: String,
+    pub(super) address: SocketAddr,
     pub(super) quirks: Mutex<Quirks>,
     /// The paths of the repositories that were created.
     pub(super) repositories: Mutex<BTreeSet<String>>,
@@ -141,14 +142,16 @@ impl Service {
             Route::Token if let Some(auth) = &quirks.auth => {
                 return Ok(self.gate.issue(auth, &head.headers, query)?);
             }
-            Route::Token | Route::Unknown => {
+            Route::Storage { path, digest } if quirks.redirects_downloads => {
+                return self.stored(head, query, quirks, path, digest).await;
+            }
+            Route::Token | Route::Storage { .. } | Route::Unknown => {
                 let message = "the OCI distribution protocol has no such path";
                 return Err(Refusal::not_found("UNSUPPORTED", message).into());
             }
         };
         if let Some(auth) = &quirks.auth {
-            self.gate
-                .enter(auth, &head.headers, &needs, &self.address)?;
+            self.gate.enter(auth, &head.headers, &needs, self.address)?;
         }
         let Some((path, place)) = target else {
             return Ok(json_answer(StatusCode::OK, "{}".to_owned()));
@@ -172,6 +175,29 @@ impl Service {
                 Err(Refusal::not_found("UNSUPPORTED", message).into())
             }
         }
+    }
+
+    /// Answers as the storage behind a registry. What proves who the client is has no business there: S3 refuses it.
+    async fn stored(
+        &self,
+        head: &Parts,
+        query: &Query,
+        quirks: &Quirks,
+        path: &str,
+        digest: &str,
+    ) -> Result<Answer, Stop> {
+        if head.headers.contains_key(AUTHORIZATION) {
+            let message = "only one way to prove who asks is allowed, and the URL has one";
+            return Err(Refusal::bad_request("InvalidArgument", message).into());
+        }
+        let call = Call {
+            method: &head.method,
+            headers: &head.headers,
+            query,
+            quirks,
+            repository: &self.repository(path, quirks)?,
+        };
+        self.stored_blob(call, digest).await
     }
 
     /// The repository of a path, if there is one.
