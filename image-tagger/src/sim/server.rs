@@ -204,9 +204,10 @@ impl RegistryServer {
         change(&mut created.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Departs from the protocol in other ways from the next request on. Faults are counted anew; tokens that were issued and
-    /// upload sessions stay.
+    /// Departs from the protocol in other ways from the next request on. Faults and the use of passwords are counted anew;
+    /// tokens that were issued and upload sessions stay.
     pub fn set_quirks(&self, quirks: Quirks) {
+        self.service.gate.forget_passwords();
         let current = self.service.quirks.lock();
         *current.unwrap_or_else(PoisonError::into_inner) = quirks;
     }

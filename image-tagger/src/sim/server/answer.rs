@@ -63,11 +63,11 @@ impl Refusal {
     }
 
     pub(super) fn throttled(throttle: &Throttle) -> Self {
-        let refusal = Self::new(
-            throttle.status,
-            "TOOMANYREQUESTS",
-            "the rate of requests is too high",
-        );
+        let (code, message) = match throttle.status.as_u16() {
+            429 | 503 => ("TOOMANYREQUESTS", "the rate of requests is too high"),
+            _ => ("UNKNOWN", "it is told to fail"),
+        };
+        let refusal = Self::new(throttle.status, code, message);
         match throttle.retry_after {
             Some(wait) => refusal.header(RETRY_AFTER, wait.as_secs()),
             None => refusal,

@@ -198,6 +198,11 @@ impl Gate {
         Ok(json_answer(StatusCode::OK, body.to_string()))
     }
 
+    /// Counts the use of passwords anew.
+    pub(super) fn forget_passwords(&self) {
+        self.lock().passwords.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Issued> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,7 +17,7 @@ pub struct LoggedRequest {
     pub path: String,
     /// What it does.
     pub kind: RequestKind,
-    /// The answer's status; `None` while there is no answer, and for good when the connection was cut.
+    /// The answer's status; `None` while there is no answer, and for good when the connection was cut before it.
     pub status: Option<u16>,
     /// Bytes of the request's body that were read.
     pub bytes_received: u64,

@@ -56,7 +56,7 @@ pub(super) enum Fault {
     Delay(Duration),
 }
 
-/// How a registry turns requests away when it is asked too often.
+/// How a registry turns requests away that it may take later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {
     pub(super) status: StatusCode,
@@ -109,8 +109,9 @@ impl Quirks {
     /// As Amazon ECR: each PATCH after a session's first one is dropped, a PUT that failed ends its session, mounts are
     /// refused, the answer to a manifest has no `Location`, blobs are read elsewhere, and repositories have to be created.
     ///
-    /// Sources: aws/containers-roadmap#2831 (PATCH), apple/containerization#790 (sessions), and Amazon's documentation.
-    /// Immutable tags and credentials are settings there, and so they are here.
+    /// Sources: aws/containers-roadmap#2831 (PATCH) and #2860 (mounts), apple/containerization#790 (sessions). That `Location`
+    /// may be missing is what clients report; nobody promises it. Immutable tags and credentials are settings there, and so
+    /// they are here.
     pub fn ecr() -> Self {
         Self::new()
             .drop_later_patches(true)

@@ -96,12 +96,12 @@ impl Service {
             }
         };
         let outcome = intake.drain().await.and(outcome);
-        if let Route::Repository(_, Place::Session { id }) = &route
+        if let Route::Repository(path, Place::Session { id }) = &route
             && head.method == Method::PUT
             && quirks.ends_failed_sessions
             && outcome.is_err()
         {
-            self.sessions.fail(id);
+            self.sessions.fail(path, id);
         }
         let mut answer = match outcome {
             _ if fault == Some(Fault::LoseAnswer) => return Err(Cut),

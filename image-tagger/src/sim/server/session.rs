@@ -121,9 +121,11 @@ impl Sessions {
     }
 
     /// Ends a session whose PUT failed, so that it can be told from one that never was.
-    pub(super) fn fail(&self, id: &str) {
+    pub(super) fn fail(&self, path: &str, id: &str) {
         let mut state = self.lock();
-        if state.open.remove(id).is_some() {
+        let is_its = |session: &Session| session.path == path;
+        if state.open.get(id).is_some_and(is_its) {
+            state.open.remove(id);
             state.failed.insert(id.to_owned());
         }
     }
@@ -205,7 +207,9 @@ mod tests {
         let other = sessions.find("other", &session).unwrap_err();
         assert_eq!(other.status, StatusCode::NOT_FOUND);
         assert_eq!(files(), 1);
-        sessions.fail(&session);
+        sessions.fail("other", &session);
+        assert!(sessions.find("app", &session).is_ok());
+        sessions.fail("app", &session);
         let failed = sessions.find("app", "session-1").unwrap_err();
         assert_eq!(failed.status, StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(files(), 0, "nothing is left behind");

@@ -78,7 +78,7 @@ impl Service {
         let mut spool = find()?.lock_owned().await;
         if spool.has_failed() {
             if call.quirks.ends_failed_sessions {
-                self.sessions.fail(id);
+                self.sessions.fail(call.repository.path(), id);
             }
             spool.rewind();
         }
