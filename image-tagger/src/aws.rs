@@ -73,7 +73,7 @@ impl Credentials for EcrCredentials {
 
 /// Whether a host is a registry of ECR (AWS General Reference, Amazon ECR endpoints). Every part is looked at: a bucket
 /// named `123456789012.dkr` is a host of `amazonaws.com` too.
-fn is_ecr(host: &str) -> bool {
+pub fn is_ecr(host: &str) -> bool {
     let host = host.strip_suffix(":443").unwrap_or(host);
     let parts: Vec<&str> = host.split('.').collect();
     let (account, region) = match *parts {

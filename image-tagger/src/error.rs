@@ -82,7 +82,7 @@ pub enum Error {
         problem: String,
     },
     /// A source of images is not one.
-    #[error("`{}` is not an OCI image layout with one image to push: {problem}", path.display())]
+    #[error("`{}` holds no image to push: {problem}", path.display())]
     InvalidSource {
         /// The folder.
         path: PathBuf,

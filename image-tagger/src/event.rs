@@ -22,6 +22,15 @@ pub enum Event {
         /// Their length, all together, in bytes.
         bytes: u64,
     },
+    /// A part of a blob is on its way. It begins anew when an upload is repeated.
+    BlobProgress {
+        /// The blob.
+        digest: Digest,
+        /// The bytes that were handed to the connection so far.
+        sent: u64,
+        /// The blob's length in bytes.
+        size: u64,
+    },
     /// A blob is in the registry.
     BlobPushed {
         /// The blob.
@@ -32,7 +41,7 @@ pub enum Event {
         #[serde(flatten)]
         outcome: BlobOutcome,
     },
-    /// The manifest is in the registry under its digest, read back.
+    /// The manifest is in the registry, confirmed by its digest.
     ManifestVerified {
         /// The digest.
         digest: Digest,
@@ -42,6 +51,11 @@ pub enum Event {
         /// The tag.
         tag: Tag,
         /// The image.
+        digest: Digest,
+    },
+    /// Something that is attached to the image is in the registry.
+    AttachmentPushed {
+        /// Its digest.
         digest: Digest,
     },
     /// The moving tag was left where it is.

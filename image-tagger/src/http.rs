@@ -1,33 +1,37 @@
 //! A client for registries that speak the OCI distribution protocol.
 
 mod auth;
+mod body;
+mod limit;
 mod send;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION};
-use reqwest::{Body, Method, Response, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LINK, LOCATION};
+use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Instant;
 use url::Url;
 
-use self::send::{Exchange, Fetched, Protocol, Retries};
+use self::body::ResponseReader;
+use self::send::{Exchange, Fetched, Protocol, Renewals, Retries};
 use crate::blob::{Verified, unwrap_io};
 use crate::layout::MANIFEST_CAP;
+use crate::referrers;
 use crate::{
     BlobOutcome, BlobReader, Content, Credentials, Descriptor, Digest, Error, Manifest, MediaType,
     Reference, Registry, Repository, Tag, Traffic,
 };
 
-/// How much of a blob is in memory at a time.
-const CHUNK: usize = 64 * 1024;
+/// The digest of the manifest that an answer is about.
+const DIGEST_HEADER: &str = "docker-content-digest";
+
+/// The subject of a manifest that the registry put among the referrers.
+const SUBJECT_HEADER: &str = "oci-subject";
 
 /// How often the content of a blob is sent before the registry is given up.
 const UPLOAD_TRIES: u32 = 5;
@@ -58,9 +62,17 @@ pub struct HttpRegistryBuilder {
     insecure_http: bool,
     credentials: Option<Arc<dyn Credentials>>,
     retry_budget: Duration,
+    authorities: Vec<Vec<u8>>,
 }
 
 impl HttpRegistryBuilder {
+    /// Trusts the certificate authorities in this PEM file's content too, beside the system's.
+    #[must_use]
+    pub fn authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities.push(pem.into());
+        self
+    }
+
     /// Speaks plain HTTP. Use it for registries on this machine only: credentials would be readable on the way.
     #[must_use]
     pub const fn insecure_http(mut self, insecure: bool) -> Self {
@@ -89,22 +101,23 @@ impl HttpRegistryBuilder {
     /// [`Error::Credentials`] when https is wanted and this build of the library has none, or the system has no usable root
     /// certificates.
     pub fn build(self) -> Result<HttpRegistry, Error> {
-        let failed =
-            |remedy: &str, source: Box<dyn std::error::Error + Send + Sync>| Error::Credentials {
-                host: "https".to_owned(),
-                remedy: Some(remedy.to_owned()),
-                source,
-            };
+        let failed: Failed = |remedy, source| Error::Credentials {
+            host: "https".to_owned(),
+            remedy: Some(remedy.to_owned()),
+            source,
+        };
         if cfg!(not(feature = "tls")) && !self.insecure_http {
             return Err(failed(
                 "build with the feature `tls`",
                 "this build speaks plain HTTP only".into(),
             ));
         }
+        let authorities = self.trusted(failed)?;
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .user_agent(concat!("image-tagger/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(10))
+                .connect_timeout(Duration::from_secs(10));
+            trusting(builder, &authorities)
         };
         let build = |builder: reqwest::ClientBuilder| {
             builder
@@ -125,6 +138,78 @@ impl HttpRegistryBuilder {
     }
 }
 
+impl Exchange<'_> {
+    /// A page of tags, with the answer's headers and where it came from; `None` when there is no such repository.
+    async fn page(&self, url: &Url) -> Result<Option<(Vec<String>, HeaderMap, Url)>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let request = || self.protocol.request(Method::GET, url.clone());
+        match self.fetch(request, MANIFEST_CAP).await? {
+            Fetched::Whole {
+                url,
+                headers,
+                bytes,
+            } => {
+                let page: Page = serde_json::from_slice(&bytes)
+                    .map_err(|error| self.refused(&error.to_string()))?;
+                Ok(Some((page.tags.unwrap_or_default(), headers, url)))
+            }
+            Fetched::Other(answer) if answer.status() == StatusCode::NOT_FOUND => Ok(None),
+            Fetched::Other(answer) => Err(self.failure(answer).await),
+        }
+    }
+}
+
+type Failed = fn(&str, Box<dyn std::error::Error + Send + Sync>) -> Error;
+
+#[cfg(feature = "tls")]
+type Authority = reqwest::Certificate;
+#[cfg(not(feature = "tls"))]
+type Authority = std::convert::Infallible;
+
+impl HttpRegistryBuilder {
+    #[cfg(feature = "tls")]
+    fn trusted(&self, failed: Failed) -> Result<Vec<Authority>, Error> {
+        let remedy = "name a file with certificates in PEM form";
+        let mut trusted = Vec::new();
+        for pem in &self.authorities {
+            let found = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| failed(remedy, error.into()))?;
+            if found.is_empty() {
+                return Err(failed(remedy, "the file of authorities has none".into()));
+            }
+            trusted.extend(found);
+        }
+        Ok(trusted)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn trusted(&self, failed: Failed) -> Result<Vec<Authority>, Error> {
+        match &*self.authorities {
+            [] => Ok(Vec::new()),
+            _ => Err(failed(
+                "build with the feature `tls`",
+                "this build speaks plain HTTP only".into(),
+            )),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn trusting(builder: reqwest::ClientBuilder, authorities: &[Authority]) -> reqwest::ClientBuilder {
+    if authorities.is_empty() {
+        return builder;
+    }
+    builder.tls_certs_merge(authorities.iter().cloned())
+}
+
+#[cfg(not(feature = "tls"))]
+fn trusting(builder: reqwest::ClientBuilder, _: &[Authority]) -> reqwest::ClientBuilder {
+    builder
+}
+
 impl HttpRegistry {
     /// A client for https without credentials; see the builder for more.
     pub const fn builder() -> HttpRegistryBuilder {
@@ -132,6 +217,7 @@ impl HttpRegistry {
             insecure_http: false,
             credentials: None,
             retry_budget: Duration::from_secs(60),
+            authorities: Vec::new(),
         }
     }
 
@@ -160,7 +246,7 @@ impl HttpRegistry {
             .await
             .map_err(|error| unwrap_io(error, |error| exchange.unreachable(error)))?;
         let failure = Arc::new(Mutex::new(None));
-        let body = body(reader, blob, Arc::clone(&failure));
+        let body = body::checked(reader, blob, Arc::clone(&failure));
         let request = self
             .protocol
             .upload(url, blob.size)
@@ -217,6 +303,81 @@ impl HttpRegistry {
     }
 }
 
+impl HttpRegistry {
+    /// Makes sure that a manifest stands where it was put: by what the answer says, or by a look when it says nothing.
+    async fn confirm(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+        manifest: &Manifest,
+        headers: &HeaderMap,
+    ) -> Result<(), Error> {
+        let said = headers
+            .get(DIGEST_HEADER)
+            .and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
+        let found = match said {
+            Some(digest) => Some(digest),
+            None => self
+                .resolve(repository, reference)
+                .await?
+                .map(|found| found.digest),
+        };
+        match found {
+            Some(found) if found == *manifest.digest() => Ok(()),
+            Some(actual) => Err(Error::DigestMismatch {
+                expected: manifest.digest().clone(),
+                actual,
+                size: manifest.bytes().len() as u64,
+            }),
+            None => Err(Error::ImageNotFound {
+                repository: repository.clone(),
+                reference: reference.clone(),
+            }),
+        }
+    }
+
+    /// Makes sure that a manifest is found among the referrers of its subject. A registry that keeps such a list itself says
+    /// so in its answer; for others the client keeps it, under a tag (OCI distribution spec 1.1, pushing manifests with
+    /// subject). Two clients that attach to one subject at the same moment can lose one of the entries there.
+    async fn announce(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+        headers: &HeaderMap,
+    ) -> Result<(), Error> {
+        let Some(subject) = manifest
+            .subject()
+            .filter(|_| !headers.contains_key(SUBJECT_HEADER))
+        else {
+            return Ok(());
+        };
+        let tag = Reference::Tag(referrers::fallback_tag(&subject.digest));
+        let list = self.manifest(repository, &tag).await?;
+        match referrers::with_entry(list.as_ref(), manifest)? {
+            None => Ok(()),
+            Some(list) => self.put_manifest(repository, &tag, &list).await,
+        }
+    }
+}
+
+/// Whether a registry lacks the part of the protocol that was asked for.
+fn is_unsupported(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::BAD_REQUEST
+            | StatusCode::NOT_IMPLEMENTED
+    )
+}
+
+/// Where a listing goes on: `</v2/a/tags/list?last=x&n=1000>; rel="next"`.
+fn next_page(headers: &HeaderMap, from: &Url) -> Option<Url> {
+    let link = headers.get(LINK)?.to_str().ok()?;
+    let (target, _) = link.split_once('<')?.1.split_once('>')?;
+    from.join(target).ok()
+}
+
 #[async_trait]
 impl Registry for HttpRegistry {
     async fn manifest(
@@ -256,6 +417,45 @@ impl Registry for HttpRegistry {
         }
     }
 
+    async fn resolve(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Option<Descriptor>, Error> {
+        let exchange = self.exchange(repository, "look for a manifest");
+        let url = self
+            .protocol
+            .url(repository, &format!("manifests/{reference}"))?;
+        let request = || {
+            self.protocol
+                .request(Method::HEAD, url.clone())
+                .header(ACCEPT, MANIFEST_TYPES.join(", "))
+        };
+        let answer = exchange.repeat(request).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => return Ok(None),
+            status if !status.is_success() => return Err(exchange.failure(answer).await),
+            _ => {}
+        }
+        let text = |name: &str| answer.headers().get(name)?.to_str().ok();
+        let described = text(DIGEST_HEADER)
+            .and_then(|digest| digest.parse::<Digest>().ok())
+            .zip(text(CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok()))
+            .zip(text(CONTENT_TYPE.as_str()));
+        match described {
+            Some(((digest, size), media_type)) => Ok(Some(Descriptor::new(
+                MediaType::new(media_type.split(';').next().unwrap_or(media_type).trim()),
+                digest,
+                size,
+            ))),
+            // The digest is optional in an answer (OCI distribution spec, pulling manifests): the bytes tell it.
+            None => {
+                let manifest = self.manifest(repository, reference).await?;
+                Ok(manifest.map(|manifest| manifest.descriptor()))
+            }
+        }
+    }
+
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -285,7 +485,10 @@ impl Registry for HttpRegistry {
         };
         let answer = exchange.repeat(request).await?;
         if answer.status().is_success() {
-            return Ok(());
+            let headers = answer.headers().clone();
+            self.confirm(repository, reference, manifest, &headers)
+                .await?;
+            return self.announce(repository, manifest, &headers).await;
         }
         let status = answer.status();
         let problem = exchange.problem(answer).await;
@@ -350,23 +553,40 @@ impl Registry for HttpRegistry {
         if self.blob_size(repository, &blob.digest).await?.is_some() {
             return Ok(BlobOutcome::Present);
         }
+        self.upload_blob(repository, blob, content, mount_from)
+            .await
+    }
+
+    async fn upload_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: &dyn Content,
+        mount_from: Option<&Repository>,
+    ) -> Result<BlobOutcome, Error> {
         let exchange = self.exchange(repository, "store a blob");
         let mut retries = self.protocol.retries();
         let mut mount_from = mount_from;
-        let (mut challenged, mut tries) = (false, 0);
+        let (mut renewals, mut tries) = (Renewals::default(), 0);
         loop {
             // Each try has a session of its own: ECR answers 416 to a second try in an old one.
             let begun = match mount_from.take() {
                 None => self.begin_upload(&exchange, blob, None, &mut retries).await,
                 from => match self.begin_upload(&exchange, blob, from, &mut retries).await {
                     // We may not read the other repository, or it is gone: then the bytes travel.
-                    Err(Error::Denied { .. } | Error::RepositoryNotFound { .. }) => continue,
+                    Err(
+                        Error::Denied { .. }
+                        | Error::RepositoryNotFound { .. }
+                        | Error::Refused { .. },
+                    ) => continue,
+                    Ok(None) if from == Some(repository) => return Ok(BlobOutcome::Present),
+                    Ok(None) => return Ok(BlobOutcome::Mounted),
                     begun => begun,
                 },
             };
-            let Some(session) = begun? else {
-                return Ok(BlobOutcome::Mounted);
-            };
+            let session = begun?.ok_or_else(|| {
+                exchange.refused("it answers a new upload as if the blob were there")
+            })?;
             tries += 1;
             let started = Instant::now();
             let answer = self.upload(&exchange, session, blob, content).await;
@@ -376,9 +596,8 @@ impl Registry for HttpRegistry {
                     return Ok(BlobOutcome::Uploaded { bytes: blob.size });
                 }
                 // The token ran out between the session's beginning and its end.
-                Ok(answer) if !challenged && exchange.is_challenge(&answer) => {
-                    challenged = true;
-                    exchange.answer_challenge(&answer).await?;
+                Ok(answer) if exchange.is_refusal(&answer) && renewals.are_left() => {
+                    exchange.renew(answer, &mut renewals, &mut retries).await?;
                     continue;
                 }
                 Ok(answer) => (send::retry_after(&answer), exchange.failure(answer).await),
@@ -412,119 +631,74 @@ impl Registry for HttpRegistry {
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
         let exchange = self.exchange(repository, "list tags");
         let mut next = Some(self.protocol.url(repository, "tags/list?n=1000")?);
         let mut tags = Vec::new();
         while let Some(url) = next.take() {
-            let request = || self.protocol.request(Method::GET, url.clone());
-            let (from, headers, bytes) = match exchange.fetch(request, MANIFEST_CAP).await? {
-                Fetched::Whole {
-                    url,
-                    headers,
-                    bytes,
-                } => (url, headers, bytes),
-                Fetched::Other(answer) if answer.status() == StatusCode::NOT_FOUND => break,
-                Fetched::Other(answer) => return Err(exchange.failure(answer).await),
+            let Some((page, headers, from)) = exchange.page(&url).await? else {
+                break;
             };
-            let link = headers
-                .get(LINK)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default();
-            // `</v2/a/tags/list?last=x&n=1000>; rel="next"`
-            let target = link
-                .split_once('<')
-                .and_then(|(_, rest)| rest.split_once('>'))
-                .map(|(target, _)| target);
-            next = target
-                .and_then(|target| from.join(target).ok())
-                .filter(|next| next.origin() == url.origin());
-            let page: Page = serde_json::from_slice(&bytes)
-                .map_err(|error| exchange.refused(&error.to_string()))?;
-            tags.extend(
-                page.tags
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|tag| tag.parse::<Tag>().ok()),
-            );
+            next = next_page(&headers, &from).filter(|next| next.origin() == url.origin());
+            tags.extend(page.into_iter().filter_map(|tag| tag.parse::<Tag>().ok()));
         }
         tags.sort_unstable();
         tags.dedup();
         Ok(tags)
     }
 
+    async fn is_empty(&self, repository: &Repository) -> Result<bool, Error> {
+        let exchange = self.exchange(repository, "list tags");
+        // One is enough to know.
+        let url = self.protocol.url(repository, "tags/list?n=1")?;
+        let page = exchange.page(&url).await?;
+        Ok(page.is_none_or(|(tags, _, _)| tags.is_empty()))
+    }
+
+    async fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let exchange = self.exchange(repository, "list what is attached to an image");
+        let mut next = Some(
+            self.protocol
+                .url(repository, &format!("referrers/{subject}"))?,
+        );
+        let mut found = Vec::new();
+        while let Some(url) = next.take() {
+            let request = || {
+                self.protocol
+                    .request(Method::GET, url.clone())
+                    .header(ACCEPT, MediaType::OCI_INDEX)
+            };
+            match exchange.fetch(request, MANIFEST_CAP).await? {
+                Fetched::Whole {
+                    url: from,
+                    headers,
+                    bytes,
+                } => {
+                    next = next_page(&headers, &from).filter(|next| next.origin() == url.origin());
+                    found.extend_from_slice(Manifest::new(bytes, None)?.manifests());
+                }
+                // A registry from before the referrers API: clients keep a list under a tag.
+                Fetched::Other(answer) if is_unsupported(answer.status()) => {
+                    let tag = Reference::Tag(referrers::fallback_tag(subject));
+                    let list = self.manifest(repository, &tag).await?;
+                    found.extend(
+                        list.iter()
+                            .flat_map(|list| list.manifests().iter().cloned()),
+                    );
+                }
+                Fetched::Other(answer) => return Err(exchange.failure(answer).await),
+            }
+        }
+        found.sort_by(|a, b| a.digest.cmp(&b.digest));
+        found.dedup_by(|a, b| a.digest == b.digest);
+        Ok(found)
+    }
+
     fn traffic(&self, repository: &Repository) -> Traffic {
         let traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner);
         traffic.get(repository).copied().unwrap_or_default()
-    }
-}
-
-/// A request's body that is checked as it goes out: wrong content ends the request before its last byte, and the reason is
-/// left in `failure`.
-fn body(reader: BlobReader, blob: &Descriptor, failure: Arc<Mutex<Option<Error>>>) -> Body {
-    let reader = Verified::new(reader, blob.digest.clone());
-    let size = blob.size;
-    let chunks = stream::try_unfold((reader, 0_u64), move |(mut reader, mut sent)| {
-        let failure = Arc::clone(&failure);
-        async move {
-            let mut buffer = vec![0; CHUNK];
-            loop {
-                match reader.read(&mut buffer).await {
-                    Ok(0) => return Ok(None),
-                    Ok(count) => {
-                        sent += count as u64;
-                        // Longer than promised: read to its end, where the digest will tell.
-                        if sent <= size {
-                            buffer.truncate(count);
-                            return Ok(Some((Bytes::from(buffer), (reader, sent))));
-                        }
-                    }
-                    Err(error) => {
-                        let (kind, text) = (error.kind(), error.to_string());
-                        let inner = error.downcast::<Error>().ok();
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = inner;
-                        return Err(io::Error::new(kind, text));
-                    }
-                }
-            }
-        }
-    });
-    Body::wrap_stream(chunks)
-}
-
-/// A response's body as a reader.
-struct ResponseReader {
-    chunks: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<Bytes>> + Send>>,
-    rest: Bytes,
-}
-
-impl ResponseReader {
-    fn new(answer: Response) -> Self {
-        Self {
-            chunks: Box::pin(answer.bytes_stream()),
-            rest: Bytes::new(),
-        }
-    }
-}
-
-impl AsyncRead for ResponseReader {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        while self.rest.is_empty() {
-            match std::task::ready!(self.chunks.as_mut().poll_next(cx)) {
-                None => return std::task::Poll::Ready(Ok(())),
-                Some(Ok(chunk)) => self.rest = chunk,
-                Some(Err(error)) => return std::task::Poll::Ready(Err(io::Error::other(error))),
-            }
-        }
-        let count = self.rest.len().min(buf.remaining());
-        buf.put_slice(&self.rest.split_to(count));
-        std::task::Poll::Ready(Ok(()))
     }
 }

@@ -11,13 +11,14 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use crate::blob::{Verified, copy_verified, unwrap_io};
+use crate::referrers;
 use crate::{
     BlobOutcome, BlobReader, Content, Descriptor, Digest, Error, Manifest, MediaType, Reference,
     Registry, Repository, Tag,
 };
 
 /// The annotation that names a tag in a layout's index (OCI image spec, annotations).
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The longest manifest that is read; registries refuse longer ones (4 MiB in the distribution spec).
 pub(crate) const MANIFEST_CAP: u64 = 4 * 1024 * 1024;
@@ -176,6 +177,32 @@ impl Folder {
         Manifest::new(bytes, media_type).map(Some)
     }
 
+    /// The manifests that name this one as their subject.
+    pub(crate) fn referrers(&self, subject: &Digest) -> Result<Vec<Manifest>, Error> {
+        let mut digests: Vec<Digest> = self
+            .index()?
+            .manifests
+            .into_iter()
+            .map(|entry| entry.descriptor.digest)
+            .collect();
+        // A list that another client keeps by tag.
+        let list = Reference::Tag(referrers::fallback_tag(subject));
+        if let Some(list) = self.manifest(&list)? {
+            digests.extend(list.manifests().iter().map(|entry| entry.digest.clone()));
+        }
+        digests.sort_unstable();
+        digests.dedup();
+        let mut found = Vec::new();
+        for digest in digests {
+            let manifest = self.manifest(&Reference::Digest(digest))?;
+            found.extend(manifest.filter(|manifest| {
+                let named = manifest.subject();
+                named.is_some_and(|named| named.digest == *subject)
+            }));
+        }
+        Ok(found)
+    }
+
     fn put_manifest(
         &self,
         repository: &Repository,
@@ -230,7 +257,23 @@ impl Folder {
                     written,
                 });
             }
-            // A manifest that no tag names is found by its blob; in the index it would be an image without a name.
+            // What is attached to an image is found by looking through the index.
+            Reference::Digest(digest)
+                if manifest.subject().is_some()
+                    && index
+                        .manifests
+                        .iter()
+                        .all(|entry| entry.descriptor.digest != *digest) =>
+            {
+                let descriptor = manifest.referrer();
+                let written = serde_json::to_value(&descriptor)
+                    .map_err(|error| storage("write", &self.0)(error.into()))?;
+                index.manifests.push(Entry {
+                    descriptor,
+                    written,
+                });
+            }
+            // Another manifest that no tag names is found by its blob; in the index it would be an image without a name.
             Reference::Digest(_) => {}
         }
         index
@@ -385,6 +428,16 @@ impl Registry for OciLayout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(storage("read", &path)(source)),
         }
+    }
+
+    async fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let (folder, subject) = (self.folder(repository), subject.clone());
+        let found = blocking(move || folder.referrers(&subject)).await?;
+        Ok(found.iter().map(Manifest::referrer).collect())
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {

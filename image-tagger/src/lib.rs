@@ -31,16 +31,21 @@
 pub mod aws;
 mod blob;
 mod credentials;
+#[cfg(feature = "http")]
+mod docker_config;
 mod error;
 mod event;
 #[cfg(feature = "http")]
 mod http;
+mod image_name;
 mod inspect;
 mod layout;
 mod manifest;
 mod names;
 mod pack;
+mod promote;
 mod push;
+mod referrers;
 mod registry;
 pub mod sim;
 mod source;
@@ -49,10 +54,13 @@ pub mod testing;
 
 pub use blob::{BlobReader, Content};
 pub use credentials::{Credential, Credentials, StaticCredentials};
+#[cfg(feature = "http")]
+pub use docker_config::{DockerConfig, FirstOf};
 pub use error::Error;
 pub use event::{Event, Observer};
 #[cfg(feature = "http")]
 pub use http::{HttpRegistry, HttpRegistryBuilder};
+pub use image_name::{ImageName, InvalidImageName};
 pub use inspect::{ImageConfig, Inspection, inspect, read_file, verify};
 pub use layout::OciLayout;
 pub use manifest::{Descriptor, Manifest, MediaType, Platform};
@@ -61,9 +69,13 @@ pub use names::{
     Reference, Repository, Tag,
 };
 pub use pack::{ImageSpec, PackedImage, pack};
+pub use promote::{promote, retag};
 pub use push::{
-    Ancestry, BlobAction, PlannedBlob, PlannedTag, PushOptions, PushPlan, PushRequest, Receipt,
-    TagReceipt, TagState, plan, push,
+    Ancestry, BlobAction, FleetItem, FleetOptions, PlannedBlob, PlannedTag, PushOptions, PushPlan,
+    PushRequest, Receipt, TagReceipt, TagState, plan, push, push_all,
 };
+pub use referrers::Attachment;
 pub use registry::{BlobOutcome, Registry, Traffic};
-pub use source::{OciDirectory, RegistrySource, Source};
+pub use source::{
+    DockerArchive, InvalidSourceName, OciArchive, OciDirectory, RegistrySource, Source, SourceName,
+};

@@ -69,6 +69,9 @@ pub struct Descriptor {
     /// The platform, on the manifests of an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// What an artifact is, on the referrers of an image: `application/spdx+json`, a signature's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<MediaType>,
     /// Free text, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
@@ -82,6 +85,7 @@ impl Descriptor {
             digest,
             size,
             platform: None,
+            artifact_type: None,
             annotations: BTreeMap::new(),
         }
     }
@@ -113,6 +117,8 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase")]
 struct Content {
     media_type: Option<MediaType>,
+    artifact_type: Option<MediaType>,
+    subject: Option<Descriptor>,
     config: Option<Descriptor>,
     #[serde(default)]
     layers: Vec<Descriptor>,
@@ -203,6 +209,26 @@ impl Manifest {
     /// The manifest's own annotations.
     pub const fn annotations(&self) -> &BTreeMap<String, String> {
         &self.content.annotations
+    }
+
+    /// What this is a signature, an SBOM or an attestation of.
+    pub const fn subject(&self) -> Option<&Descriptor> {
+        self.content.subject.as_ref()
+    }
+
+    /// A pointer to this manifest as registries list it among the referrers of its subject: with its type of artifact, or
+    /// that of its configuration, and its annotations (OCI distribution spec 1.1, listing referrers).
+    pub fn referrer(&self) -> Descriptor {
+        let content = &self.content;
+        let artifact_type = content.artifact_type.clone().or_else(|| {
+            let config = content.config.as_ref()?;
+            Some(config.media_type.clone())
+        });
+        Descriptor {
+            artifact_type,
+            annotations: content.annotations.clone(),
+            ..self.descriptor()
+        }
     }
 
     /// A pointer to this manifest.

@@ -1,290 +1,37 @@
 //! Pushing an image: every blob once, the manifest, the tags, and each read back.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod blobs;
+mod fleet;
+mod image;
+mod order;
+mod plan;
+mod receipt;
+mod request;
 
-use async_trait::async_trait;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use serde::Serialize;
+use std::sync::atomic::Ordering;
 
-use crate::inspect::revision;
+pub use self::fleet::{FleetItem, FleetOptions, push_all};
+pub use self::plan::{BlobAction, PlannedBlob, PlannedTag, PushPlan, plan};
+pub use self::receipt::{Receipt, TagReceipt, TagState};
+pub use self::request::{Ancestry, PushOptions, PushRequest};
+
+use self::blobs::{Counts, Porter, Shared};
+use self::image::{Image, source_revision};
+use self::order::Order;
 use crate::{
-    BlobOutcome, BlobReader, Content, Descriptor, Digest, Error, Event, Manifest, Observer,
-    PinnedImage, Reference, Registry, Repository, Source, Tag,
+    Attachment, Descriptor, Digest, Error, Event, Manifest, Observer, PinnedImage, Reference,
+    Registry, Source, Tag,
 };
 
-/// Where an image goes, and under which names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PushRequest {
-    /// The repository.
-    pub repository: Repository,
-    /// Tags that name this image for good, put in this order.
-    pub tags: Vec<Tag>,
-    /// A tag that moves with each push, put last, and only forward.
-    pub moving: Option<Tag>,
-}
+/// How often a moving tag is put anew when other pushes move it away.
+const MOVES: usize = 5;
 
-impl PushRequest {
-    /// A push under these tags, without a moving one.
-    pub const fn new(repository: Repository, tags: Vec<Tag>) -> Self {
-        Self {
-            repository,
-            tags,
-            moving: None,
-        }
-    }
-
-    /// Adds a tag that moves with each push.
-    #[must_use]
-    pub fn moving(mut self, tag: Tag) -> Self {
-        self.moving = Some(tag);
-        self
-    }
-}
-
-/// How to push.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct PushOptions {
-    /// How many blobs are pushed at once.
-    pub max_parallel: usize,
-    /// Repositories of the same registry that may hold some of the blobs.
-    pub mount_from: Vec<Repository>,
-    /// Tells which commit is newer, for the moving tag.
-    pub ancestry: Option<Arc<dyn Ancestry>>,
-    /// Move the moving tag even backwards.
-    pub force_moving: bool,
-}
-
-impl Default for PushOptions {
-    fn default() -> Self {
-        Self {
-            max_parallel: 4,
-            mount_from: Vec::new(),
-            ancestry: None,
-            force_moving: false,
-        }
-    }
-}
-
-impl PushOptions {
-    /// Sets how many blobs are pushed at once; 0 counts as 1.
-    #[must_use]
-    pub const fn max_parallel(mut self, blobs: usize) -> Self {
-        self.max_parallel = blobs;
-        self
-    }
-
-    /// Names repositories of the same registry that may hold some of the blobs.
-    #[must_use]
-    pub fn mount_from(mut self, repositories: Vec<Repository>) -> Self {
-        self.mount_from = repositories;
-        self
-    }
-
-    /// Says how commits follow each other.
-    #[must_use]
-    pub fn ancestry(mut self, ancestry: Arc<dyn Ancestry>) -> Self {
-        self.ancestry = Some(ancestry);
-        self
-    }
-
-    /// Moves the moving tag even backwards.
-    #[must_use]
-    pub const fn force_moving(mut self, force: bool) -> Self {
-        self.force_moving = force;
-        self
-    }
-}
-
-/// Tells how the commits of a repository follow each other.
+/// Pushes an image: blobs, manifests, fixed tags, what is attached to it if that is wanted, and the moving tag last. Every
+/// tag is read back before it is reported.
 ///
-/// # Contract
-/// `Some(true)` when `ancestor` is reachable from `of`, or the same commit; `Some(false)` when it certainly is not; `None`
-/// when that cannot be told, for example because one of them is not in a shallow clone.
-#[async_trait]
-pub trait Ancestry: std::fmt::Debug + Send + Sync {
-    /// Whether `ancestor` comes before `of`. Both are values of the label `org.opencontainers.image.revision`.
-    async fn is_ancestor(&self, ancestor: &str, of: &str) -> Option<bool>;
-}
-
-/// What a push would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PushPlan {
-    /// The repository.
-    pub repository: Repository,
-    /// The image's digest.
-    pub digest: Digest,
-    /// Its blobs, the largest first.
-    pub blobs: Vec<PlannedBlob>,
-    /// Its tags, the moving one last.
-    pub tags: Vec<PlannedTag>,
-    /// The bytes of the blobs that are to be uploaded.
-    pub bytes_to_push: u64,
-}
-
-/// A blob of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PlannedBlob {
-    /// The blob.
-    pub digest: Digest,
-    /// Its length in bytes.
-    pub size: u64,
-    /// What would be done about it.
-    pub action: BlobAction,
-}
-
-/// What would be done about a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum BlobAction {
-    /// It is there.
-    Present,
-    /// Another repository has it: it would be mounted if the registry lets us, and else uploaded.
-    Mount,
-    /// It would be uploaded.
-    Upload,
-}
-
-/// A tag of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PlannedTag {
-    /// The tag.
-    pub tag: Tag,
-    /// What it names now.
-    pub previous: Option<Digest>,
-    /// What it would become.
-    pub state: TagState,
-    /// Why, when it would be held back.
-    pub reason: Option<String>,
-}
-
-/// What became of a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum TagState {
-    /// It did not exist.
-    New,
-    /// It named another image.
-    Moved,
-    /// It named this image already.
-    Unchanged,
-    /// It names the image of a newer commit and stays there.
-    HeldBack,
-}
-
-/// What a push did; every line of it was read back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Receipt {
-    /// The repository.
-    pub repository: Repository,
-    /// The image's digest.
-    pub digest: Digest,
-    /// The tags, in the order in which they were put.
-    pub tags: Vec<TagReceipt>,
-    /// The image as it is to be deployed.
-    pub pinned: PinnedImage,
-    /// Bytes of blobs that were uploaded.
-    pub bytes_pushed: u64,
-    /// Bytes of blobs that were mounted.
-    pub bytes_mounted: u64,
-    /// Blobs that were there.
-    pub blobs_skipped: u64,
-    /// Requests that were sent, as far as the registry counts them.
-    pub requests: u64,
-    /// Requests that were repeated, as far as the registry counts them.
-    pub retries: u64,
-}
-
-/// A tag of a receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct TagReceipt {
-    /// The tag.
-    pub tag: Tag,
-    /// What it named before.
-    pub previous: Option<Digest>,
-    /// What became of it.
-    pub state: TagState,
-    /// Whether it was read back and names what it should: this image, or the newer one that it was left on.
-    pub verified: bool,
-    /// Why, when it was held back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// Finds out what a push would do; reads only.
-///
-/// # Errors
-/// When the source or the registry cannot be read. Whether the registry will refuse to move a tag cannot be told without
-/// trying: such a tag is planned as [`TagState::Moved`].
-pub async fn plan(
-    registry: &dyn Registry,
-    source: &dyn Source,
-    request: &PushRequest,
-    options: &PushOptions,
-) -> Result<PushPlan, Error> {
-    let image = Image::read(source).await?;
-    let mut blobs = Vec::new();
-    for blob in &image.blobs {
-        let action = if registry
-            .blob_size(&request.repository, &blob.digest)
-            .await?
-            .is_some()
-        {
-            BlobAction::Present
-        } else if holder(registry, &options.mount_from, &blob.digest)
-            .await?
-            .is_some()
-        {
-            BlobAction::Mount
-        } else {
-            BlobAction::Upload
-        };
-        blobs.push(PlannedBlob {
-            digest: blob.digest.clone(),
-            size: blob.size,
-            action,
-        });
-    }
-    let mut tags = Vec::new();
-    for (tag, moving) in names(request) {
-        let (previous, state, reason) =
-            decide(registry, source, &image, request, options, tag, moving).await?;
-        tags.push(PlannedTag {
-            tag: tag.clone(),
-            previous,
-            state,
-            reason,
-        });
-    }
-    let uploads = blobs
-        .iter()
-        .filter(|blob| blob.action == BlobAction::Upload);
-    Ok(PushPlan {
-        repository: request.repository.clone(),
-        digest: image.root.digest().clone(),
-        bytes_to_push: uploads.map(|blob| blob.size).sum(),
-        blobs,
-        tags,
-    })
-}
-
-/// Pushes an image: blobs, manifests by digest, fixed tags, and the moving tag last. Everything is read back before it is
-/// reported.
-///
-/// It may be repeated at any point; dropping the future leaves at most blobs without a tag.
+/// Blobs on this machine are read and checked before the first byte is sent. It may be repeated at any point; dropping the
+/// future leaves at most blobs without a tag. Of two pushes at the same time the moving tag ends on the newer commit, as far
+/// as [`PushOptions::ancestry`] can tell and within [`PushOptions::settle`].
 ///
 /// # Errors
 /// When the source is damaged or the registry refuses or cannot be reached. Tags that were put before stay.
@@ -295,305 +42,336 @@ pub async fn push(
     options: &PushOptions,
     observer: &dyn Observer,
 ) -> Result<Receipt, Error> {
+    let shared = Shared::default();
+    push_beside(registry, source, request, options, observer, &shared).await
+}
+
+/// A push beside others, which bring some of its blobs.
+async fn push_beside(
+    registry: &dyn Registry,
+    source: &dyn Source,
+    request: &PushRequest,
+    options: &PushOptions,
+    observer: &dyn Observer,
+    shared: &Shared,
+) -> Result<Receipt, Error> {
     let before = registry.traffic(&request.repository);
     let image = Image::read(source).await?;
-    let (repository, digest) = (&request.repository, image.root.digest());
-    let bytes = image.blobs.iter().map(|blob| blob.size).sum();
     observer.observe(Event::Planned {
-        digest: digest.clone(),
+        digest: image.root.digest().clone(),
         blobs: image.blobs.len(),
-        bytes,
+        bytes: image.blobs.iter().map(|blob| blob.size).sum(),
     });
+    let push = Push {
+        porter: Porter {
+            registry,
+            source,
+            request,
+            options,
+            observer,
+            shared,
+            counts: Counts::default(),
+        },
+        image,
+    };
+    let (tags, attachments) = push.run().await?;
+    let Push { porter, image } = push;
+    let after = registry.traffic(&request.repository);
+    let digest = image.root.digest().clone();
+    let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    Ok(Receipt {
+        repository: request.repository.clone(),
+        tags,
+        pinned: PinnedImage::new(request.repository.clone(), None, digest.clone()),
+        digest,
+        bytes_pushed: count(&porter.counts.pushed),
+        bytes_mounted: count(&porter.counts.mounted),
+        blobs_skipped: (image.blobs.len() as u64).saturating_sub(count(&porter.counts.brought)),
+        requests: after.requests - before.requests,
+        retries: after.retries - before.retries,
+        attachments,
+    })
+}
 
-    let counts = Counts::default();
-    // Boxed: without a name for the future's type the compiler cannot see that this one is Send.
-    let uploads: Vec<BoxFuture<'_, Result<(), Error>>> = image
-        .blobs
-        .iter()
-        .map(|blob| push_blob(registry, source, request, options, blob, &counts, observer).boxed())
-        .collect();
-    stream::iter(uploads)
-        .buffer_unordered(options.max_parallel.max(1))
-        .try_collect::<Vec<()>>()
-        .await?;
-
-    for child in &image.children {
-        put_and_verify(registry, repository, child).await?;
+impl PushOptions {
+    /// Who says which commit is newer, where that decides.
+    fn judge(&self) -> Option<&dyn Ancestry> {
+        self.ancestry.as_deref().filter(|_| !self.force_moving)
     }
-    put_and_verify(registry, repository, &image.root).await?;
-    observer.observe(Event::ManifestVerified {
-        digest: digest.clone(),
-    });
+}
 
-    let mut tags = Vec::new();
-    for (tag, moving) in names(request) {
-        let (previous, state, reason) =
-            decide(registry, source, &image, request, options, tag, moving).await?;
-        let reference = Reference::Tag(tag.clone());
-        match state {
-            TagState::HeldBack => {
-                let reason = reason.clone().unwrap_or_default();
-                observer.observe(Event::TagHeldBack {
-                    tag: tag.clone(),
-                    reason,
-                });
-            }
-            TagState::Unchanged => observer.observe(Event::TagVerified {
-                tag: tag.clone(),
-                digest: digest.clone(),
-            }),
-            TagState::New | TagState::Moved => {
-                registry
-                    .put_manifest(repository, &reference, &image.root)
-                    .await?;
-                let found = registry
-                    .manifest(repository, &reference)
-                    .await?
-                    .map(|manifest| manifest.digest().clone());
-                if found.as_ref() != Some(digest) {
-                    let (repository, tag, wanted) =
-                        (repository.clone(), tag.clone(), digest.clone());
-                    return Err(Error::NotVerified {
-                        repository,
-                        tag,
-                        wanted,
-                        found,
-                    });
+struct Push<'a> {
+    porter: Porter<'a>,
+    image: Image,
+}
+
+impl Push<'_> {
+    async fn run(&self) -> Result<(Vec<TagReceipt>, Vec<Digest>), Error> {
+        let Porter {
+            registry,
+            request,
+            options,
+            source,
+            ..
+        } = self.porter;
+        let root = &self.image.root;
+        // A repository without a tag has none of ours, and most likely none of the blobs.
+        let is_new = registry.is_empty(&request.repository).await?;
+        let mut fixed = Vec::new();
+        for tag in request.fixed() {
+            let standing = self.standing(tag, is_new).await?;
+            fixed.push((tag, standing.map(|standing| standing.digest)));
+        }
+        let order = Order {
+            registry,
+            repository: &request.repository,
+            ancestry: options.judge().filter(|_| request.moving.is_some()),
+            ours: match (options.judge(), &request.moving) {
+                (Some(_), Some(_)) => source_revision(source, self.image.leading()).await?,
+                _ => None,
+            },
+        };
+        // Where the order of commits matters the moving tag is looked at when it is to be put.
+        let moving = match &request.moving {
+            Some(tag) if !order.is_known() => self.standing(tag, is_new).await?,
+            _ => None,
+        };
+        let named = fixed.iter().filter_map(|(_, standing)| standing.as_ref());
+        let moving_named = moving.iter().map(|standing| &standing.digest);
+        let is_there = named
+            .chain(moving_named)
+            .any(|digest| digest == root.digest());
+        let mut first_tag = fixed.first().map(|(tag, _)| (*tag).clone());
+        if is_there {
+            first_tag = None;
+        } else {
+            self.place_image(is_new, first_tag.as_ref()).await?;
+        }
+        self.porter.observer.observe(Event::ManifestVerified {
+            digest: root.digest().clone(),
+        });
+
+        let mut tags = Vec::new();
+        for (tag, previous) in fixed {
+            let state = match &previous {
+                None => TagState::New,
+                Some(digest) if digest == root.digest() => TagState::Unchanged,
+                Some(_) => TagState::Moved,
+            };
+            if state != TagState::Unchanged {
+                if first_tag.as_ref() != Some(tag) {
+                    self.place(root, &Reference::Tag(tag.clone())).await?;
                 }
-                observer.observe(Event::TagVerified {
-                    tag: tag.clone(),
+                self.verify(tag).await?;
+            }
+            tags.push(self.receipt(tag, previous, state, None));
+        }
+        let attachments = match options.attachments {
+            true => self.bring_attachments().await?,
+            false => Vec::new(),
+        };
+        if let Some(tag) = &request.moving {
+            tags.push(self.put_moving(tag, moving, &order).await?);
+        }
+        Ok((tags, attachments))
+    }
+
+    async fn standing(&self, tag: &Tag, is_new: bool) -> Result<Option<Descriptor>, Error> {
+        if is_new {
+            return Ok(None);
+        }
+        let Porter {
+            registry, request, ..
+        } = self.porter;
+        registry
+            .resolve(&request.repository, &Reference::Tag(tag.clone()))
+            .await
+    }
+
+    /// Brings the image: its blobs, then its manifests, the last one under a tag if there is one.
+    async fn place_image(&self, is_new: bool, tag: Option<&Tag>) -> Result<(), Error> {
+        let image = &self.image;
+        self.porter.check(&image.blobs).await?;
+        if is_new {
+            let blobs: Vec<&Descriptor> = image.blobs.iter().collect();
+            self.porter.bring(&blobs, true).await?;
+        }
+        for child in &image.children {
+            let reference = Reference::Digest(child.digest().clone());
+            self.place(child, &reference).await?;
+        }
+        let reference = match tag {
+            Some(tag) => Reference::Tag(tag.clone()),
+            None => Reference::Digest(image.root.digest().clone()),
+        };
+        self.place(&image.root, &reference).await
+    }
+
+    /// Puts a manifest. Which of its blobs are missing is what the registry says when it refuses: one question instead of
+    /// one for each blob.
+    async fn place(&self, manifest: &Manifest, reference: &Reference) -> Result<(), Error> {
+        let Porter {
+            registry, request, ..
+        } = self.porter;
+        let repository = &request.repository;
+        let mut brought: Vec<Digest> = Vec::new();
+        let mut asked_each = false;
+        loop {
+            let refused = match registry.put_manifest(repository, reference, manifest).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let blobs = manifest.blobs();
+            let mut missing: Vec<&Descriptor> = match &refused {
+                Error::MissingBlobs { digests, .. } => blobs
+                    .iter()
+                    .filter(|blob| digests.contains(&blob.digest))
+                    .copied()
+                    .collect(),
+                // It does not say what it lacks, if that is what it means.
+                Error::Refused { .. } | Error::RepositoryNotFound { .. } if !asked_each => {
+                    asked_each = true;
+                    let mut missing = Vec::new();
+                    for blob in blobs {
+                        if registry
+                            .blob_size(repository, &blob.digest)
+                            .await?
+                            .is_none()
+                        {
+                            missing.push(blob);
+                        }
+                    }
+                    missing
+                }
+                _ => Vec::new(),
+            };
+            missing.retain(|blob| !brought.contains(&blob.digest));
+            if missing.is_empty() {
+                return Err(refused);
+            }
+            missing.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+            self.porter.bring(&missing, false).await?;
+            brought.extend(missing.into_iter().map(|blob| blob.digest.clone()));
+        }
+    }
+
+    /// Brings what is attached to the image and to the manifests in it.
+    async fn bring_attachments(&self) -> Result<Vec<Digest>, Error> {
+        let mut brought = Vec::new();
+        for manifest in self.image.children.iter().chain([&self.image.root]) {
+            let found = self.porter.source.attachments(manifest.digest()).await?;
+            for Attachment { manifest, tag } in found {
+                let blobs: Vec<Descriptor> = manifest.blobs().into_iter().cloned().collect();
+                self.porter.check(&blobs).await?;
+                for child in manifest.manifests() {
+                    let child = self.porter.source.child(&child.digest).await?;
+                    let reference = Reference::Digest(child.digest().clone());
+                    self.place(&child, &reference).await?;
+                }
+                let reference = match tag {
+                    Some(tag) => Reference::Tag(tag),
+                    None => Reference::Digest(manifest.digest().clone()),
+                };
+                self.place(&manifest, &reference).await?;
+                let digest = manifest.digest().clone();
+                self.porter.observer.observe(Event::AttachmentPushed {
                     digest: digest.clone(),
                 });
+                if !brought.contains(&digest) {
+                    brought.push(digest);
+                }
             }
         }
-        tags.push(TagReceipt {
+        Ok(brought)
+    }
+
+    /// What a tag names when it is read back.
+    async fn verify(&self, tag: &Tag) -> Result<(), Error> {
+        let found = self.standing(tag, false).await?;
+        self.judge(tag, found.map(|found| found.digest))
+    }
+
+    fn judge(&self, tag: &Tag, found: Option<Digest>) -> Result<(), Error> {
+        let wanted = self.image.root.digest();
+        if found.as_ref() == Some(wanted) {
+            return Ok(());
+        }
+        Err(Error::NotVerified {
+            repository: self.porter.request.repository.clone(),
             tag: tag.clone(),
+            wanted: wanted.clone(),
+            found,
+        })
+    }
+
+    fn receipt(
+        &self,
+        tag: &Tag,
+        previous: Option<Digest>,
+        state: TagState,
+        reason: Option<String>,
+    ) -> TagReceipt {
+        let tag = tag.clone();
+        self.porter.observer.observe(match &reason {
+            Some(reason) => Event::TagHeldBack {
+                tag: tag.clone(),
+                reason: reason.clone(),
+            },
+            None => Event::TagVerified {
+                tag: tag.clone(),
+                digest: self.image.root.digest().clone(),
+            },
+        });
+        TagReceipt {
+            tag,
             previous,
             state,
             verified: true,
             reason,
-        });
-    }
-    let after = registry.traffic(repository);
-    Ok(Receipt {
-        repository: repository.clone(),
-        digest: digest.clone(),
-        tags,
-        pinned: PinnedImage::new(repository.clone(), None, digest.clone()),
-        bytes_pushed: counts.pushed.load(Ordering::Relaxed),
-        bytes_mounted: counts.mounted.load(Ordering::Relaxed),
-        blobs_skipped: counts.skipped.load(Ordering::Relaxed),
-        requests: after.requests - before.requests,
-        retries: after.retries - before.retries,
-    })
-}
-
-/// The image that is pushed, with its manifests in memory and its blobs where they are.
-struct Image {
-    root: Manifest,
-    children: Vec<Manifest>,
-    /// Each once, the largest first.
-    blobs: Vec<Descriptor>,
-}
-
-impl Image {
-    async fn read(source: &dyn Source) -> Result<Self, Error> {
-        let root = source.root().await?;
-        let mut children = Vec::new();
-        for child in root.manifests() {
-            children.push(source.child(&child.digest).await?);
-        }
-        let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-        for manifest in std::iter::once(&root).chain(&children) {
-            blobs.extend(
-                manifest
-                    .blobs()
-                    .into_iter()
-                    .map(|blob| (blob.digest.clone(), blob.clone())),
-            );
-        }
-        let mut blobs: Vec<Descriptor> = blobs.into_values().collect();
-        blobs.sort_by(|a, b| (b.size, &a.digest).cmp(&(a.size, &b.digest)));
-        Ok(Self {
-            root,
-            children,
-            blobs,
-        })
-    }
-
-    /// The manifest whose configuration speaks for the image.
-    fn leading(&self) -> &Manifest {
-        self.children
-            .first()
-            .filter(|_| self.root.config().is_none())
-            .unwrap_or(&self.root)
-    }
-}
-
-#[derive(Default)]
-struct Counts {
-    pushed: AtomicU64,
-    mounted: AtomicU64,
-    skipped: AtomicU64,
-}
-
-/// All tags of a request in the order in which they are put; the flag says which one moves.
-fn names(request: &PushRequest) -> impl Iterator<Item = (&Tag, bool)> {
-    let fixed = request
-        .tags
-        .iter()
-        .filter(|tag| request.moving.as_ref() != Some(*tag))
-        .map(|tag| (tag, false));
-    fixed.chain(request.moving.iter().map(|tag| (tag, true)))
-}
-
-async fn holder<'a>(
-    registry: &dyn Registry,
-    repositories: &'a [Repository],
-    digest: &Digest,
-) -> Result<Option<&'a Repository>, Error> {
-    for repository in repositories {
-        if registry.blob_size(repository, digest).await?.is_some() {
-            return Ok(Some(repository));
         }
     }
-    Ok(None)
-}
 
-async fn push_blob(
-    registry: &dyn Registry,
-    source: &dyn Source,
-    request: &PushRequest,
-    options: &PushOptions,
-    blob: &Descriptor,
-    counts: &Counts,
-    observer: &dyn Observer,
-) -> Result<(), Error> {
-    // One candidate needs no question: asking for the mount is the question.
-    let mount_from = match &*options.mount_from {
-        [] => None,
-        [only] => Some(only),
-        several => holder(registry, several, &blob.digest).await?,
-    };
-    let content = FromSource { source, blob };
-    let outcome = registry
-        .put_blob(&request.repository, blob, &content, mount_from)
-        .await?;
-    let (count, amount) = match outcome {
-        BlobOutcome::Present => (&counts.skipped, 1),
-        BlobOutcome::Mounted => (&counts.mounted, blob.size),
-        BlobOutcome::Uploaded { bytes } => (&counts.pushed, bytes),
-    };
-    count.fetch_add(amount, Ordering::Relaxed);
-    observer.observe(Event::BlobPushed {
-        digest: blob.digest.clone(),
-        size: blob.size,
-        outcome,
-    });
-    Ok(())
-}
-
-struct FromSource<'a> {
-    source: &'a dyn Source,
-    blob: &'a Descriptor,
-}
-
-#[async_trait]
-impl Content for FromSource<'_> {
-    async fn open(&self) -> io::Result<BlobReader> {
-        self.source.blob(self.blob).await.map_err(io::Error::other)
+    /// Moves the moving tag, and only forward: another push may have moved it since it was looked at, and may do so again
+    /// right after it was put.
+    async fn put_moving(
+        &self,
+        tag: &Tag,
+        standing: Option<Descriptor>,
+        order: &Order<'_>,
+    ) -> Result<TagReceipt, Error> {
+        let root = &self.image.root;
+        let mut standing = match order.is_known() {
+            true => self.standing(tag, false).await?,
+            false => standing,
+        };
+        let previous = standing.as_ref().map(|standing| standing.digest.clone());
+        let mut put = None;
+        for _ in 0..MOVES {
+            let (state, reason) = order.decide(root, standing.as_ref()).await?;
+            match state {
+                TagState::New | TagState::Moved => {}
+                // Ours from the beginning, or since it was put.
+                TagState::Unchanged => {
+                    return Ok(self.receipt(tag, previous, put.unwrap_or(state), None));
+                }
+                TagState::HeldBack => return Ok(self.receipt(tag, previous, state, reason)),
+            }
+            if let Some(found) = standing.as_ref().filter(|_| put.is_some())
+                && !order.is_older(found).await?
+            {
+                self.judge(tag, Some(found.digest.clone()))?;
+            }
+            self.place(root, &Reference::Tag(tag.clone())).await?;
+            put.get_or_insert(state);
+            if order.is_known() {
+                tokio::time::sleep(self.porter.options.settle).await;
+            }
+            standing = self.standing(tag, false).await?;
+            if standing.is_none() {
+                break;
+            }
+        }
+        self.judge(tag, standing.map(|standing| standing.digest))?;
+        Ok(self.receipt(tag, previous, put.unwrap_or(TagState::Moved), None))
     }
-}
-
-async fn put_and_verify(
-    registry: &dyn Registry,
-    repository: &Repository,
-    manifest: &Manifest,
-) -> Result<(), Error> {
-    let reference = Reference::Digest(manifest.digest().clone());
-    if registry.manifest(repository, &reference).await?.is_some() {
-        return Ok(());
-    }
-    registry
-        .put_manifest(repository, &reference, manifest)
-        .await?;
-    match registry.manifest(repository, &reference).await? {
-        Some(found) if found.digest() == manifest.digest() => Ok(()),
-        _ => Err(Error::ImageNotFound {
-            repository: repository.clone(),
-            reference,
-        }),
-    }
-}
-
-/// What is to become of a tag.
-async fn decide(
-    registry: &dyn Registry,
-    source: &dyn Source,
-    image: &Image,
-    request: &PushRequest,
-    options: &PushOptions,
-    tag: &Tag,
-    moving: bool,
-) -> Result<(Option<Digest>, TagState, Option<String>), Error> {
-    let current = registry
-        .manifest(&request.repository, &Reference::Tag(tag.clone()))
-        .await?;
-    let Some(current) = current else {
-        return Ok((None, TagState::New, None));
-    };
-    let previous = Some(current.digest().clone());
-    if current.digest() == image.root.digest() {
-        return Ok((previous, TagState::Unchanged, None));
-    }
-    let Some(ancestry) = options
-        .ancestry
-        .as_ref()
-        .filter(|_| moving && !options.force_moving)
-    else {
-        return Ok((previous, TagState::Moved, None));
-    };
-    let theirs = revision(registry, &request.repository, &current).await?;
-    let ours = source_revision(source, image.leading()).await?;
-    if let (Some(ours), Some(theirs)) = (ours, theirs)
-        && ours != theirs
-        && ancestry.is_ancestor(&ours, &theirs).await == Some(true)
-    {
-        let reason = format!(
-            "it names {}, which follows {}",
-            short(&theirs),
-            short(&ours)
-        );
-        return Ok((previous, TagState::HeldBack, Some(reason)));
-    }
-    Ok((previous, TagState::Moved, None))
-}
-
-/// The commit of an image that is not pushed yet.
-async fn source_revision(
-    source: &dyn Source,
-    manifest: &Manifest,
-) -> Result<Option<String>, Error> {
-    if let Some(revision) = manifest.annotations().get(crate::inspect::REVISION) {
-        return Ok(Some(revision.clone()));
-    }
-    let Some(config) = manifest.config() else {
-        return Ok(None);
-    };
-    let reader = source.blob(config).await?;
-    let bytes = crate::blob::read_verified(reader, &config.digest, crate::layout::MANIFEST_CAP)
-        .await
-        .map_err(|error| {
-            crate::blob::unwrap_io(error, |error| Error::InvalidManifest {
-                digest: config.digest.clone(),
-                problem: error.to_string(),
-            })
-        })?;
-    Ok(crate::inspect::ImageConfig::parse(&bytes)
-        .labels
-        .remove(crate::inspect::REVISION))
-}
-
-fn short(revision: &str) -> &str {
-    revision.get(..7).unwrap_or(revision)
 }

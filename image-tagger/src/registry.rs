@@ -44,6 +44,8 @@ pub struct Traffic {
 ///   reads as an empty one.
 /// - **Order.** [`put_manifest`](Self::put_manifest) refuses a manifest whose blobs, or an index whose manifests, are not in the
 ///   same repository, with [`Error::MissingBlobs`]: no reader ever sees an image with a hole.
+/// - **Confirmation.** When a manifest's put returns, the place has confirmed that it holds these bytes under that name.
+/// - **Referrers.** A manifest that was put and names a `subject` is among the referrers of that subject.
 /// - **Atomicity.** A tag names the old image or the new one, never neither. A reader sees a whole blob or none.
 /// - **Idempotence.** Every write may be repeated. Two writers of the same content do not disturb each other; of two
 ///   writers of one tag, one wins.
@@ -63,6 +65,19 @@ pub trait Registry: Debug + Send + Sync {
         repository: &Repository,
         reference: &Reference,
     ) -> Result<Option<Manifest>, Error>;
+
+    /// What a reference names, without its bytes.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    async fn resolve(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Option<Descriptor>, Error> {
+        let manifest = self.manifest(repository, reference).await?;
+        Ok(manifest.map(|manifest| manifest.descriptor()))
+    }
 
     /// Stores a manifest under a tag or under its own digest.
     ///
@@ -98,6 +113,20 @@ pub trait Registry: Debug + Send + Sync {
         mount_from: Option<&Repository>,
     ) -> Result<BlobOutcome, Error>;
 
+    /// As [`put_blob`](Self::put_blob) for a blob that the caller knows to be missing, so that nobody has to ask for it.
+    ///
+    /// # Errors
+    /// As those of [`put_blob`](Self::put_blob).
+    async fn upload_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: &dyn Content,
+        mount_from: Option<&Repository>,
+    ) -> Result<BlobOutcome, Error> {
+        self.put_blob(repository, blob, content, mount_from).await
+    }
+
     /// A blob's bytes. The reader fails at its end if they are not what the digest says.
     ///
     /// # Errors
@@ -114,6 +143,25 @@ pub trait Registry: Debug + Send + Sync {
     /// When the registry cannot be read.
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error>;
 
+    /// Whether a repository has no tag, be it that it does not exist.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    async fn is_empty(&self, repository: &Repository) -> Result<bool, Error> {
+        Ok(self.tags(repository).await?.is_empty())
+    }
+
+    /// The manifests that name this one as their `subject`: signatures, SBOMs, attestations (OCI distribution spec 1.1,
+    /// referrers), sorted by digest.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    async fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Error>;
+
     /// What was sent over the network for a repository so far; nothing where there is no network.
     fn traffic(&self, _repository: &Repository) -> Traffic {
         Traffic::default()
@@ -121,15 +169,23 @@ pub trait Registry: Debug + Send + Sync {
 }
 
 macro_rules! forward {
-    ($pointer:ident) => {
+    ($pointer:ty) => {
         #[async_trait]
-        impl<T: Registry + ?Sized> Registry for $pointer<T> {
+        impl<T: Registry + ?Sized> Registry for $pointer {
             async fn manifest(
                 &self,
                 repository: &Repository,
                 reference: &Reference,
             ) -> Result<Option<Manifest>, Error> {
                 (**self).manifest(repository, reference).await
+            }
+
+            async fn resolve(
+                &self,
+                repository: &Repository,
+                reference: &Reference,
+            ) -> Result<Option<Descriptor>, Error> {
+                (**self).resolve(repository, reference).await
             }
 
             async fn put_manifest(
@@ -161,6 +217,18 @@ macro_rules! forward {
                     .await
             }
 
+            async fn upload_blob(
+                &self,
+                repository: &Repository,
+                blob: &Descriptor,
+                content: &dyn Content,
+                mount_from: Option<&Repository>,
+            ) -> Result<BlobOutcome, Error> {
+                (**self)
+                    .upload_blob(repository, blob, content, mount_from)
+                    .await
+            }
+
             async fn blob(
                 &self,
                 repository: &Repository,
@@ -173,6 +241,18 @@ macro_rules! forward {
                 (**self).tags(repository).await
             }
 
+            async fn is_empty(&self, repository: &Repository) -> Result<bool, Error> {
+                (**self).is_empty(repository).await
+            }
+
+            async fn referrers(
+                &self,
+                repository: &Repository,
+                subject: &Digest,
+            ) -> Result<Vec<Descriptor>, Error> {
+                (**self).referrers(repository, subject).await
+            }
+
             fn traffic(&self, repository: &Repository) -> Traffic {
                 (**self).traffic(repository)
             }
@@ -180,5 +260,6 @@ macro_rules! forward {
     };
 }
 
-forward!(Arc);
-forward!(Box);
+forward!(Arc<T>);
+forward!(Box<T>);
+forward!(&T);

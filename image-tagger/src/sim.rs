@@ -42,6 +42,8 @@ pub enum Operation {
     Blob,
     /// Listing tags.
     Tags,
+    /// Listing what is attached to an image.
+    Referrers,
 }
 
 /// A registry in memory. Clones share what it holds.
@@ -171,6 +173,7 @@ impl Operation {
             Self::PutBlob => "store a blob",
             Self::Blob => "read a blob",
             Self::Tags => "list tags",
+            Self::Referrers => "list what is attached to an image",
         }
     }
 }
@@ -384,6 +387,27 @@ impl Registry for SimRegistry {
         };
         let reader = bytes.map(|bytes| Box::pin(std::io::Cursor::new(bytes)) as BlobReader);
         finish(reader, is_lost, Operation::Blob, repository)
+    }
+
+    async fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let is_lost = self.enter(Operation::Referrers, repository)?;
+        let state = self.lock();
+        let stored = state.repositories.get(repository);
+        let manifests = stored
+            .into_iter()
+            .flat_map(|stored| stored.manifests.values());
+        let found = manifests
+            .filter(|manifest| {
+                let named = manifest.subject();
+                named.is_some_and(|named| named.digest == *subject)
+            })
+            .map(Manifest::referrer)
+            .collect();
+        finish(found, is_lost, Operation::Referrers, repository)
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {

@@ -1,15 +1,23 @@
 //! Where an image that is pushed comes from.
 
+mod archive;
+mod directory;
+mod docker;
+mod name;
+
 use std::fmt::Debug;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::blob::Verified;
-use crate::layout::{Folder, blocking};
-use crate::{BlobReader, Descriptor, Digest, Error, Manifest, Reference, Registry, Repository};
+pub use self::archive::OciArchive;
+pub use self::directory::OciDirectory;
+pub use self::docker::DockerArchive;
+pub use self::name::{InvalidSourceName, SourceName};
+use crate::referrers::attachments;
+use crate::{
+    Attachment, BlobReader, Descriptor, Digest, Error, Manifest, Reference, Registry, Repository,
+};
 
 /// An image to be read: its manifests and its blobs.
 ///
@@ -36,6 +44,20 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// When it is missing or cannot be read.
     async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error>;
+
+    /// What is attached to a manifest of the source, and to that in turn.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    async fn attachments(&self, _subject: &Digest) -> Result<Vec<Attachment>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Whether blobs are read from this machine: then damage is looked for before anything is sent. What comes over the
+    /// network is checked on its way.
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 macro_rules! forward {
@@ -52,6 +74,14 @@ macro_rules! forward {
 
             async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
                 (**self).blob(blob).await
+            }
+
+            async fn attachments(&self, subject: &Digest) -> Result<Vec<Attachment>, Error> {
+                (**self).attachments(subject).await
+            }
+
+            fn is_local(&self) -> bool {
+                (**self).is_local()
             }
         }
     };
@@ -108,107 +138,12 @@ impl<R: Registry> Source for RegistrySource<R> {
                 digests: vec![blob.digest.clone()],
             })
     }
-}
 
-/// An OCI image layout that a build left behind, `oci:DIR[:REF]`.
-#[derive(Debug, Clone)]
-pub struct OciDirectory {
-    path: PathBuf,
-    root: Manifest,
-}
-
-impl OciDirectory {
-    /// Opens a layout. Without a reference the layout must hold one image.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSource`] when the folder is no layout, lacks the reference, or holds several images and none was
-    /// named.
-    pub async fn open(path: &Path, reference: Option<&str>) -> Result<Self, Error> {
-        let (path, reference) = (path.to_owned(), reference.map(str::to_owned));
-        blocking(move || Self::open_now(path, reference.as_deref())).await
+    async fn attachments(&self, subject: &Digest) -> Result<Vec<Attachment>, Error> {
+        attachments(&self.registry, &self.repository, subject).await
     }
 
-    fn open_now(path: PathBuf, reference: Option<&str>) -> Result<Self, Error> {
-        let invalid = |problem: String| Error::InvalidSource {
-            path: path.clone(),
-            problem,
-        };
-        if !path.is_dir() {
-            return Err(invalid("there is no such folder".to_owned()));
-        }
-        if !path.join("oci-layout").is_file() || !path.join("index.json").is_file() {
-            return Err(invalid("it lacks `oci-layout` or `index.json`".to_owned()));
-        }
-        let folder = Folder(path.clone());
-        let entries = folder.entries()?;
-        let mut digests: Vec<&Digest> = entries
-            .iter()
-            .filter(|(tag, entry)| match reference {
-                Some(wanted) => tag.as_deref() == Some(wanted) || entry.digest.as_str() == wanted,
-                None => true,
-            })
-            .map(|(_, entry)| &entry.digest)
-            .collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let names = || {
-            let names: Vec<String> = entries.iter().filter_map(|(tag, _)| tag.clone()).collect();
-            if names.is_empty() {
-                "none is named".to_owned()
-            } else {
-                format!("there are: {}", names.join(", "))
-            }
-        };
-        let digest = match (&*digests, reference) {
-            ([digest], _) => (*digest).clone(),
-            ([], Some(wanted)) => {
-                return Err(invalid(format!("it has no image `{wanted}`; {}", names())));
-            }
-            ([], None) => return Err(invalid("it is empty".to_owned())),
-            (_, _) => {
-                return Err(invalid(format!(
-                    "it holds {} images; {}",
-                    digests.len(),
-                    names()
-                )));
-            }
-        };
-        let root = folder
-            .manifest(&Reference::Digest(digest.clone()))?
-            .ok_or_else(|| invalid(format!("the manifest `{digest}` is missing")))?;
-        Ok(Self { path, root })
-    }
-}
-
-#[async_trait]
-impl Source for OciDirectory {
-    async fn root(&self) -> Result<Manifest, Error> {
-        Ok(self.root.clone())
-    }
-
-    async fn child(&self, digest: &Digest) -> Result<Manifest, Error> {
-        let (folder, reference) = (Folder(self.path.clone()), Reference::Digest(digest.clone()));
-        blocking(move || folder.manifest(&reference))
-            .await?
-            .ok_or_else(|| Error::InvalidSource {
-                path: self.path.clone(),
-                problem: format!("the manifest `{digest}` is missing"),
-            })
-    }
-
-    async fn blob(&self, blob: &Descriptor) -> Result<BlobReader, Error> {
-        let path = Folder(self.path.clone()).blob(&blob.digest);
-        match tokio::fs::File::open(&path).await {
-            Ok(file) => Ok(Box::pin(Verified::new(file, blob.digest.clone()))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::InvalidSource {
-                path: self.path.clone(),
-                problem: format!("the blob `{}` is missing", blob.digest),
-            }),
-            Err(source) => Err(Error::Storage {
-                operation: "read",
-                path,
-                source,
-            }),
-        }
+    fn is_local(&self) -> bool {
+        false
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use change_detect::ModuleName;
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
 use health_checker::{HttpProbe, Probe, Target};
+#[cfg(feature = "aws")]
+use image_tagger::PushOptions;
 use image_tagger::Registry;
 use url::Url;
 use windlass_cli::Failure;
@@ -97,6 +99,15 @@ impl Adapters {
 }
 
 impl Site {
+    /// How long to wait before a moving tag is read back: another run may move it on AWS, and none may run here.
+    pub(crate) fn settle(&self) -> Duration {
+        match self {
+            Self::Local(_) => Duration::ZERO,
+            #[cfg(feature = "aws")]
+            Self::Aws => PushOptions::default().settle,
+        }
+    }
+
     /// Of these services, those that there are.
     pub(crate) fn existing(
         &self,

@@ -1,11 +1,12 @@
 //! The way of a run: detect, plan, build, push, deploy, check, tell.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use change_detect::{CommitId, Detection, ModuleName, ModuleReport};
-use futures_util::stream::{self, StreamExt};
-use image_tagger::{PushOptions, PushRequest, Receipt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use image_tagger::{FleetItem, FleetOptions, PushOptions, PushRequest, Receipt, Source};
 use windlass_cli::Failure;
 
 use crate::adapters::Adapters;
@@ -207,23 +208,25 @@ impl Pipeline<'_> {
         }
         let images = Images::new(self.checkout, &self.config.build, true, 1)?;
         let source = images.source(service).await?;
-        let (request, options) = self.push_request(service);
+        let (request, options) = (self.push_request(service), self.push_options());
         image_tagger::plan(&*self.adapters.registry, &*source, &request, &options)
             .await
             .map(Some)
             .map_err(|error| failures::push(&error))
     }
 
-    fn push_request(&self, service: &PlannedService) -> (PushRequest, PushOptions) {
-        let request = PushRequest::new(
+    fn push_request(&self, service: &PlannedService) -> PushRequest {
+        PushRequest::new(
             service.repository.clone(),
             vec![names::sha_tag(&self.checkout.head().id)],
         )
-        .moving(names::moving_tag());
-        (
-            request,
-            PushOptions::default().ancestry(self.checkout.ancestry()),
-        )
+        .moving(names::moving_tag())
+    }
+
+    fn push_options(&self) -> PushOptions {
+        PushOptions::default()
+            .ancestry(self.checkout.ancestry())
+            .settle(self.adapters.site.settle())
     }
 
     /// Does what the plan says.
@@ -301,38 +304,51 @@ impl Pipeline<'_> {
         images: &Images<'_>,
         services: &[PlannedService],
     ) -> Result<Vec<Receipt>, Failure> {
-        let pushes = services
-            .iter()
-            .map(|service| self.push_one(images, service));
-        let results: Vec<Result<Receipt, Failure>> = stream::iter(pushes)
+        let opened = services.iter().map(|service| images.source(service));
+        let sources: Vec<Arc<dyn Source>> = stream::iter(opened)
             .buffered(self.config.deploy.max_parallel)
-            .collect()
-            .await;
-        results.into_iter().collect()
+            .try_collect()
+            .await?;
+        let items: Vec<FleetItem<'_>> = services
+            .iter()
+            .zip(&sources)
+            .map(|(service, source)| FleetItem::new(source, self.push_request(service)))
+            .collect();
+        let options = FleetOptions::default()
+            .max_images(self.config.deploy.max_parallel)
+            .push(self.push_options());
+        let observers: Vec<_> = services
+            .iter()
+            .map(|service| {
+                |detail| {
+                    self.listeners.tell(&Event::Push {
+                        service: service.module.to_string(),
+                        detail,
+                    });
+                }
+            })
+            .collect();
+        let observers: Vec<&dyn image_tagger::Observer> = observers
+            .iter()
+            .map(|observer| observer as &dyn image_tagger::Observer)
+            .collect();
+        let pushed =
+            image_tagger::push_all(&*self.adapters.registry, &items, &options, &observers).await;
+        let mut receipts = Vec::new();
+        let mut failure = None;
+        for (service, pushed) in services.iter().zip(pushed) {
+            match pushed {
+                Ok(receipt) => {
+                    self.tell_pushed(service, &receipt);
+                    receipts.push(receipt);
+                }
+                Err(error) => _ = failure.get_or_insert_with(|| failures::push(&error)),
+            }
+        }
+        failure.map_or(Ok(receipts), Err)
     }
 
-    async fn push_one(
-        &self,
-        images: &Images<'_>,
-        service: &PlannedService,
-    ) -> Result<Receipt, Failure> {
-        let source = images.source(service).await?;
-        let (request, options) = self.push_request(service);
-        let observer = |detail| {
-            self.listeners.tell(&Event::Push {
-                service: service.module.to_string(),
-                detail,
-            })
-        };
-        let receipt = image_tagger::push(
-            &*self.adapters.registry,
-            &*source,
-            &request,
-            &options,
-            &observer,
-        )
-        .await
-        .map_err(|error| failures::push(&error))?;
+    fn tell_pushed(&self, service: &PlannedService, receipt: &Receipt) {
         self.listeners.tell(&Event::Pushed {
             service: service.module.to_string(),
             pinned: receipt.pinned.to_string(),
@@ -342,7 +358,6 @@ impl Pipeline<'_> {
                 .iter()
                 .any(|tag| tag.state == image_tagger::TagState::HeldBack),
         });
-        Ok(receipt)
     }
 
     /// Deploys group after group. A group with a failure is the last one.

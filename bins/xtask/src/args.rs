@@ -24,6 +24,9 @@ Tasks:
                                         git seed turbo nx mvn
                    --ours FILE          measure this binary instead of a release build of change-detect
                    --json FILE          write the results there too
+  bench push     push images beside skopeo: requests by the registry's log, bytes, seconds, memory; a Markdown table
+                   --keep DIR           make the images there, leave them and take them again
+                   --ours FILE          measure this binary instead of a release build of image-tagger
   release-check  whether each crate that is published can be
   help           this text
 
@@ -37,6 +40,7 @@ pub(crate) enum Command {
     Lint,
     Guard,
     Bench(bench::Options),
+    BenchPush(bench::push::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -85,6 +89,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     let mut rest = rest.peekable();
     match rest.next().as_deref() {
         Some("detect") => {}
+        Some("push") => return bench_push(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -131,6 +136,23 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         }
     }
     Ok(Command::Bench(options))
+}
+
+fn bench_push(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::push::Options::default();
+    while let Some(argument) = rest.next() {
+        let target = match argument.as_str() {
+            "--keep" => &mut options.keep,
+            "--ours" => &mut options.ours,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(usage(&format!("`bench push` takes no argument `{other}`"))),
+        };
+        let path = rest
+            .next()
+            .ok_or_else(|| usage(&format!("`{argument}` needs a path")))?;
+        *target = Some(PathBuf::from(path));
+    }
+    Ok(Command::BenchPush(options))
 }
 
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -215,6 +237,8 @@ mod tests {
             "hold /tmp/x",
             "bench",
             "bench deploy",
+            "bench push --runs 3",
+            "bench push --keep",
             "bench detect --runs",
             "bench detect --runs 0",
             "bench detect --only",

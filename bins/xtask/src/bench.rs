@@ -5,6 +5,7 @@ mod chance;
 mod gates;
 mod manifests;
 mod peers;
+pub(crate) mod push;
 mod repository;
 mod sample;
 mod stopwatch;

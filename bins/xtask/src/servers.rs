@@ -194,12 +194,12 @@ fn launch(kind: &Kind, python: &Path, attempt: usize) -> io::Result<Server> {
     })
 }
 
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Whether a GET of `path` at `address` is answered with 200.
-fn answers(address: &str, path: &str) -> bool {
+pub(crate) fn answers(address: &str, path: &str) -> bool {
     let ask = || -> io::Result<bool> {
         let address: SocketAddr = address.parse().map_err(io::Error::other)?;
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;

@@ -6,6 +6,7 @@
 mod contract;
 #[cfg(feature = "http")]
 mod credentials;
+mod fleet;
 #[cfg(feature = "http")]
 mod http;
 mod layout;
@@ -18,6 +19,8 @@ mod quirks;
 mod served;
 #[cfg(feature = "http")]
 mod server;
+mod sources;
+mod support;
 #[cfg(all(feature = "http", feature = "server"))]
 mod tokens;
 #[cfg(feature = "server")]

@@ -17,6 +17,15 @@ impl Chance {
         z ^ (z >> 31)
     }
 
+    /// Bytes that cannot be compressed.
+    pub(crate) fn bytes(&mut self) -> [u8; 64 * 1024] {
+        let mut bytes = [0; 64 * 1024];
+        for chunk in bytes.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes());
+        }
+        bytes
+    }
+
     /// A number from `low` up to and with `high`; `low` if `high` is less.
     pub(crate) const fn between(&mut self, low: usize, high: usize) -> usize {
         let span = high.saturating_sub(low) as u64 + 1;

@@ -32,13 +32,24 @@ const SLOW: usize = 3;
 
 /// Our binary: the one that was named, or a release build.
 pub(crate) fn ours(named: Option<&Path>) -> Result<PathBuf, Error> {
+    let (package, binary) = OURS;
+    built(named, package, binary, &[])
+}
+
+/// A binary of ours: the one that was named, or a release build of its package.
+pub(crate) fn built(
+    named: Option<&Path>,
+    package: &str,
+    binary: &str,
+    features: &[&str],
+) -> Result<PathBuf, Error> {
     if let Some(path) = named {
         return path
             .canonicalize()
             .map_err(|source| Error::Setup(format!("`{}`: {source}", path.display())));
     }
-    let (package, binary) = OURS;
     let mut build = cargo::cargo(["build", "--release", "--locked", "--package", package]);
+    build.args(features);
     if !cargo::succeeds(&mut build)? {
         return Err(Error::Broken(format!(
             "`{package}` does not build; --ours FILE measures another program"

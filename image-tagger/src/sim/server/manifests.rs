@@ -15,7 +15,31 @@ use crate::{Digest, Manifest, MediaType, Reference, Tag};
 /// Tells the digest of what an answer is about.
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
+/// Tells the subject of a manifest that is now among its referrers.
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+
 impl Service {
+    /// Answers with what is attached to a manifest.
+    pub(super) async fn referrers(&self, call: Call<'_>, subject: &str) -> Result<Answer, Stop> {
+        if call.method != Method::GET {
+            return Err(Refusal::unsupported(call.method).into());
+        }
+        let subject: Digest = subject.parse().map_err(|error: crate::InvalidDigest| {
+            Refusal::bad_request("DIGEST_INVALID", error.to_string())
+        })?;
+        let found = self.registry.referrers(call.repository, &subject).await?;
+        let list = json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::OCI_INDEX,
+            "manifests": found,
+        });
+        let mut answer = json_answer(StatusCode::OK, list.to_string());
+        answer
+            .headers_mut()
+            .insert(CONTENT_TYPE, text(MediaType::OCI_INDEX));
+        Ok(answer)
+    }
+
     /// Answers what is asked of a manifest.
     pub(super) async fn manifest(
         &self,
@@ -88,6 +112,9 @@ impl Service {
         headers.insert(CONTENT_DIGEST, text(manifest.digest().as_str()));
         if !call.quirks.omits_location {
             headers.insert(LOCATION, location(call, manifest.digest()));
+        }
+        if let Some(subject) = manifest.subject() {
+            headers.insert(SUBJECT, text(subject.digest.as_str()));
         }
         Ok(answer)
     }

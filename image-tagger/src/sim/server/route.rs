@@ -74,7 +74,7 @@ pub(super) enum Place {
     Uploads,
     Session { id: String },
     Tags,
-    Referrers,
+    Referrers { subject: String },
 }
 
 impl Route {
@@ -111,7 +111,10 @@ impl Route {
                 (path, Place::Blob { digest })
             }
             [path @ .., "tags", "list"] => (path, Place::Tags),
-            [path @ .., "referrers", _] => (path, Place::Referrers),
+            [path @ .., "referrers", subject] => {
+                let subject = text(subject);
+                (path, Place::Referrers { subject })
+            }
             _ => return Self::Unknown,
         };
         if path.is_empty() {
@@ -144,7 +147,7 @@ impl Route {
             (Place::Session { .. }, "GET") => RequestKind::UploadStatus,
             (Place::Session { .. }, "DELETE") => RequestKind::UploadCancel,
             (Place::Tags, _) => RequestKind::Tags,
-            (Place::Referrers, _) => RequestKind::Referrers,
+            (Place::Referrers { .. }, _) => RequestKind::Referrers,
             _ => RequestKind::Other,
         }
     }

@@ -169,11 +169,7 @@ impl Service {
             Place::Uploads => self.begin_upload(call, intake).await,
             Place::Session { id } => self.upload(call, id, intake).await,
             Place::Tags => self.tags(call).await,
-            // A client that gets 404 here looks for the tag of the older scheme (distribution spec 1.1).
-            Place::Referrers => {
-                let message = "referrers are not listed here";
-                Err(Refusal::not_found("UNSUPPORTED", message).into())
-            }
+            Place::Referrers { subject } => self.referrers(call, subject).await,
         }
     }
 

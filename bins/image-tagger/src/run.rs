@@ -1,0 +1,58 @@
+//! From the command line to the exit code.
+
+use std::sync::Arc;
+
+use image_tagger::HttpRegistry;
+use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
+
+use crate::args::{Args, Command};
+use crate::{hosts, promote, push, push_all, retag, verify};
+
+/// What each command works with.
+pub(crate) struct Session<'a> {
+    pub(crate) registry: HttpRegistry,
+    pub(crate) printer: &'a Printer,
+    pub(crate) log: Option<Arc<EventLog>>,
+}
+
+/// Does what the command line says.
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unreachable("cannot start").caused_by(&error))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = command(args, printer) => ended,
+            signal = interrupted() => {
+                printer.note(&format!("interrupted by {signal}; run again: what is there is not sent again"));
+                Ok(Exit::Interrupted)
+            }
+        }
+    });
+    // Files that are being read keep nobody.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    let log = match &args.common.events {
+        Some(path) => Some(Arc::new(EventLog::open(path)?)),
+        None => None,
+    };
+    let session = Session {
+        registry: hosts::registry(&args.registry).await?,
+        printer,
+        log,
+    };
+    let ended = match &args.command {
+        Command::Push(args) => push::run(args, &session).await,
+        Command::PushAll(args) => push_all::run(args, &session).await,
+        Command::Retag(args) => retag::run(args, &session).await,
+        Command::Promote(args) => promote::run(args, &session).await,
+        Command::Verify(args) => verify::run(args, &session).await,
+    };
+    let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
+    // What went wrong weighs more than a log that is not whole.
+    ended.and_then(|exit| logged.map(|()| exit))
+}
