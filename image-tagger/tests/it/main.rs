@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod admin;
 #[cfg(feature = "testing")]
 mod contract;
 #[cfg(feature = "http")]
@@ -10,5 +11,6 @@ mod credentials;
 mod http;
 mod layout;
 mod push;
+mod retention;
 #[cfg(feature = "http")]
 mod server;
