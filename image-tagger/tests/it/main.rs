@@ -7,9 +7,13 @@ mod admin;
 mod contract;
 #[cfg(feature = "http")]
 mod credentials;
+#[cfg(feature = "aws")]
+mod ecr;
 #[cfg(feature = "http")]
 mod http;
 mod layout;
+#[cfg(all(feature = "aws", feature = "http", feature = "testing"))]
+mod moto;
 mod push;
 mod retention;
 #[cfg(feature = "http")]
