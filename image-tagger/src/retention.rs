@@ -45,10 +45,12 @@ mod in_use;
 mod plan;
 mod policy;
 mod reason;
+mod receipt;
 
-pub use self::apply::{ImageReceipt, Outcome, RetentionEvent, RetentionReceipt, apply};
+pub use self::apply::apply;
 pub use self::decide::decide;
 pub use self::in_use::{ImageName, InUse, InvalidImageName, Role, UsedImage};
 pub use self::plan::{Action, PlannedImage, RetentionPlan, Warning, plan};
 pub use self::policy::RetentionPolicy;
 pub use self::reason::Reason;
+pub use self::receipt::{ImageReceipt, Outcome, RetentionEvent, RetentionReceipt};

@@ -184,6 +184,8 @@ impl UsedImage {
 
 /// The images that must not be deleted, whatever their age. Those of other repositories may be among them: a list of all
 /// that a cluster runs is good for each of its repositories.
+///
+/// Give the digests of what runs and not only the tags of its task definitions: a tag that moved since names another image.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct InUse {

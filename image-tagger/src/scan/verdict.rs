@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::report::{ScanReport, ScanStatus, Severity};
+use crate::{Digest, Manifest};
 
 /// What is made of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,6 +68,60 @@ pub fn judge(report: &ScanReport, threshold: Severity) -> Judgement {
     }
 }
 
+/// Judges the scans of several manifests as one, such as those of an index: it is as good as the worst of them, and unknown
+/// where there is none. Each reason begins with the digest that it is about.
+pub fn judge_all<'a>(
+    reports: impl IntoIterator<Item = &'a ScanReport>,
+    threshold: Severity,
+) -> Judgement {
+    let mut judged: Vec<(&Digest, Judgement)> = reports
+        .into_iter()
+        .map(|report| (&report.digest, judge(report, threshold)))
+        .collect();
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Failed => 0,
+        Verdict::Unknown => 1,
+        Verdict::Passed => 2,
+    };
+    // The decisive ones first; otherwise as they were given.
+    judged.sort_by_key(|(_, judgement)| rank(judgement.verdict));
+    let verdict = judged.first().map_or(Verdict::Unknown, |(_, j)| j.verdict);
+    let mut reasons: Vec<String> = judged
+        .iter()
+        .flat_map(|(digest, judgement)| {
+            let reasons = judgement.reasons.iter();
+            reasons.map(move |reason| format!("{}: {reason}", digest.short()))
+        })
+        .collect();
+    if judged.is_empty() {
+        reasons.push("there is no manifest to scan".to_owned());
+    }
+    Judgement {
+        verdict,
+        threshold,
+        reasons,
+    }
+}
+
+/// The manifests whose scans tell about an image: its own, or those of the platforms that it lists if it is an index.
+/// Registries scan manifests and not indexes. Attestations that builders put beside the platforms are none
+/// (`unknown/unknown`, as BuildKit marks them).
+pub fn to_scan(root: &Manifest) -> Vec<Digest> {
+    if !root.media_type().is_index() {
+        return vec![root.digest().clone()];
+    }
+    let is_image = |platform: &crate::Platform| {
+        (platform.os.as_str(), platform.architecture.as_str()) != ("unknown", "unknown")
+    };
+    let mut digests: Vec<Digest> = Vec::new();
+    for manifest in root.manifests() {
+        if manifest.platform.as_ref().is_none_or(is_image) && !digests.contains(&manifest.digest) {
+            digests.push(manifest.digest.clone());
+        }
+    }
+    digests
+}
+
 /// Why a scan is not one to rely on.
 fn incomplete(report: &ScanReport) -> Option<String> {
     let what = match report.status {
@@ -87,7 +142,6 @@ fn incomplete(report: &ScanReport) -> Option<String> {
 mod tests {
     use super::super::report::{Finding, SeverityCounts};
     use super::*;
-    use crate::Digest;
 
     fn report(status: ScanStatus, counts: &[(Severity, u64)]) -> ScanReport {
         let counts: SeverityCounts = counts.iter().copied().collect();
@@ -140,5 +194,48 @@ mod tests {
         let judged = judge(&report, Severity::Low);
         assert_eq!(judged.verdict, Verdict::Passed);
         assert_eq!(judged.reasons[1], "1 found whose severity is not known");
+    }
+
+    #[test]
+    fn an_index_is_as_good_as_the_worst_of_its_platforms() {
+        let of = |name: &str, status, counts: &[(Severity, u64)]| {
+            let mut report = report(status, counts);
+            report.digest = Digest::of(name.as_bytes());
+            report
+        };
+        let good = of("good", ScanStatus::Complete, &[]);
+        let none = of("none", ScanStatus::Missing, &[]);
+        let bad = of("bad", ScanStatus::Complete, &[(Severity::High, 1)]);
+        let verdict =
+            |reports: &[&ScanReport]| judge_all(reports.iter().copied(), Severity::High).verdict;
+        assert_eq!(verdict(&[&good, &good]), Verdict::Passed);
+        assert_eq!(verdict(&[&good, &none]), Verdict::Unknown);
+        assert_eq!(verdict(&[&none, &good, &bad]), Verdict::Failed);
+        assert_eq!(verdict(&[]), Verdict::Unknown);
+        let judged = judge_all([&good, &bad], Severity::High);
+        let short = Digest::of(b"bad").short().to_owned();
+        assert_eq!(
+            judged.reasons[0],
+            format!("{short}: 1 high found, where high and worse stops")
+        );
+    }
+
+    #[test]
+    fn of_an_index_its_platforms_are_scanned() {
+        let manifest = |name: &str, os: &str| {
+            serde_json::json!({
+                "mediaType": crate::MediaType::OCI_MANIFEST, "digest": Digest::of(name.as_bytes()), "size": 1,
+                "platform": {"os": os, "architecture": if os == "linux" { "arm64" } else { os }},
+            })
+        };
+        let index = serde_json::json!({
+            "mediaType": crate::MediaType::OCI_INDEX,
+            "manifests": [manifest("arm", "linux"), manifest("attestation", "unknown"), manifest("arm", "linux")],
+        });
+        let index = Manifest::new(index.to_string().into_bytes(), None).unwrap();
+        assert_eq!(to_scan(&index), [Digest::of(b"arm")]);
+        let plain = serde_json::json!({"mediaType": crate::MediaType::OCI_MANIFEST, "layers": []});
+        let plain = Manifest::new(plain.to_string().into_bytes(), None).unwrap();
+        assert_eq!(to_scan(&plain), [plain.digest().clone()]);
     }
 }

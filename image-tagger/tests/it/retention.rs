@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 
+use futures_util::FutureExt;
 use image_tagger::retention::{
     Action, ImageName, InUse, Outcome, Reason, RetentionEvent, RetentionPlan, RetentionPolicy,
     RetentionReceipt, Warning, apply, decide, plan,
@@ -529,6 +530,35 @@ async fn a_first_call_that_fails_is_an_error_and_a_later_one_is_in_the_receipt()
     assert!(again.is_complete(), "a rerun ends right: {again:?}");
     assert_eq!(outcome(&again, "b"), Outcome::AlreadyGone);
     assert_eq!(outcome(&again, "c"), Outcome::Deleted);
+}
+
+#[tokio::test]
+async fn what_goes_between_the_look_and_the_call_is_told_even_if_a_later_call_fails() {
+    let admin = admin_with(&[
+        image("n1", 1, "n1"),
+        image("n2", 2, "n2"),
+        image("a", 90, "old").children([digest("b")]),
+        image("b", 90, ""),
+    ]);
+    let plan = planned(&admin).await;
+    let receipt = apply(&admin, &plan, &used(&["n1"]), &|event| match event {
+        RetentionEvent::Checked { .. } => {
+            let (repository, gone) = (repository(), [digest("a")]);
+            let other = admin.delete_images(&repository, &gone);
+            other.now_or_never().unwrap().unwrap();
+        }
+        _ if admin.calls(AdminOperation::DeleteImages) == 2 => {
+            admin.fail_next(AdminOperation::DeleteImages, AdminFault::Denied);
+        }
+        _ => {}
+    })
+    .await
+    .unwrap();
+    assert_eq!(outcome(&receipt, "a"), Outcome::AlreadyGone);
+    assert!(
+        matches!(outcome(&receipt, "b"), Outcome::Unknown { message } if message.contains("AccessDenied")),
+        "{receipt:?}"
+    );
 }
 
 #[tokio::test]
