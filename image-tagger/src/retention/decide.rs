@@ -66,9 +66,11 @@ fn newest_first(images: Vec<ImageRecord>) -> Vec<ImageRecord> {
                 known.tags.sort();
                 known.tags.dedup();
                 known.children.append(&mut image.children);
+                known.children.sort();
+                known.children.dedup();
                 known.pushed_at = known.pushed_at.max(image.pushed_at);
                 known.size = known.size.max(image.size);
-                known.subject = known.subject.take().or(image.subject);
+                known.subject = known.subject.take().max(image.subject);
             }
         }
     }

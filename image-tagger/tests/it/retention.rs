@@ -293,6 +293,24 @@ fn signatures_on_tags_follow_their_image_and_are_not_counted() {
 }
 
 #[test]
+fn two_records_of_one_image_are_one_with_the_tags_of_both() {
+    let listed = vec![
+        image("a", 1, "v1"),
+        image("a", 1, "v2"),
+        image("b", 2, "v0"),
+    ];
+    let plan = decided(listed, &used(&["v1"]));
+    assert_eq!(plan.images.len(), 2);
+    let tags: Vec<&str> = plan.images[0]
+        .image
+        .tags
+        .iter()
+        .map(|t| t.as_str())
+        .collect();
+    assert_eq!(tags, ["v1", "v2"]);
+}
+
+#[test]
 fn a_plan_serialises_with_its_reasons() {
     let plan = decided(vec![image("a", 1, "v1")], &used(&["v1"]));
     let json = serde_json::to_value(&plan).unwrap();
