@@ -112,7 +112,7 @@ pub enum Error {
         repository: Repository,
     },
     /// The credentials lack a permission.
-    #[error("the credentials may not {operation} of `{repository}`")]
+    #[error("the credentials may not {operation} for `{repository}`")]
     ActionDenied {
         /// The repository.
         repository: Repository,
