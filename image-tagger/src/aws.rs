@@ -1,4 +1,8 @@
-//! Credentials from Amazon ECR.
+//! Amazon ECR, through its SDK: credentials for its registries, and the management of its repositories.
+
+mod admin;
+mod convert;
+mod failure;
 
 use std::time::Duration;
 
@@ -9,6 +13,7 @@ use aws_sdk_ecr::operation::RequestId;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+pub use self::admin::EcrAdmin;
 use crate::{Credential, Credentials, Error};
 
 /// ECR's tokens live for 12 hours; a new one is fetched well before.
@@ -71,9 +76,14 @@ impl Credentials for EcrCredentials {
     }
 }
 
-/// Whether a host is a registry of ECR (AWS General Reference, Amazon ECR endpoints). Every part is looked at: a bucket
-/// named `123456789012.dkr` is a host of `amazonaws.com` too.
+/// Whether a host is a registry of ECR.
 pub fn is_ecr(host: &str) -> bool {
+    account_and_region(host).is_some()
+}
+
+/// The account and the region of a registry of ECR (AWS General Reference, Amazon ECR endpoints). Every part is looked at: a
+/// bucket named `123456789012.dkr` is a host of `amazonaws.com` too.
+fn account_and_region(host: &str) -> Option<(&str, &str)> {
     let host = host.strip_suffix(":443").unwrap_or(host);
     let parts: Vec<&str> = host.split('.').collect();
     let (account, region) = match *parts {
@@ -96,14 +106,14 @@ pub fn is_ecr(host: &str) -> bool {
             "com",
             "cn",
         ] => (account, region),
-        _ => return false,
+        _ => return None,
     };
     let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     let is_region = !region.is_empty()
         && region
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    is_account && is_region
+    (is_account && is_region).then_some((account, region))
 }
 
 /// Takes `base64(user:secret)` apart.

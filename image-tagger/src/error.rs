@@ -1,5 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -105,6 +106,25 @@ pub enum Error {
         #[source]
         source: Option<BoxError>,
     },
+    /// The repository is not where its management is.
+    #[error("`{repository}` is not a repository of Amazon ECR, and no other can be managed")]
+    NotManaged {
+        /// The repository.
+        repository: Repository,
+    },
+    /// The credentials lack a permission.
+    #[error("the credentials may not {operation} for `{repository}`")]
+    ActionDenied {
+        /// The repository.
+        repository: Repository,
+        /// What was tried.
+        operation: &'static str,
+        /// The IAM action that it takes.
+        action: &'static str,
+        /// What the registry said.
+        #[source]
+        source: BoxError,
+    },
     /// The registry has no such repository.
     #[error("the registry has no repository `{repository}`")]
     RepositoryNotFound {
@@ -144,6 +164,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A simulated registry could not be served.
+    #[error("cannot serve a registry on `{address}`")]
+    Server {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Credentials could not be fetched.
     #[error("cannot get credentials for `{host}`")]
     Credentials {
@@ -174,10 +203,19 @@ impl Error {
             Self::Denied { .. } => {
                 "log in to the registry with an account that may push to the repository"
             }
+            Self::NotManaged { .. } => {
+                "give a repository as `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`"
+            }
+            Self::ActionDenied { action, .. } => {
+                return Some(format!(
+                    "allow `{action}` on the repository in the IAM policy of the credentials in use"
+                ));
+            }
             Self::RepositoryNotFound { .. } => "create the repository first",
             Self::Unreachable { .. } => {
                 "check the registry's name and the network, then run again: a push can be repeated"
             }
+            Self::Server { .. } => "choose a port that is free, or 0 for any",
             Self::Credentials { remedy, .. } => return remedy.clone(),
             Self::InvalidManifest { .. }
             | Self::InvalidSpec { .. }
@@ -192,8 +230,26 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::InvalidSource { .. } | Self::InvalidSpec { .. } | Self::ImmutableTag { .. }
+            Self::InvalidSource { .. }
+                | Self::InvalidSpec { .. }
+                | Self::ImmutableTag { .. }
+                | Self::NotManaged { .. }
         )
+    }
+}
+
+/// An error with all its causes, as text for a place that takes no error.
+pub(crate) struct Chain<'a>(pub(crate) &'a Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = std::error::Error::source(self.0);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use self::body::ResponseReader;
-use self::send::{Exchange, Fetched, Protocol, Retries};
+use self::send::{Exchange, Fetched, Protocol, Renewals, Retries};
 use crate::blob::{Verified, unwrap_io};
 use crate::layout::MANIFEST_CAP;
 use crate::referrers;
@@ -567,7 +567,7 @@ impl Registry for HttpRegistry {
         let exchange = self.exchange(repository, "store a blob");
         let mut retries = self.protocol.retries();
         let mut mount_from = mount_from;
-        let (mut challenged, mut tries) = (false, 0);
+        let (mut renewals, mut tries) = (Renewals::default(), 0);
         loop {
             // Each try has a session of its own: ECR answers 416 to a second try in an old one.
             let begun = match mount_from.take() {
@@ -596,9 +596,8 @@ impl Registry for HttpRegistry {
                     return Ok(BlobOutcome::Uploaded { bytes: blob.size });
                 }
                 // The token ran out between the session's beginning and its end.
-                Ok(answer) if !challenged && exchange.is_challenge(&answer) => {
-                    challenged = true;
-                    exchange.answer_challenge(&answer).await?;
+                Ok(answer) if exchange.is_refusal(&answer) && renewals.are_left() => {
+                    exchange.renew(answer, &mut renewals, &mut retries).await?;
                     continue;
                 }
                 Ok(answer) => (send::retry_after(&answer), exchange.failure(answer).await),

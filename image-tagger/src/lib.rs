@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod admin;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod blob;
@@ -40,18 +41,26 @@ mod http;
 mod image_name;
 mod inspect;
 mod layout;
+mod lifecycle;
 mod manifest;
 mod names;
 mod pack;
+mod pattern;
 mod promote;
 mod push;
 mod referrers;
 mod registry;
+pub mod retention;
+pub mod scan;
 pub mod sim;
 mod source;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use admin::{
+    Created, DeleteOutcome, ImageRecord, InvalidTagMutability, RepositoryAdmin, RepositoryOptions,
+    TagMutability,
+};
 pub use blob::{BlobReader, Content};
 pub use credentials::{Credential, Credentials, StaticCredentials};
 #[cfg(feature = "http")]
@@ -63,12 +72,17 @@ pub use http::{HttpRegistry, HttpRegistryBuilder};
 pub use image_name::{ImageName, InvalidImageName};
 pub use inspect::{ImageConfig, Inspection, inspect, read_file, verify};
 pub use layout::OciLayout;
+pub use lifecycle::{
+    CountSelection, CountUnit, InvalidLifecyclePolicy, LifecyclePolicy, LifecycleRule,
+    LifecycleSelection, TagSelection,
+};
 pub use manifest::{Descriptor, Manifest, MediaType, Platform};
 pub use names::{
     Digest, InvalidDigest, InvalidPinnedImage, InvalidRepository, InvalidTag, PinnedImage,
     Reference, Repository, Tag,
 };
 pub use pack::{ImageSpec, PackedImage, pack};
+pub use pattern::{InvalidTagPattern, TagPattern};
 pub use promote::{promote, retag};
 pub use push::{
     Ancestry, BlobAction, FleetItem, FleetOptions, PlannedBlob, PlannedTag, PushOptions, PushPlan,

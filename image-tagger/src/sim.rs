@@ -1,10 +1,15 @@
 //! A registry in memory that keeps the contract and can be told to fail as registries do.
 
+mod admin;
+#[cfg(feature = "server")]
+pub mod server;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+pub use self::admin::{AdminFault, AdminOperation, SimAdmin};
 use crate::blob::{copy_verified, unwrap_io};
 use crate::{
     BlobOutcome, BlobReader, Content, Descriptor, Digest, Error, Manifest, Reference, Registry,

@@ -1,7 +1,10 @@
-//! The contract of [`Registry`], as checks that every implementation passes.
+//! The contracts of [`Registry`] and [`RepositoryAdmin`](crate::RepositoryAdmin), as checks that every implementation passes.
+
+mod admin;
 
 use tokio::io::AsyncReadExt;
 
+pub use self::admin::{PutImage, repository_admin_contract};
 use crate::{
     BlobOutcome, Descriptor, Digest, Error, ImageSpec, Manifest, MediaType, PackedImage, Reference,
     Registry, Repository, Source, Tag, pack,

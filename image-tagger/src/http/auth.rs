@@ -1,10 +1,13 @@
 //! What a registry asks for, and how it is answered (RFC 9110, and Docker's token protocol).
 
+use std::time::Duration;
+
 use reqwest::header::HeaderValue;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use super::send::{is_passing, retry_after};
 use crate::Credential;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -98,6 +101,21 @@ fn parameters(text: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Why there is no token.
+#[derive(Debug)]
+pub(super) enum NoToken {
+    /// Another try may help, after a wait that is asked for.
+    Passing(BoxError, Option<Duration>),
+    /// None will.
+    Final(BoxError),
+}
+
+impl<E: Into<BoxError>> From<E> for NoToken {
+    fn from(error: E) -> Self {
+        Self::Final(error.into())
+    }
+}
+
 impl Bearer {
     /// Fetches a token. Over https, the token server must be asked over https too: credentials go there.
     pub(super) async fn fetch(
@@ -106,7 +124,7 @@ impl Bearer {
         scheme: &str,
         scope: &Scope,
         credential: Option<&Credential>,
-    ) -> Result<HeaderValue, BoxError> {
+    ) -> Result<HeaderValue, NoToken> {
         #[derive(Deserialize)]
         struct Answer {
             token: Option<String>,
@@ -132,17 +150,24 @@ impl Bearer {
         if let Some(credential) = credential {
             request = request.basic_auth(credential.username(), Some(credential.secret()));
         }
-        let answer = request.send().await.map_err(reqwest::Error::without_url)?;
+        let lost = |error: reqwest::Error| NoToken::Passing(error.without_url().into(), None);
+        let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         if status != StatusCode::OK {
-            return Err(format!("the token server answers {status}").into());
+            let problem = format!("the token server answers {status}").into();
+            return Err(if is_passing(status) {
+                NoToken::Passing(problem, retry_after(&answer))
+            } else {
+                NoToken::Final(problem)
+            });
         }
-        let answer: Answer = answer.json().await.map_err(reqwest::Error::without_url)?;
+        let bytes = answer.bytes().await.map_err(lost)?;
+        let answer: Answer = serde_json::from_slice(&bytes)?;
         let token = answer
             .token
             .or(answer.access_token)
             .ok_or("the token server's answer has no token")?;
-        secret_header(format!("Bearer {token}"))
+        Ok(secret_header(format!("Bearer {token}"))?)
     }
 }
 

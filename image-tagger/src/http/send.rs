@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
-use super::auth::{Challenge, Scope};
+use super::auth::{Bearer, Challenge, NoToken, Scope};
 use super::limit::Limit;
-use crate::{Credentials, Digest, Error, Repository, Traffic};
+use crate::{Credential, Credentials, Digest, Error, Repository, Traffic};
 
 /// How much of an error's body is read.
 const PROBLEM_CAP: u64 = 64 * 1024;
@@ -121,22 +121,39 @@ impl Retries {
     }
 }
 
+/// How often a call got another authorization. Pushes side by side use up each other's token, so that one renewal may not be
+/// enough; with wrong credentials none is.
+#[derive(Debug, Default)]
+pub(super) struct Renewals(u32);
+
+impl Renewals {
+    /// Whether there may be another one.
+    pub(super) const fn are_left(&self) -> bool {
+        self.0 < 4
+    }
+}
+
 /// Whether another try may help.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// The seconds that the registry asks to wait.
+/// How long the registry asks to wait: in seconds, or until a date, counted from the answer's own.
 pub(super) fn retry_after(answer: &Response) -> Option<Duration> {
-    answer
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    let text = |name| answer.headers().get(name)?.to_str().ok();
+    wait_of(text(RETRY_AFTER)?, text(DATE))
+}
+
+fn wait_of(asked: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = asked.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| {
+        let time = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+        Some(time.timestamp())
+    };
+    let wait = time(asked)?.duration_since(time(date?)?);
+    Some(Duration::try_from(wait).unwrap_or_default())
 }
 
 /// One operation on one repository.
@@ -164,13 +181,12 @@ impl Exchange<'_> {
         retries: &mut Retries,
         request: impl Fn() -> RequestBuilder + Send + Sync,
     ) -> Result<Response, Error> {
-        let mut challenged = false;
+        let mut renewals = Renewals::default();
         loop {
             let answer = self.once(request()).await;
             let (wait, error) = match answer {
-                Ok(answer) if !challenged && self.is_challenge(&answer) => {
-                    challenged = true;
-                    self.answer_challenge(&answer).await?;
+                Ok(answer) if self.is_refusal(&answer) && renewals.are_left() => {
+                    self.renew(answer, &mut renewals, retries).await?;
                     continue;
                 }
                 Ok(answer) if is_passing(answer.status()) => {
@@ -230,13 +246,7 @@ impl Exchange<'_> {
     /// Sends a request once, with the authorization that worked last if it goes to the registry itself.
     pub(super) async fn once(&self, request: RequestBuilder) -> Result<Response, Error> {
         self.count(|traffic| traffic.requests += 1);
-        let known = self
-            .protocol
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&self.key())
-            .cloned();
+        let known = self.known().get(&self.key()).cloned();
         let (client, request) = request.build_split();
         let mut request = request.map_err(|error| self.unreachable(error.without_url()))?;
         // An upload session may be anywhere; what proves who we are is for the registry alone.
@@ -261,9 +271,38 @@ impl Exchange<'_> {
         own.is_ok_and(|own| own.origin() == url.origin())
     }
 
-    /// Whether the registry itself, and not a host that a redirect or a session leads to, asks who we are.
-    pub(super) fn is_challenge(&self, answer: &Response) -> bool {
-        answer.status() == StatusCode::UNAUTHORIZED && self.is_registry(answer.url())
+    /// Whether the registry itself, and not a host that a redirect or a session leads to, does not let us.
+    pub(super) fn is_refusal(&self, answer: &Response) -> bool {
+        matches!(
+            answer.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) && self.is_registry(answer.url())
+    }
+
+    /// Gets another authorization after a refusal, or fails with what the registry said. A registry asks with 401; ECR says
+    /// with 403 that a token ran out, and asks when it is then left away.
+    pub(super) async fn renew(
+        &self,
+        answer: Response,
+        renewals: &mut Renewals,
+        retries: &mut Retries,
+    ) -> Result<(), Error> {
+        renewals.0 += 1;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return self.answer_challenge(answer, retries).await;
+        }
+        let problem = self.problem(answer).await;
+        let was_known = self.known().remove(&self.key()).is_some();
+        // The answer to a HEAD says nothing: whether it ran out shows without it.
+        if was_known && (problem.errors.is_empty() || problem.is_expired()) {
+            return Ok(());
+        }
+        Err(self.judge(StatusCode::FORBIDDEN, &problem))
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<(String, String), HeaderValue>> {
+        let known = &self.protocol.known;
+        known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self) -> (String, String) {
@@ -274,7 +313,7 @@ impl Exchange<'_> {
     }
 
     /// Gets the authorization that the registry asks for.
-    pub(super) async fn answer_challenge(&self, answer: &Response) -> Result<(), Error> {
+    async fn answer_challenge(&self, answer: Response, retries: &mut Retries) -> Result<(), Error> {
         let challenges = answer
             .headers()
             .get_all(WWW_AUTHENTICATE)
@@ -286,41 +325,60 @@ impl Exchange<'_> {
             Some(credentials) => credentials.credential(host).await?,
             None => None,
         };
-        let denied = |problem: &str| Error::Denied {
+        let denied = |source| Error::Denied {
             repository: self.repository.clone(),
             operation: self.operation,
-            source: Some(problem.to_owned().into()),
+            source: Some(source),
         };
         let authorization = match (challenge, credential) {
             (Some(Challenge::Bearer(bearer)), credential) => {
-                self.count(|traffic| traffic.requests += 1);
-                let scope = Scope::push_and_pull(self.repository.path());
-                bearer
-                    .fetch(
-                        &self.protocol.client,
-                        self.protocol.scheme,
-                        &scope,
-                        credential.as_ref(),
-                    )
-                    .await
-                    .map_err(|source| Error::Denied {
+                self.token(&bearer, credential.as_ref(), retries).await?
+            }
+            (Some(Challenge::Basic), Some(credential)) => {
+                let basic = super::auth::basic(&credential);
+                // The same again would be refused again.
+                if self.known().get(&self.key()) == Some(&basic) {
+                    return Err(self.failure(answer).await);
+                }
+                basic
+            }
+            (Some(Challenge::Basic), None) => {
+                let problem = "it asks for credentials, and there are none for it";
+                return Err(denied(problem.into()));
+            }
+            (None, _) => {
+                let problem = "it asks for credentials in a way that is not known";
+                return Err(denied(problem.into()));
+            }
+        };
+        self.known().insert(self.key(), authorization);
+        Ok(())
+    }
+
+    async fn token(
+        &self,
+        bearer: &Bearer,
+        credential: Option<&Credential>,
+        retries: &mut Retries,
+    ) -> Result<HeaderValue, Error> {
+        let scope = Scope::push_and_pull(self.repository.path());
+        let Protocol { client, scheme, .. } = self.protocol;
+        loop {
+            self.count(|traffic| traffic.requests += 1);
+            match bearer.fetch(client, scheme, &scope, credential).await {
+                Ok(token) => return Ok(token),
+                Err(NoToken::Passing(source, wait)) => {
+                    self.wait(retries, wait, self.unreachable(source)).await?;
+                }
+                Err(NoToken::Final(source)) => {
+                    return Err(Error::Denied {
                         repository: self.repository.clone(),
                         operation: self.operation,
                         source: Some(source),
-                    })?
+                    });
+                }
             }
-            (Some(Challenge::Basic), Some(credential)) => super::auth::basic(&credential),
-            (Some(Challenge::Basic), None) => {
-                return Err(denied("it asks for credentials, and there are none for it"));
-            }
-            (None, _) => return Err(denied("it asks for credentials in a way that is not known")),
-        };
-        self.protocol
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(self.key(), authorization);
-        Ok(())
+        }
     }
 
     fn count(&self, change: impl FnOnce(&mut Traffic)) {
@@ -474,6 +532,13 @@ impl Problem {
         digests
     }
 
+    /// Whether the authorization ran out: "Your authorization token has expired", says ECR.
+    pub(super) fn is_expired(&self) -> bool {
+        self.errors
+            .iter()
+            .any(|error| error.message.to_lowercase().contains("expired"))
+    }
+
     /// Whether a tag may not be moved: ECR's `ImageTagAlreadyExistsException` comes as `TAG_INVALID`.
     pub(super) fn is_immutable_tag(&self) -> bool {
         self.errors.iter().any(|error| {
@@ -505,6 +570,18 @@ mod tests {
         // A layer of 300 MB at 1 MB/s takes five minutes.
         assert!(upload_limit(300_000_000) > Duration::from_secs(300));
         assert!(upload_limit(u64::MAX) > Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let date = Some("Wed, 21 Oct 2015 07:28:00 GMT");
+        assert_eq!(wait_of("7", date), Some(Duration::from_secs(7)));
+        let until = "Wed, 21 Oct 2015 07:28:30 GMT";
+        assert_eq!(wait_of(until, date), Some(Duration::from_secs(30)));
+        assert_eq!(wait_of(until, None), None);
+        let past = "Wed, 21 Oct 2015 07:27:00 GMT";
+        assert_eq!(wait_of(past, date), Some(Duration::ZERO));
+        assert_eq!(wait_of("soon", date), None);
     }
 
     #[tokio::test(start_paused = true)]
