@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use image_tagger::{Digest, ImageName, Repository, SourceName, Tag};
+use image_tagger::retention::UsedName;
+use image_tagger::scan::Severity;
+use image_tagger::{Digest, ImageName, Repository, SourceName, Tag, TagPattern};
 use windlass_cli::CommonArgs;
 
 /// Pushes, retags, promotes and verifies OCI images: every blob once, every tag read back, moving tags only forward.
@@ -55,6 +58,71 @@ pub(crate) enum Command {
     Promote(PromoteArgs),
     /// Checks that an image can be pulled, whole, and is the expected one.
     Verify(VerifyArgs),
+    /// Deletes old images of a repository of Amazon ECR, and never what is in use.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Judges an image by the findings of Amazon ECR's scan; one that was not scanned is unknown, never clean.
+    Scan(ScanArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Says for every image whether it would be kept or deleted, and why.
+    Plan(RetentionArgs),
+    /// Deletes what the plan says, after a fresh look at each image.
+    Apply(RetentionArgs),
+    /// Writes the lifecycle policy for ECR that comes nearest. ECR knows nothing of what runs.
+    Policy(PolicyArgs),
+}
+
+/// What is kept by age and by tag.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// Keep the last N tagged images.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) keep_last: NonZeroU32,
+
+    /// Keep untagged images for this many days.
+    #[arg(long, value_name = "DAYS", default_value = "14")]
+    pub(crate) untagged_days: NonZeroU32,
+
+    /// Keep images with such a tag; `*` stands for anything; may be repeated. Default: latest.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) protect: Vec<TagPattern>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetentionArgs {
+    /// The repository, HOST/REPO.
+    #[arg(value_name = "HOST/REPO")]
+    pub(crate) repository: Repository,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// What runs: an image a line (a digest, a tag, or as task definitions write it), and after a blank who uses it. `-` reads
+    /// stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) in_use: Option<PathBuf>,
+
+    /// An image that a rollback may need; may be repeated.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) rollback_target: Vec<UsedName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScanArgs {
+    /// The image, HOST/REPO:TAG or HOST/REPO@sha256:….
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: ImageName,
+
+    /// Fail on vulnerabilities of this severity or worse: informational, low, medium, high or critical.
+    #[arg(long, value_name = "SEVERITY", default_value = "high")]
+    pub(crate) fail_on: Severity,
+
+    /// How long to wait for the scan.
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub(crate) timeout: humantime::Duration,
 }
 
 /// What moving tags and dry runs have in common.
@@ -101,6 +169,10 @@ pub(crate) struct PushArgs {
     /// Take along what is attached to the image: signatures, SBOMs, attestations.
     #[arg(long)]
     pub(crate) attachments: bool,
+
+    /// Make the repository if it is missing. For Amazon ECR; other registries make them by themselves.
+    #[arg(long)]
+    pub(crate) create_repository: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +197,10 @@ pub(crate) struct PushAllArgs {
     /// Take along what is attached to the images: signatures, SBOMs, attestations.
     #[arg(long)]
     pub(crate) attachments: bool,
+
+    /// Make repositories that are missing. For Amazon ECR; other registries make them by themselves.
+    #[arg(long)]
+    pub(crate) create_repository: bool,
 
     /// Say what would be done, with exact bytes, and change nothing.
     #[arg(long)]
@@ -166,6 +242,10 @@ pub(crate) struct PromoteArgs {
     /// Leave behind what is attached to the image: signatures, SBOMs, attestations.
     #[arg(long)]
     pub(crate) no_attachments: bool,
+
+    /// Make the repository if it is missing. For Amazon ECR; other registries make them by themselves.
+    #[arg(long)]
+    pub(crate) create_repository: bool,
 }
 
 #[derive(Debug, clap::Args)]

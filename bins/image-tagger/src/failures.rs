@@ -8,6 +8,21 @@ pub(crate) fn image(error: &Error) -> Failure {
     Failure::from_error(exit(error), error).hint(error.hint())
 }
 
+/// An error of a push from this machine: there the image's files are the caller's.
+pub(crate) fn local(error: &Error) -> Failure {
+    Failure::from_error(local_exit(error), error).hint(error.hint())
+}
+
+/// The exit code of an error of a push from this machine.
+pub(crate) const fn local_exit(error: &Error) -> Exit {
+    match error {
+        Error::DigestMismatch { .. } | Error::InvalidManifest { .. } | Error::Storage { .. } => {
+            Exit::Usage
+        }
+        error => exit(error),
+    }
+}
+
 /// The exit code of an error.
 pub(crate) const fn exit(error: &Error) -> Exit {
     match error {

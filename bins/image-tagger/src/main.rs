@@ -1,5 +1,6 @@
 //! The binary `image-tagger`: one digest, every tag, no race.
 
+mod admin;
 mod ancestry;
 mod args;
 mod failures;
@@ -10,7 +11,9 @@ mod push;
 mod push_all;
 mod render;
 mod retag;
+mod retention;
 mod run;
+mod scan;
 mod text;
 mod verify;
 

@@ -6,12 +6,16 @@ use std::time::Instant;
 use image_tagger::{PushRequest, Reference, RegistrySource};
 use windlass_cli::{Exit, Failure, Rows};
 
-use crate::args::PromoteArgs;
+use crate::args::{PromoteArgs, RegistryArgs};
 use crate::progress::Progress;
 use crate::run::Session;
-use crate::{failures, push};
+use crate::{admin, failures, push};
 
-pub(crate) async fn run(args: &PromoteArgs, session: &Session<'_>) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &PromoteArgs,
+    hosts: &RegistryArgs,
+    session: &Session<'_>,
+) -> Result<Exit, Failure> {
     let (registry, image) = (&session.registry, &args.image);
     let mut tags = args.tags.clone();
     if tags.is_empty() && args.moves.moving.is_none() {
@@ -37,6 +41,13 @@ pub(crate) async fn run(args: &PromoteArgs, session: &Session<'_>) -> Result<Exi
         );
         return push::dry_run(&source, &request, &options.mount_from(from), session).await;
     }
+    admin::ensure(
+        &[&args.target],
+        args.create_repository,
+        hosts,
+        session.printer,
+    )
+    .await?;
     let started = Instant::now();
     let rows = Arc::new(Rows::new(session.printer, [args.target.path()]));
     let progress = Progress::new(args.target.path(), &rows, session.log.as_ref());

@@ -6,17 +6,21 @@ use std::time::Instant;
 use image_tagger::{PushOptions, PushRequest, Receipt, Repository, Source, TagState, plan};
 use windlass_cli::{Exit, Failure, Printer, Rows};
 
-use crate::args::{MoveArgs, PushArgs};
+use crate::args::{MoveArgs, PushArgs, RegistryArgs};
 use crate::progress::Progress;
 use crate::run::Session;
-use crate::{ancestry, failures, render};
+use crate::{admin, ancestry, failures, render};
 
-pub(crate) async fn run(args: &PushArgs, session: &Session<'_>) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &PushArgs,
+    hosts: &RegistryArgs,
+    session: &Session<'_>,
+) -> Result<Exit, Failure> {
     let source = args
         .source
         .open()
         .await
-        .map_err(|error| failures::image(&error))?;
+        .map_err(|error| failures::local(&error))?;
     let mut request = PushRequest::new(args.repository.clone(), args.tags.clone());
     request.moving.clone_from(&args.moves.moving);
     let options = options(&args.moves, session.printer)
@@ -25,6 +29,13 @@ pub(crate) async fn run(args: &PushArgs, session: &Session<'_>) -> Result<Exit, 
     if args.moves.dry_run {
         return dry_run(&source, &request, &options, session).await;
     }
+    admin::ensure(
+        &[&args.repository],
+        args.create_repository,
+        hosts,
+        session.printer,
+    )
+    .await?;
     let started = Instant::now();
     let rows = Arc::new(Rows::new(session.printer, [args.repository.path()]));
     let progress = Progress::new(args.repository.path(), &rows, session.log.as_ref());
@@ -32,7 +43,7 @@ pub(crate) async fn run(args: &PushArgs, session: &Session<'_>) -> Result<Exit, 
         image_tagger::push(&session.registry, &source, &request, &options, &progress).await;
     progress.finish(if pushed.is_ok() { "pushed" } else { "failed" });
     rows.close();
-    let receipt = pushed.map_err(|error| failures::image(&error))?;
+    let receipt = pushed.map_err(|error| failures::local(&error))?;
     ended(&receipt, started, session)
 }
 
@@ -60,7 +71,7 @@ pub(crate) async fn dry_run(
 ) -> Result<Exit, Failure> {
     let plan = plan(&session.registry, source, request, options)
         .await
-        .map_err(|error| failures::image(&error))?;
+        .map_err(|error| failures::local(&error))?;
     render::plan(&plan, session.printer)?;
     Ok(Exit::Done)
 }

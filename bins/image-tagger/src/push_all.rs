@@ -13,10 +13,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use windlass_cli::{Exit, Failure, Format, Rows};
 
-use crate::args::PushAllArgs;
+use crate::args::{PushAllArgs, RegistryArgs};
 use crate::progress::Progress;
 use crate::run::Session;
-use crate::{ancestry, failures, push, render, text};
+use crate::{admin, ancestry, failures, push, render, text};
 
 /// An entry of the manifest.
 #[derive(Debug, Deserialize)]
@@ -63,7 +63,11 @@ struct Document<'a> {
     images: Vec<Ended<'a>>,
 }
 
-pub(crate) async fn run(args: &PushAllArgs, session: &Session<'_>) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &PushAllArgs,
+    hosts: &RegistryArgs,
+    session: &Session<'_>,
+) -> Result<Exit, Failure> {
     let requests = requests(&args.manifest)?;
     if requests.is_empty() {
         session
@@ -73,12 +77,14 @@ pub(crate) async fn run(args: &PushAllArgs, session: &Session<'_>) -> Result<Exi
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for (name, _) in &requests {
         // Nothing is sent before all are known to be there.
-        sources.push(name.open().await.map_err(|error| failures::image(&error))?);
+        sources.push(name.open().await.map_err(|error| failures::local(&error))?);
     }
     let push = options(args, &requests, session);
     if args.dry_run {
         return dry_run(&requests, &sources, &push, session).await;
     }
+    let targets: Vec<&Repository> = requests.iter().map(|(_, to)| &to.repository).collect();
+    admin::ensure(&targets, args.create_repository, hosts, session.printer).await?;
     let started = Instant::now();
     let paths: Vec<&str> = requests
         .iter()
@@ -184,7 +190,7 @@ async fn dry_run(
     for ((_, request), source) in requests.iter().zip(sources) {
         let plan = plan(&session.registry, source, request, options)
             .await
-            .map_err(|error| failures::image(&error))?;
+            .map_err(|error| failures::local(&error))?;
         plans.push(plan);
     }
     if session.printer.format() == Format::Json {
@@ -210,8 +216,8 @@ fn ended(
     }
     let mut exits = Vec::new();
     for error in pushed.iter().filter_map(|one| one.as_ref().err()) {
-        printer.failure(&failures::image(error));
-        exits.push(failures::exit(error));
+        printer.failure(&failures::local(error));
+        exits.push(failures::local_exit(error));
     }
     if printer.format() == Format::Json {
         let images = requests
@@ -221,7 +227,7 @@ fn ended(
                 Ok(receipt) => Ended::Pushed(receipt),
                 Err(error) => Ended::Failed {
                     repository: &request.repository,
-                    error: failures::image(error).to_string(),
+                    error: failures::local(error).to_string(),
                 },
             });
         printer.json(&Document {

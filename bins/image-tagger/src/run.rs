@@ -6,7 +6,7 @@ use image_tagger::HttpRegistry;
 use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
 
 use crate::args::{Args, Command};
-use crate::{hosts, promote, push, push_all, retag, verify};
+use crate::{promote, push, push_all, retag, retention, scan, verify};
 
 /// What each command works with.
 pub(crate) struct Session<'a> {
@@ -41,16 +41,19 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         None => None,
     };
     let session = Session {
-        registry: hosts::registry(&args.registry).await?,
+        registry: crate::hosts::registry(&args.registry).await?,
         printer,
         log,
     };
+    let hosts = &args.registry;
     let ended = match &args.command {
-        Command::Push(args) => push::run(args, &session).await,
-        Command::PushAll(args) => push_all::run(args, &session).await,
+        Command::Push(args) => push::run(args, hosts, &session).await,
+        Command::PushAll(args) => push_all::run(args, hosts, &session).await,
         Command::Retag(args) => retag::run(args, &session).await,
-        Command::Promote(args) => promote::run(args, &session).await,
+        Command::Promote(args) => promote::run(args, hosts, &session).await,
         Command::Verify(args) => verify::run(args, &session).await,
+        Command::Retention(command) => retention::run(command, hosts, &session).await,
+        Command::Scan(args) => scan::run(args, hosts, &session).await,
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
     // What went wrong weighs more than a log that is not whole.

@@ -116,6 +116,17 @@ fn rules(workspace: &Workspace) -> Vec<Rule> {
                 .chain([Ban::Prefix("aws-")]),
         ),
         Rule::new(
+            "the binary image-tagger without the feature `aws` holds nothing of AWS's SDK",
+            &[
+                "-p",
+                "image-tagger-cli",
+                "--no-default-features",
+                "-e",
+                "normal,build",
+            ],
+            SDK,
+        ),
+        Rule::new(
             "one TLS stack in the whole workspace: no ring, rustls 0.21, hyper 0.14, openssl-sys",
             &["--workspace", "--all-features", "-e", "normal"],
             [

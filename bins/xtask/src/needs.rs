@@ -20,7 +20,7 @@ struct Need {
 }
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 3] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -32,6 +32,12 @@ const NEEDS: [Need; 2] = [
         probe: &["docker-registry", "--version"],
         package: "docker-registry",
         why: "a real registry to push images to",
+    },
+    Need {
+        name: "skopeo",
+        probe: &["skopeo", "--version"],
+        package: "skopeo",
+        why: "another client, which reads what was pushed",
     },
 ];
 
