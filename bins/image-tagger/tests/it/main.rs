@@ -1,7 +1,5 @@
 //! The binary as its users run it, against registries on loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 // Always true here; it tells the lints that helpers are tests as well.
 #[cfg(test)]
 mod bad_input;
