@@ -66,9 +66,9 @@ pub use names::{Commit, Environment, InvalidCommit, InvalidEnvironment};
 pub use observer::{Event, Observer};
 pub use options::DeliveryOptions;
 pub use report::{
-    Deployment, GateCondition, GateStatus, HealthResult, HealthResults, HealthVerdict,
-    InfrastructureChange, InfrastructureStatus, QualityGate, Report, ServiceResult, ServiceStatus,
-    Severity,
+    Alarm, AlarmState, Deployment, GateCondition, GateStatus, HealthResult, HealthResults,
+    HealthVerdict, InfrastructureChange, InfrastructureStatus, Notice, Promotion, PromotionStatus,
+    QualityGate, Report, ServiceResult, ServiceStatus, Severity,
 };
 #[cfg(feature = "http")]
 pub use secret_url::{InvalidSecretUrl, SecretUrl};

@@ -52,7 +52,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
     let body = match layout {
         SlackLayout::Blocks => {
             let mut title = Escaped::new();
-            title.markup(mark(card.severity));
+            title.markup(mark(&card));
             title.text(&card.title, HEADER);
             blocks.header(title, &mut budget);
             Body::Blocks(draw_blocks(&card, &mut budget))
@@ -145,6 +145,9 @@ fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
     for item in card.items.iter().take(ITEMS) {
         let (mut title, mut value) = (Escaped::new(), Escaped::new());
         title.text(item.name, NAME);
+        if title.is_blank() {
+            title.markup("Message");
+        }
         value.append_escaped(&item_text(item));
         push(Field {
             title,
@@ -181,15 +184,22 @@ fn facts(card: &Card<'_>) -> Vec<(&'static str, String)> {
         true => card.no_names.map(str::to_owned),
         false => Some(names(&card.subject.1)),
     };
+    let status = (!card.status.is_empty()).then(|| card.status.clone());
     let facts = [
         ("Environment", card.environment.map(str::to_owned)),
         (card.subject.0, subject),
-        ("Status", Some(card.status.clone())),
+        ("Status", status),
         ("Duration", card.duration.clone()),
     ];
+    let extra = card
+        .extra
+        .iter()
+        .map(|(label, value)| (*label, Some((*value).to_owned())));
     facts
         .into_iter()
+        .chain(extra)
         .filter_map(|(label, value)| Some((label, value?)))
+        .filter(|(_, value)| !one_line(value).is_empty())
         .collect()
 }
 
@@ -258,8 +268,9 @@ fn item_text(item: &Item<'_>) -> Escaped<{ LINE - NAME - 2 }> {
 }
 
 /// A mark before the title, so that the meaning is not in the colour alone.
-fn mark(severity: Severity) -> &'static str {
-    match severity {
+fn mark(card: &Card<'_>) -> &'static str {
+    match card.severity {
+        Severity::Info if card.environment.is_none() => "ℹ️ ",
         Severity::Info => "🚀 ",
         Severity::Good => "✅ ",
         Severity::Warning => "⚠️ ",
@@ -359,7 +370,8 @@ mod tests {
         assert_eq!(
             colors,
             [
-                "#439FE0", "good", "danger", "warning", "danger", "danger", "good", "danger"
+                "#439FE0", "good", "danger", "warning", "danger", "danger", "good", "good",
+                "danger", "warning", "danger"
             ]
         );
     }

@@ -3,9 +3,9 @@
 //! The limits are written down here a second time, so that a slip in the library's own constants shows.
 
 use deploy_notifier::{
-    Deployment, GateCondition, GateStatus, HealthResult, HealthResults, HealthVerdict,
-    InfrastructureChange, InfrastructureStatus, QualityGate, Report, ServiceResult, ServiceStatus,
-    SlackLayout, slack_with, text,
+    Alarm, AlarmState, Deployment, GateCondition, GateStatus, HealthResult, HealthResults,
+    HealthVerdict, InfrastructureChange, InfrastructureStatus, Notice, Promotion, PromotionStatus,
+    QualityGate, Report, ServiceResult, ServiceStatus, Severity, SlackLayout, slack_with, text,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn checked(message: &Value) -> usize {
             assert!(field["short"].is_boolean());
             let value = string(field, "value");
             assert!(!value.contains('\n'), "{value}");
-            sum += checked_markup(value, 2000) + units(string(field, "title"));
+            sum += checked_markup(value, 2000) + checked_markup(string(field, "title"), 150);
         }
     }
     assert!(blocks.len() <= 50);
@@ -281,7 +281,55 @@ fn report() -> impl Strategy<Value = Report> {
                     .fold(change, InfrastructureChange::resource),
             )
         });
+    let promotion = (deployment(), prop::bool::ANY).prop_map(|(deployment, completed)| {
+        let status = [PromotionStatus::Failed, PromotionStatus::Completed][usize::from(completed)];
+        let mut promotion = Promotion::new("dev".parse().unwrap(), deployment.environment, status);
+        (promotion.commit, promotion.title) = (deployment.commit, deployment.title);
+        (promotion.author, promotion.url) = (deployment.author, deployment.url);
+        promotion.services = deployment.services;
+        Report::Promotion(promotion)
+    });
+    let said = || prop::option::of(hostile());
+    let state = prop::sample::select(vec![
+        AlarmState::Ok,
+        AlarmState::Alarm,
+        AlarmState::InsufficientData,
+    ]);
+    let alarm = (
+        (hostile(), state),
+        (said(), said(), said(), said()),
+        (said(), said(), said()),
+        prop::option::of(url()),
+    )
+        .prop_map(|((name, state), words, place, url)| {
+            let mut alarm = Alarm::new(name, state);
+            (
+                alarm.description,
+                alarm.reason,
+                alarm.watches,
+                alarm.condition,
+            ) = words;
+            (alarm.account, alarm.region, alarm.at) = place;
+            alarm.url = url;
+            Report::Alarm(alarm)
+        });
+    let notice = (
+        hostile(),
+        prop::collection::vec(hostile(), 0..20),
+        said(),
+        url(),
+    )
+        .prop_map(|(title, lines, source, url)| {
+            let mut notice = Notice::new(title, lines.join("\n"))
+                .severity(Severity::Warning)
+                .url(url);
+            notice.source = source;
+            Report::Notice(notice)
+        });
     prop_oneof![
+        promotion,
+        alarm,
+        notice,
         deployment().prop_map(Report::DeploymentStarted),
         deployment().prop_map(Report::DeploymentCompleted),
         deployment().prop_map(Report::DeploymentFailed),
