@@ -45,11 +45,17 @@ mod writer;
 
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod live_cards;
 #[cfg(test)]
 #[cfg(feature = "http")]
 mod loopback;
 #[cfg(feature = "http")]
 mod secret_url;
+#[cfg(feature = "http")]
+mod slack_api;
+#[cfg(feature = "http")]
+mod slack_token;
 #[cfg(feature = "http")]
 mod slack_webhook;
 #[cfg(feature = "http")]
@@ -62,6 +68,8 @@ pub mod testing;
 pub use channel::{Channel, Delivery};
 pub use error::{Answer, Error};
 pub use fanout::{ChannelOutcome, Fanout, FanoutOutcome};
+#[cfg(feature = "http")]
+pub use live_cards::LiveCards;
 pub use names::{Commit, Environment, InvalidCommit, InvalidEnvironment};
 pub use observer::{Event, Observer};
 pub use options::DeliveryOptions;
@@ -73,6 +81,10 @@ pub use report::{
 #[cfg(feature = "http")]
 pub use secret_url::{InvalidSecretUrl, SecretUrl};
 pub use slack::{SlackLayout, SlackMessage, slack, slack_with};
+#[cfg(feature = "http")]
+pub use slack_api::SlackApi;
+#[cfg(feature = "http")]
+pub use slack_token::{InvalidSlackConversation, InvalidSlackToken, SlackConversation, SlackToken};
 #[cfg(feature = "http")]
 pub use slack_webhook::SlackWebhook;
 pub use text::text;

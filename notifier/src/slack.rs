@@ -4,9 +4,13 @@
 //! it only through `Blocks`, which counts them and the text in them. There is no other way to make a [`SlackMessage`].
 
 mod blocks;
+#[cfg(feature = "http")]
+mod details;
 mod escaped;
 mod message;
 mod render;
 
+#[cfg(feature = "http")]
+pub(crate) use details::details;
 pub use message::SlackMessage;
 pub use render::{SlackLayout, slack, slack_with};

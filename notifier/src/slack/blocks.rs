@@ -35,6 +35,13 @@ impl Budget {
         self.units
     }
 
+    /// Gives back what was taken for something that is not needed.
+    #[cfg(feature = "http")]
+    pub(crate) fn give_back(&mut self, units: usize, blocks: usize) {
+        self.units += units;
+        self.blocks += blocks;
+    }
+
     /// Takes from the budget, or refuses and leaves it as it is.
     pub(crate) fn take(&mut self, units: usize, blocks: usize) -> bool {
         let fits = units <= self.units && blocks <= self.blocks;

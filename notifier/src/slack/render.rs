@@ -71,7 +71,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
 }
 
 /// The title and whom it concerns: all that a notification on a phone shows.
-fn headline(card: &Card<'_>) -> Escaped<SECTION> {
+pub(super) fn headline(card: &Card<'_>) -> Escaped<SECTION> {
     let mut text = Escaped::new();
     text.text(&card.title, VALUE);
     let concerned = card.concerned();
@@ -239,7 +239,7 @@ fn commit_line(commit: &CommitLine<'_>) -> Escaped<SECTION> {
 }
 
 /// A line about one thing: its name as code, then what there is to say.
-fn item_line(item: &Item<'_>) -> Escaped<LINE> {
+pub(super) fn item_line(item: &Item<'_>) -> Escaped<LINE> {
     let mut line = Escaped::new();
     line.code(item.name, NAME);
     let said = item_text(item);
