@@ -80,7 +80,7 @@ pub use report::{
 };
 #[cfg(feature = "http")]
 pub use secret_url::{InvalidSecretUrl, SecretUrl};
-pub use slack::{SlackLayout, SlackMessage, slack, slack_with};
+pub use slack::{SlackLayout, SlackMessage, SlackProblem, slack, slack_problems, slack_with};
 #[cfg(feature = "http")]
 pub use slack_api::SlackApi;
 #[cfg(feature = "http")]

@@ -4,12 +4,15 @@
 //! it only through `Blocks`, which counts them and the text in them. There is no other way to make a [`SlackMessage`].
 
 mod blocks;
+mod check;
 #[cfg(feature = "http")]
 mod details;
 mod escaped;
 mod message;
+mod preview;
 mod render;
 
+pub use check::{SlackProblem, slack_problems};
 #[cfg(feature = "http")]
 pub(crate) use details::details;
 pub use message::SlackMessage;

@@ -244,8 +244,15 @@ impl Channel for SlackApi {
             Role::Joins(environment) => match cards.newest_in(&environment) {
                 Some(card) => {
                     let broadcast = report.severity() > Severity::Good;
-                    self.reply(&card.channel, &card.ts, &message, broadcast)
+                    match self
+                        .reply(&card.channel, &card.ts, &message, broadcast)
                         .await
+                    {
+                        Err(Error::Refused { answer, .. }) if has_no_thread(&answer) => {
+                            Ok(self.card(&message).await?.0)
+                        }
+                        result => result,
+                    }
                 }
                 None => Ok(self.card(&message).await?.0),
             },
@@ -281,6 +288,14 @@ impl Channel for SlackApi {
             }
         }
     }
+}
+
+/// Whether it is the thread that refuses: someone deleted the card.
+fn has_no_thread(answer: &Answer) -> bool {
+    matches!(
+        answer.code.as_deref(),
+        Some("thread_not_found" | "message_not_found" | "cannot_reply_to_message")
+    )
 }
 
 /// Whether the card is what refuses, and not the conversation.

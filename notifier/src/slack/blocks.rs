@@ -77,6 +77,10 @@ pub(crate) enum Block {
 pub(crate) struct Blocks(Vec<Block>);
 
 impl Blocks {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.0.iter()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

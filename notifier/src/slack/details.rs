@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_service_has_its_line_as_long_as_there_is_room() {
-        let sections = sections(&failed(40, "no task became healthy"));
+        let sections = sections(&failed(40, &"no task became healthy; ".repeat(6)));
         assert!(sections.len() > 1, "{sections:?}");
         assert_eq!(
             sections.iter().flat_map(|section| section.lines()).count(),
