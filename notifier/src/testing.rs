@@ -1,6 +1,8 @@
-//! The contract checks for implementations of [`Channel`], and reports to try them with.
+//! The contract checks for implementations of [`Channel`], reports to try them with, and a Slack on loopback.
 //!
 //! The checks panic with what does not hold, as assertions in a test do.
+
+mod slack_stub;
 
 use std::error::Error as _;
 
@@ -11,6 +13,8 @@ use crate::report::{
     HealthVerdict, InfrastructureChange, InfrastructureStatus, Notice, Promotion, PromotionStatus,
     QualityGate, Report, ServiceResult, ServiceStatus, Severity,
 };
+
+pub use slack_stub::{SlackFault, SlackStub, StubMessage};
 
 /// One report of each kind with ordinary content, and one whose texts try everything that broke other notifiers.
 pub fn reports() -> Vec<Report> {

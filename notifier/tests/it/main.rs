@@ -6,3 +6,5 @@
 )]
 
 mod hostile;
+#[cfg(all(test, feature = "http", feature = "testing"))]
+mod stub;
