@@ -40,6 +40,7 @@ mod options;
 mod report;
 mod retry;
 mod slack;
+mod sns;
 mod text;
 mod writer;
 
@@ -87,6 +88,7 @@ pub use slack_api::SlackApi;
 pub use slack_token::{InvalidSlackConversation, InvalidSlackToken, SlackConversation, SlackToken};
 #[cfg(feature = "http")]
 pub use slack_webhook::SlackWebhook;
+pub use sns::{InvalidSnsEvent, SnsOrigin, SnsRecord, sns_records, sns_report};
 pub use text::text;
 #[cfg(feature = "http")]
 pub use webhook::Webhook;

@@ -5,6 +5,7 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod alarms;
 mod hostile;
 #[cfg(all(test, feature = "http", feature = "testing"))]
 mod stub;
