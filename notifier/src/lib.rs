@@ -81,7 +81,9 @@ pub use report::{
 };
 #[cfg(feature = "http")]
 pub use secret_url::{InvalidSecretUrl, SecretUrl};
-pub use slack::{SlackLayout, SlackMessage, SlackProblem, slack, slack_problems, slack_with};
+pub use slack::{
+    SlackLayout, SlackMessage, SlackProblem, slack, slack_details, slack_problems, slack_with,
+};
 #[cfg(feature = "http")]
 pub use slack_api::SlackApi;
 #[cfg(feature = "http")]

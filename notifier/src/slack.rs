@@ -5,7 +5,6 @@
 
 mod blocks;
 mod check;
-#[cfg(feature = "http")]
 mod details;
 mod escaped;
 mod message;
@@ -13,7 +12,6 @@ mod preview;
 mod render;
 
 pub use check::{SlackProblem, slack_problems};
-#[cfg(feature = "http")]
-pub(crate) use details::details;
+pub use details::slack_details;
 pub use message::SlackMessage;
 pub use render::{SlackLayout, slack, slack_with};

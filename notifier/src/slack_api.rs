@@ -15,7 +15,7 @@ use crate::options::DeliveryOptions;
 use crate::report::{Report, Severity};
 use crate::retry::{Attempt, deliver};
 use crate::secret_url::SecretUrl;
-use crate::slack::{SlackLayout, SlackMessage, details, slack_with};
+use crate::slack::{SlackLayout, SlackMessage, slack_details, slack_with};
 use crate::slack_token::{SlackConversation, SlackToken};
 
 /// Where the methods of Slack's Web API are.
@@ -273,7 +273,7 @@ impl Channel for SlackApi {
                 if report.severity() <= Severity::Good {
                     return Ok(delivery);
                 }
-                let details = details(report).unwrap_or(message);
+                let details = slack_details(report).unwrap_or(message);
                 let reply = self.reply(&card.channel, &card.ts, &details, true).await;
                 match reply {
                     Ok(reply) => Ok(Delivery::new(

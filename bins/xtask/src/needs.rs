@@ -20,7 +20,7 @@ struct Need {
 }
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 4] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -32,6 +32,18 @@ const NEEDS: [Need; 2] = [
         probe: &["docker-registry", "--version"],
         package: "docker-registry",
         why: "a real registry to push images to",
+    },
+    Need {
+        name: "Node.js",
+        probe: &["node", "--version"],
+        package: "nodejs",
+        why: "runs TypeScript's compiler, which holds messages against Slack's own types",
+    },
+    Need {
+        name: "npm",
+        probe: &["npm", "--version"],
+        package: "npm",
+        why: "installs that compiler and those types",
     },
 ];
 
@@ -136,7 +148,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry",
+            "sudo apt-get install python3-venv docker-registry nodejs npm",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -36,7 +36,6 @@ impl Budget {
     }
 
     /// Gives back what was taken for something that is not needed.
-    #[cfg(feature = "http")]
     pub(crate) fn give_back(&mut self, units: usize, blocks: usize) {
         self.units += units;
         self.blocks += blocks;

@@ -10,9 +10,10 @@ use crate::report::Report;
 /// What stays free for saying how many were left out, and the blocks that it takes.
 const REST: usize = 40;
 
-/// The report's lines as a message of their own, or nothing when there are none. They are split over as many sections
-/// as Slack takes; what does not fit into the whole message is counted.
-pub(crate) fn details(report: &Report) -> Option<SlackMessage> {
+/// What a report says of single things (services, targets, conditions) as a message of its own, for the thread below its
+/// card; nothing when there is nothing to say. The lines are split over as many sections as Slack takes, and those that do
+/// not fit into the whole message are counted.
+pub fn slack_details(report: &Report) -> Option<SlackMessage> {
     let card = Card::new(report);
     let mut budget = Budget::new();
     let text = headline(&card);
@@ -67,7 +68,7 @@ mod tests {
     }
 
     fn sections(report: &Report) -> Vec<String> {
-        let message = serde_json::to_value(details(report).unwrap()).unwrap();
+        let message = serde_json::to_value(slack_details(report).unwrap()).unwrap();
         let blocks = message["attachments"][0]["blocks"]
             .as_array()
             .unwrap()
@@ -107,6 +108,6 @@ mod tests {
     #[test]
     fn a_report_without_lines_has_no_details() {
         let report = Report::DeploymentCompleted(Deployment::new("dev".parse().unwrap()));
-        assert_eq!(details(&report), None);
+        assert_eq!(slack_details(&report), None);
     }
 }

@@ -9,3 +9,4 @@ mod alarms;
 mod hostile;
 #[cfg(all(test, feature = "http", feature = "testing"))]
 mod stub;
+mod validators;
