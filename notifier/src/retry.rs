@@ -24,6 +24,10 @@ pub(crate) enum Attempt<T = ()> {
     /// Nothing was sent.
     NotSent(Box<dyn std::error::Error + Send + Sync>),
     /// It is not known whether it arrived, and doing it twice comes to the same as doing it once.
+    #[cfg_attr(
+        not(any(test, feature = "http")),
+        expect(dead_code, reason = "only Slack's Web API can update what it showed")
+    )]
     Repeatable(Error),
     /// Trying again is of no use, or not safe.
     Failed(Error),
