@@ -1,7 +1,7 @@
 //! Deployment notifications for Slack and webhooks that cannot be malformed.
 //!
-//! A [`Report`] says what happened: a deployment started, completed, failed or was rolled back, health checks ran, a
-//! quality gate answered, infrastructure changed. Every string in it may come from strangers (a commit title, a
+//! A [`Report`] says what happened: a deployment started, completed, failed or was rolled back, builds were promoted,
+//! health checks ran, a quality gate answered, infrastructure changed, an alarm went off. Every string in it may come from strangers (a commit title, a
 //! reason out of a container), so nothing in it is trusted: [`slack`] draws a card whose texts are escaped once,
 //! kept to one line where a line is meant, and cut before Slack's limits; [`text`] draws the same for a terminal.
 //! A [`Channel`] delivers a report and says honestly what came of it: delivered, refused, or not known.
@@ -26,8 +26,9 @@
 //!
 //! # Features
 //!
-//! `http` (default) brings `SlackWebhook` and `Webhook`; `tls` (default) lets them speak https. Without either,
-//! rendering, [`WriterChannel`], [`Fanout`] and the simulated channel remain. `testing` exports the contract checks.
+//! `http` (default) brings `SlackWebhook`, `SlackApi` and `Webhook`; `tls` (default) lets them speak https. Without either,
+//! rendering, [`WriterChannel`], [`Fanout`] and the simulated channel remain. `testing` exports the contract checks and a
+//! Slack on loopback.
 
 mod card;
 mod channel;

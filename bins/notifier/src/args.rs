@@ -80,7 +80,7 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "FILE", requires = "token_env")]
     pub(crate) cards: Option<PathBuf>,
 
-    /// Where Slack's Web API is, such as https://slack-gov.com/api/.
+    /// Where Slack's Web API is, such as `https://slack-gov.com/api/`.
     #[arg(long, value_name = "URL", requires = "token_env")]
     pub(crate) slack_api: Option<String>,
 

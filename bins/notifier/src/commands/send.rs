@@ -59,16 +59,17 @@ async fn tell(args: &SendArgs, log: Option<&EventLog>, printer: &Printer) -> Res
         })
         .await;
     let document = Document::new(&report, &outcome);
-    let exit = match exit(&outcome) {
-        // What went wrong is told below all the same.
-        _ if args.best_effort => Exit::Done,
-        exit => exit,
+    // With --best-effort what went wrong is told all the same.
+    let exit = match args.best_effort {
+        true => Exit::Done,
+        false => exit(&outcome),
     };
     show(&document, printer)?;
-    GithubActions::from_env().outputs(&document.outputs(exit))?;
+    // First of what can fail: without its card the end of this deployment would be posted anew.
     if let Some(path) = &args.cards {
         channels.keep_cards(path).await?;
     }
+    GithubActions::from_env().outputs(&document.outputs(exit))?;
     Ok(exit)
 }
 

@@ -125,6 +125,30 @@ fn a_place_that_cannot_be_reached_is_three() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_interrupted_run_says_that_it_does_not_know() {
+    use std::process::{Command, Stdio};
+    let place = Place::new();
+    place.write("report.json", FAILED);
+    place.stub.fault(SlackFault::Slow(Duration::from_secs(8)));
+    let child = place
+        .command(&["send", "--report", "report.json", "--webhook-env", "HOOK"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while place.stub.requests() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let ended = crate::run::Ended::of(child.wait_with_output().unwrap());
+    ended.assert_said(130, &["interrupted by SIGINT"]);
+}
+
+#[test]
 fn some_of_several_is_four_and_each_is_told() {
     let place = Place::new();
     let arguments = [
