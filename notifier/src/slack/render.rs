@@ -122,6 +122,12 @@ fn draw_blocks(card: &Card<'_>, budget: &mut Budget) -> Blocks {
         small.link(url, label, NAME);
         blocks.context(small, budget);
     }
+    // Of a notice nothing but the title may be known, and an attachment without content is none.
+    if blocks.is_empty() {
+        let mut title = Escaped::new();
+        title.text(&card.title, VALUE);
+        blocks.section(title, budget);
+    }
     blocks
 }
 
@@ -164,6 +170,11 @@ fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
         let mut value = Escaped::new();
         value.link(url, url, VALUE);
         push(field(label, value, false));
+    }
+    if fields.is_empty() {
+        let mut title = Escaped::new();
+        title.text(&card.title, VALUE);
+        fields.push(field("Message", title, false));
     }
     fields
 }
@@ -282,7 +293,8 @@ fn mark(card: &Card<'_>) -> &'static str {
 mod tests {
     use super::*;
     use crate::report::{
-        Deployment, InfrastructureChange, InfrastructureStatus, ServiceResult, ServiceStatus,
+        Deployment, InfrastructureChange, InfrastructureStatus, Notice, ServiceResult,
+        ServiceStatus,
     };
     use crate::testing;
     use serde_json::{Value, json};
@@ -416,6 +428,21 @@ mod tests {
         assert_eq!(
             fields[1]["text"],
             "*Status*\nPlanned: 3 added, 0 changed, 0 destroyed"
+        );
+    }
+
+    #[test]
+    fn a_notice_of_a_title_alone_still_has_content() {
+        let report = Report::Notice(Notice::new("Done", " \n"));
+        let blocks = serde_json::to_value(slack(&report)).unwrap();
+        assert_eq!(
+            blocks["attachments"][0]["blocks"][0]["text"]["text"],
+            "Done"
+        );
+        let fields = serde_json::to_value(slack_with(&report, SlackLayout::Fields)).unwrap();
+        assert_eq!(
+            fields["attachments"][0]["fields"],
+            json!([{"title": "Message", "value": "Done", "short": false}])
         );
     }
 

@@ -320,13 +320,11 @@ pub(crate) fn report(texts: &BoxedStrategy<String>) -> impl Strategy<Value = Rep
         texts.clone(),
         prop::collection::vec(texts.clone(), 0..20),
         said(),
-        url(texts),
+        prop::option::of(url(texts)),
     )
         .prop_map(|(title, lines, source, url)| {
-            let mut notice = Notice::new(title, lines.join("\n"))
-                .severity(Severity::Warning)
-                .url(url);
-            notice.source = source;
+            let mut notice = Notice::new(title, lines.join("\n")).severity(Severity::Warning);
+            (notice.source, notice.url) = (source, url);
             Report::Notice(notice)
         });
     prop_oneof![
