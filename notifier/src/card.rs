@@ -3,8 +3,8 @@
 use crate::clean::{duration, one_line};
 use crate::names::Commit;
 use crate::report::{
-    Deployment, GateStatus, HealthResults, HealthVerdict, InfrastructureChange, QualityGate,
-    Report, Severity,
+    Alarm, AlarmState, Deployment, GateStatus, HealthResults, HealthVerdict, InfrastructureChange,
+    Notice, Promotion, PromotionStatus, QualityGate, Report, ServiceResult, Severity,
 };
 
 /// The content of one message. All texts are as they came; the renderers clean, cut and escape them.
@@ -19,6 +19,8 @@ pub(crate) struct Card<'a> {
     pub(crate) no_names: Option<&'static str>,
     pub(crate) status: String,
     pub(crate) duration: Option<String>,
+    /// What only this kind of report knows.
+    pub(crate) extra: Vec<(&'static str, &'a str)>,
     pub(crate) commit: Option<CommitLine<'a>>,
     /// What deserves a line of its own, the most urgent first.
     pub(crate) items: Vec<Item<'a>>,
@@ -71,6 +73,9 @@ impl<'a> Card<'a> {
             Report::HealthResults(results) => Self::of_health(results),
             Report::QualityGate(gate) => Self::of_gate(gate),
             Report::InfrastructureChange(change) => Self::of_infrastructure(change),
+            Report::Promotion(promotion) => Self::of_promotion(promotion),
+            Report::Alarm(alarm) => Self::of_alarm(alarm),
+            Report::Notice(notice) => Self::of_notice(notice),
         };
         (card.title, card.severity) = (title, severity);
         // The sort is stable: things of the same urgency stay in the report's order.
@@ -107,6 +112,7 @@ impl<'a> Card<'a> {
             no_names: Some("none"),
             status: status.into(),
             duration: None,
+            extra: Vec::new(),
             commit: None,
             items: Vec::new(),
             link: None,
@@ -119,14 +125,6 @@ impl<'a> Card<'a> {
             .iter()
             .map(|service| service.name.as_str())
             .collect();
-        // What went well is named among the services; a line is for what someone has to read.
-        let items = deployment.services.iter().filter(|service| {
-            service.status.severity() > Severity::Good
-                || service
-                    .reason
-                    .as_deref()
-                    .is_some_and(|why| !one_line(why).is_empty())
-        });
         Self {
             environment: Some(deployment.environment.as_str()),
             duration: deployment.seconds.and_then(duration),
@@ -136,15 +134,7 @@ impl<'a> Card<'a> {
                 deployment.author.as_deref(),
                 deployment.url.as_deref(),
             ),
-            items: items
-                .map(|service| Item {
-                    severity: service.status.severity(),
-                    name: &service.name,
-                    status: service.status.words(),
-                    detail: service.reason.clone(),
-                    image: service.image.as_deref(),
-                })
-                .collect(),
+            items: service_items(&deployment.services),
             link: deployment.run_url.as_deref().map(|url| ("Run", url)),
             ..Self::bare(("Services", names), status)
         }
@@ -221,6 +211,107 @@ impl<'a> Card<'a> {
         }
     }
 
+    fn of_promotion(promotion: &'a Promotion) -> Self {
+        let names = promotion
+            .services
+            .iter()
+            .map(|service| service.name.as_str())
+            .collect();
+        let status = match promotion.status {
+            PromotionStatus::Started => "In progress",
+            PromotionStatus::Failed => "Failed",
+            PromotionStatus::Completed if promotion.severity() > Severity::Good => {
+                "Completed with problems"
+            }
+            PromotionStatus::Completed => "Success",
+        };
+        Self {
+            environment: Some(promotion.environment.as_str()),
+            duration: promotion.seconds.and_then(duration),
+            extra: vec![("From", promotion.from.as_str())],
+            commit: CommitLine::new(
+                promotion.commit.as_ref(),
+                promotion.title.as_deref(),
+                promotion.author.as_deref(),
+                promotion.url.as_deref(),
+            ),
+            items: service_items(&promotion.services),
+            link: promotion.run_url.as_deref().map(|url| ("Run", url)),
+            ..Self::bare(("Services", names), status)
+        }
+    }
+
+    fn of_alarm(alarm: &'a Alarm) -> Self {
+        let state = alarm.state.name();
+        let status = match alarm.previous {
+            Some(previous) if previous != alarm.state => {
+                format!("{state}, was {}", previous.name())
+            }
+            _ => state.to_owned(),
+        };
+        let extra = [
+            ("Watches", &alarm.watches),
+            ("Condition", &alarm.condition),
+            ("Account", &alarm.account),
+            ("Region", &alarm.region),
+            ("At", &alarm.at),
+        ];
+        let item = |name, severity, text: &Option<String>| {
+            let text = text.as_deref().filter(|text| !one_line(text).is_empty())?;
+            Some(Item {
+                severity,
+                name,
+                status: "",
+                detail: Some(text.to_owned()),
+                image: None,
+            })
+        };
+        // Why it is well again interests less than what it is that is well.
+        let urgent = match alarm.state {
+            AlarmState::Ok => Severity::Info,
+            AlarmState::Alarm | AlarmState::InsufficientData => alarm.state.severity(),
+        };
+        let items = [
+            item("Why", urgent, &alarm.reason),
+            item("What for", Severity::Info, &alarm.description),
+        ];
+        Self {
+            extra: extra
+                .into_iter()
+                .filter_map(|(label, value)| Some((label, value.as_deref()?)))
+                .collect(),
+            items: items.into_iter().flatten().collect(),
+            link: alarm.url.as_deref().map(|url| ("Open in the console", url)),
+            no_names: None,
+            ..Self::bare(("", Vec::new()), status)
+        }
+    }
+
+    fn of_notice(notice: &'a Notice) -> Self {
+        let lines = notice
+            .text
+            .lines()
+            .filter(|line| !one_line(line).is_empty());
+        let items = lines.map(|line| Item {
+            severity: notice.severity,
+            name: "",
+            status: "",
+            detail: Some(line.to_owned()),
+            image: None,
+        });
+        Self {
+            extra: notice
+                .source
+                .iter()
+                .map(|source| ("From", source.as_str()))
+                .collect(),
+            items: items.collect(),
+            link: notice.url.as_deref().map(|url| ("More", url)),
+            no_names: None,
+            ..Self::bare(("", Vec::new()), "")
+        }
+    }
+
     fn of_infrastructure(change: &'a InfrastructureChange) -> Self {
         let resources = change.resources.iter().map(String::as_str).collect();
         let counts = format!(
@@ -253,6 +344,26 @@ impl<'a> Card<'a> {
             ..Self::bare(("Resources", resources), format!("{status}: {counts}"))
         }
     }
+}
+
+/// What went well is named among the services; a line is for what someone has to read.
+fn service_items(services: &[ServiceResult]) -> Vec<Item<'_>> {
+    let worth = |service: &&ServiceResult| {
+        let said = service.reason.as_deref();
+        service.status.severity() > Severity::Good
+            || said.is_some_and(|why| !one_line(why).is_empty())
+    };
+    services
+        .iter()
+        .filter(worth)
+        .map(|service| Item {
+            severity: service.status.severity(),
+            name: &service.name,
+            status: service.status.words(),
+            detail: service.reason.clone(),
+            image: service.image.as_deref(),
+        })
+        .collect()
 }
 
 impl<'a> CommitLine<'a> {

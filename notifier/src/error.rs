@@ -59,6 +59,15 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// The report is shown, but what belongs into the thread below it is not, or it is not known whether it is.
+    #[error("channel `{channel}` shows the report without its details")]
+    Details {
+        /// The channel's name.
+        channel: String,
+        /// Why the details did not arrive.
+        #[source]
+        source: Box<Self>,
+    },
     /// The text could not be written out whole.
     #[error("channel `{channel}` could not be written to")]
     Write {
@@ -130,6 +139,7 @@ impl Error {
             | Self::Refused { channel, .. }
             | Self::InvalidMessage { channel, .. }
             | Self::Ambiguous { channel, .. }
+            | Self::Details { channel, .. }
             | Self::Write { channel, .. }
             | Self::TlsUnavailable { channel }
             | Self::Client { channel, .. } => channel,
@@ -139,7 +149,7 @@ impl Error {
     /// Whether the report certainly did not arrive. When false it may have, and sending again may show it twice.
     pub fn outcome_known(&self) -> bool {
         match self {
-            Self::Ambiguous { .. } | Self::Write { .. } => false,
+            Self::Ambiguous { .. } | Self::Details { .. } | Self::Write { .. } => false,
             Self::Unreachable { .. }
             | Self::RateLimited { .. }
             | Self::Refused { .. }
@@ -163,6 +173,7 @@ impl Error {
                 "check that the URL is of this kind of webhook; if it is, the message is at fault: please report it"
             }
             Self::Ambiguous { .. } => "look into the channel before sending it again",
+            Self::Details { source, .. } => return source.hint(),
             Self::Write { .. } => return None,
             Self::TlsUnavailable { .. } => "build with the feature `tls` of deploy-notifier",
             Self::Client { .. } => {
@@ -173,7 +184,7 @@ impl Error {
     }
 }
 
-/// What to do about a refusal. The codes are those of Slack's incoming webhooks.
+/// What to do about a refusal. The codes are those of Slack's incoming webhooks and of its Web API.
 fn refusal_hint(answer: &Answer) -> Option<String> {
     let hint = match (answer.code.as_deref(), answer.status) {
         (
@@ -185,18 +196,43 @@ fn refusal_hint(answer: &Answer) -> Option<String> {
         ) => {
             "the webhook is revoked or mistyped: make a new one and update the secret that holds its URL"
         }
-        (Some("channel_is_archived"), _) => {
-            "the channel is archived: unarchive it, or make a webhook for another one"
+        (
+            Some(
+                "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked"
+                | "token_expired" | "org_login_required" | "ekm_access_denied",
+            ),
+            _,
+        ) => {
+            "the token is revoked, expired or mistyped: install the app again and update the secret that holds its token"
+        }
+        (Some("not_in_channel"), _) => {
+            "the app is not in the channel: invite it there, or give it the scope `chat:write.public`"
+        }
+        (
+            Some("missing_scope" | "no_permission" | "not_allowed_token_type" | "access_denied"),
+            _,
+        ) => {
+            "the token may not do that: give the app the scope `chat:write`, install it again and use its bot token"
+        }
+        (Some("channel_is_archived" | "is_archived"), _) => {
+            "the channel is archived: unarchive it, or use another one"
         }
         (Some("channel_not_found" | "user_not_found"), _) => {
-            "the channel is gone: make a webhook for one that exists"
+            "the channel is gone or was never there, or it is private and the app is not in it: use one that exists, by its id"
         }
-        (Some("action_prohibited" | "posting_to_general_channel_denied"), _) => {
+        (
+            Some(
+                "action_prohibited"
+                | "posting_to_general_channel_denied"
+                | "restricted_action"
+                | "restricted_action_read_only_channel"
+                | "restricted_action_thread_only_channel",
+            ),
+            _,
+        ) => {
             "an administrator of the workspace restricts posting there: ask one, or use another channel"
         }
-        (_, 300..=399) => {
-            "the URL redirects, and a webhook's message is not sent on: use the final URL"
-        }
+        (_, 300..=399) => "the URL redirects, and the message is not sent on: use the final URL",
         (_, 401 | 403 | 404 | 410) => {
             "the webhook does not exist or does not accept this caller: check its URL"
         }

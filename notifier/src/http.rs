@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, redirect};
+use url::Url;
 
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -12,11 +13,13 @@ use crate::secret_url::SecretUrl;
 /// How much of an answer is read; webhooks answer a word.
 const LONGEST_ANSWER: usize = 4096;
 
-/// Posts JSON to one secret URL.
+/// Posts JSON to one secret URL, or to the methods below it.
 #[derive(Debug, Clone)]
 pub(crate) struct Poster {
     client: Client,
     url: SecretUrl,
+    /// Marked as sensitive, so that neither this nor the client shows it.
+    authorization: Option<HeaderValue>,
     timeout: Duration,
 }
 
@@ -68,18 +71,41 @@ impl Poster {
         Ok(Self {
             client,
             url,
+            authorization: None,
             timeout: options.timeout,
         })
     }
 
+    /// The same, showing a bearer token to whoever answers.
+    pub(crate) fn bearer(mut self, mut authorization: HeaderValue) -> Self {
+        authorization.set_sensitive(true);
+        self.authorization = Some(authorization);
+        self
+    }
+
     /// Posts a JSON document once.
     pub(crate) async fn post(&self, body: Vec<u8>) -> Result<Response, PostError> {
-        let request = self
+        self.post_to(self.url.expose().clone(), body).await
+    }
+
+    /// Posts a JSON document once to what is called `method` below the URL.
+    pub(crate) async fn call(&self, method: &str, body: Vec<u8>) -> Result<Response, PostError> {
+        let mut url = self.url.expose().clone();
+        let path = format!("{}/{method}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        self.post_to(url, body).await
+    }
+
+    async fn post_to(&self, url: Url, body: Vec<u8>) -> Result<Response, PostError> {
+        let mut request = self
             .client
-            .post(self.url.expose().clone())
+            .post(url)
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .timeout(self.timeout)
             .body(body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
         let mut response = request.send().await.map_err(|error| {
             // The client writes the URL into its errors.
             let error = error.without_url();

@@ -1,17 +1,24 @@
 //! What happened, as plain data.
 
+mod alarm;
 mod deployment;
 mod health;
 mod infrastructure;
+mod notice;
+mod promotion;
 mod quality_gate;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clean::one_line;
 use crate::names::Environment;
 
+pub use alarm::{Alarm, AlarmState};
 pub use deployment::{Deployment, ServiceResult, ServiceStatus};
 pub use health::{HealthResult, HealthResults, HealthVerdict};
 pub use infrastructure::{InfrastructureChange, InfrastructureStatus};
+pub use notice::Notice;
+pub use promotion::{Promotion, PromotionStatus};
 pub use quality_gate::{GateCondition, GateStatus, QualityGate};
 
 /// Something that people want to know about.
@@ -36,14 +43,23 @@ pub enum Report {
     QualityGate(QualityGate),
     /// Infrastructure was planned, changed, or could not be changed.
     InfrastructureChange(InfrastructureChange),
+    /// Builds were taken from one environment to another.
+    Promotion(Promotion),
+    /// An alarm changed its state.
+    Alarm(Alarm),
+    /// Words from elsewhere.
+    Notice(Notice),
 }
 
 /// How much a report asks of its reader. The order is that of urgency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Something is under way.
+    /// Something is under way, or worth knowing.
+    #[default]
     Info,
     /// It went well.
     Good,
@@ -64,6 +80,9 @@ impl Report {
             Self::HealthResults(_) => "health-results",
             Self::QualityGate(_) => "quality-gate",
             Self::InfrastructureChange(_) => "infrastructure-change",
+            Self::Promotion(_) => "promotion",
+            Self::Alarm(_) => "alarm",
+            Self::Notice(_) => "notice",
         }
     }
 
@@ -77,6 +96,8 @@ impl Report {
             Self::HealthResults(results) => Some(&results.environment),
             Self::QualityGate(gate) => gate.environment.as_ref(),
             Self::InfrastructureChange(change) => Some(&change.environment),
+            Self::Promotion(promotion) => Some(&promotion.environment),
+            Self::Alarm(_) | Self::Notice(_) => None,
         }
     }
 
@@ -122,6 +143,28 @@ impl Report {
                     change.status.words()
                 )
             }
+            Self::Promotion(promotion) => {
+                let completed = promotion.status == PromotionStatus::Completed;
+                let problems = if completed && self.severity() > Severity::Good {
+                    " with problems"
+                } else {
+                    ""
+                };
+                format!(
+                    "Promotion from {} to {} {}{problems}",
+                    promotion.from,
+                    promotion.environment,
+                    promotion.status.words()
+                )
+            }
+            Self::Alarm(alarm) => {
+                let name = one_line(&alarm.name);
+                format!("{}: {name}", alarm.state.name())
+            }
+            Self::Notice(notice) => match one_line(&notice.title) {
+                title if title.is_empty() => "Notice".to_owned(),
+                title => title,
+            },
         }
     }
 
@@ -147,6 +190,9 @@ impl Report {
             Self::HealthResults(results) => results.worst(),
             Self::QualityGate(gate) => gate.status.severity(),
             Self::InfrastructureChange(change) => change.status.severity(),
+            Self::Promotion(promotion) => promotion.severity(),
+            Self::Alarm(alarm) => alarm.state.severity(),
+            Self::Notice(notice) => notice.severity,
         }
     }
 }

@@ -16,26 +16,32 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// What one try came to.
 #[derive(Debug)]
-pub(crate) enum Attempt {
-    /// The place acknowledged it.
-    Delivered,
+pub(crate) enum Attempt<T = ()> {
+    /// The place acknowledged it, with this answer.
+    Delivered(T),
     /// The place took nothing and asks to wait.
     RateLimited { retry_after: Option<Duration> },
     /// Nothing was sent.
     NotSent(Box<dyn std::error::Error + Send + Sync>),
+    /// It is not known whether it arrived, and doing it twice comes to the same as doing it once.
+    #[cfg_attr(
+        not(any(test, feature = "http")),
+        expect(dead_code, reason = "only Slack's Web API can update what it showed")
+    )]
+    Repeatable(Error),
     /// Trying again is of no use, or not safe.
     Failed(Error),
 }
 
 /// Tries until the report is delivered, trying again is not safe, or the budget is spent.
-pub(crate) async fn deliver<P, F>(
+pub(crate) async fn deliver<T, P, F>(
     channel: &str,
     options: &DeliveryOptions,
     mut post: P,
-) -> Result<Delivery, Error>
+) -> Result<(Delivery, T), Error>
 where
     P: FnMut() -> F + Send,
-    F: Future<Output = Attempt> + Send,
+    F: Future<Output = Attempt<T>> + Send,
 {
     let started = Instant::now();
     let mut attempts = 0;
@@ -47,17 +53,24 @@ where
             Attempt::RateLimited { retry_after } => retry_after
                 .unwrap_or(DEFAULT_RETRY_AFTER)
                 .saturating_add(jitter()),
-            Attempt::NotSent(_) => {
+            Attempt::NotSent(_) | Attempt::Repeatable(_) => {
                 FIRST_BACKOFF.saturating_mul(1 << attempts.min(6)) / 2 + jitter()
             }
-            Attempt::Delivered | Attempt::Failed(_) => Duration::ZERO,
+            Attempt::Delivered(_) | Attempt::Failed(_) => Duration::ZERO,
         };
         let may_retry =
             attempts < options.max_attempts && elapsed.saturating_add(wait) <= options.retry_budget;
         match outcome {
-            Attempt::Delivered => return Ok(Delivery::new(attempts, elapsed.as_secs_f64())),
+            Attempt::Delivered(answer) => {
+                return Ok((Delivery::new(attempts, elapsed.as_secs_f64()), answer));
+            }
             Attempt::Failed(error) => return Err(error),
-            Attempt::RateLimited { .. } | Attempt::NotSent(_) if may_retry => sleep(wait).await,
+            Attempt::RateLimited { .. } | Attempt::NotSent(_) | Attempt::Repeatable(_)
+                if may_retry =>
+            {
+                sleep(wait).await;
+            }
+            Attempt::Repeatable(error) => return Err(error),
             Attempt::RateLimited { retry_after } => {
                 return Err(Error::RateLimited {
                     channel: channel.to_owned(),
@@ -96,11 +109,11 @@ mod tests {
         let mut posts = 0;
         let result = deliver("slack", options, || {
             posts += 1;
-            let attempt = script.pop_front().unwrap_or(Attempt::Delivered);
+            let attempt = script.pop_front().unwrap_or(Attempt::Delivered(()));
             async move { attempt }
         })
         .await;
-        (result, posts)
+        (result.map(|(delivery, ())| delivery), posts)
     }
 
     fn limited(seconds: u64) -> Attempt {
@@ -170,6 +183,26 @@ mod tests {
         let (result, posts) = run(&DeliveryOptions::default(), vec![Attempt::Failed(error)]).await;
         assert!(matches!(result, Err(Error::Ambiguous { .. })));
         assert_eq!(posts, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unclear_answer_is_retried_where_repeating_changes_nothing() {
+        let unclear = || {
+            Attempt::Repeatable(Error::Ambiguous {
+                channel: "slack".into(),
+                answer: None,
+                source: None,
+            })
+        };
+        let (result, _) = run(&DeliveryOptions::default(), vec![unclear(), unclear()]).await;
+        assert_eq!(result.unwrap().attempts, 3);
+        let (result, posts) = run(
+            &DeliveryOptions::default(),
+            (0..9).map(|_| unclear()).collect(),
+        )
+        .await;
+        assert!(matches!(result, Err(Error::Ambiguous { .. })));
+        assert_eq!(posts, 5);
     }
 
     #[tokio::test(start_paused = true)]

@@ -117,7 +117,7 @@ impl SimChannel {
             return Attempt::Failed(self.ambiguous(None, Some("the answer took too long")));
         }
         sleep(slow).await;
-        Attempt::Delivered
+        Attempt::Delivered(())
     }
 
     /// Meets the next fault and keeps the report or not; says how slow the answer is, or what else came of it.
@@ -173,7 +173,8 @@ impl Channel for SimChannel {
     }
 
     async fn send(&self, report: &Report) -> Result<Delivery, Error> {
-        deliver(&self.name, &self.options, || self.attempt(report)).await
+        let (delivery, ()) = deliver(&self.name, &self.options, || self.attempt(report)).await?;
+        Ok(delivery)
     }
 }
 

@@ -71,7 +71,7 @@ impl Channel for SlackWebhook {
     async fn send(&self, report: &Report) -> Result<Delivery, Error> {
         let message = slack_with(report, self.layout);
         let body = serde_json::to_vec(&message).expect("a message is made of strings and booleans");
-        deliver(&self.name, &self.options, || async {
+        let (delivery, ()) = deliver(&self.name, &self.options, || async {
             match self.poster.post(body.clone()).await {
                 Ok(response) => verdict(&self.name, &response),
                 Err(PostError::NotSent(error)) => Attempt::NotSent(error.into()),
@@ -82,7 +82,8 @@ impl Channel for SlackWebhook {
                 }),
             }
         })
-        .await
+        .await?;
+        Ok(delivery)
     }
 }
 
@@ -92,7 +93,7 @@ fn verdict(channel: &str, response: &Response) -> Attempt {
     let answer = Answer::new(response.status, &response.body);
     match response.status {
         200..300 => match acknowledgement(&response.body) {
-            Some(Ok(())) => Attempt::Delivered,
+            Some(Ok(())) => Attempt::Delivered(()),
             Some(Err(code)) => Attempt::Failed(Error::Refused {
                 channel,
                 answer: Answer::new(response.status, &code),

@@ -1,15 +1,20 @@
-//! The contract checks for implementations of [`Channel`], and reports to try them with.
+//! The contract checks for implementations of [`Channel`], reports to try them with, and a Slack on loopback.
 //!
 //! The checks panic with what does not hold, as assertions in a test do.
+
+mod slack_stub;
 
 use std::error::Error as _;
 
 use crate::channel::Channel;
 use crate::clean::one_line;
 use crate::report::{
-    Deployment, GateCondition, GateStatus, HealthResult, HealthResults, HealthVerdict,
-    InfrastructureChange, InfrastructureStatus, QualityGate, Report, ServiceResult, ServiceStatus,
+    Alarm, AlarmState, Deployment, GateCondition, GateStatus, HealthResult, HealthResults,
+    HealthVerdict, InfrastructureChange, InfrastructureStatus, Notice, Promotion, PromotionStatus,
+    QualityGate, Report, ServiceResult, ServiceStatus, Severity,
 };
+
+pub use slack_stub::{SlackFault, SlackStub, StubMessage};
 
 /// One report of each kind with ordinary content, and one whose texts try everything that broke other notifiers.
 pub fn reports() -> Vec<Report> {
@@ -85,6 +90,32 @@ pub fn reports() -> Vec<Report> {
                 .author("Ada Lovelace")
                 .commit(commit())
                 .seconds(240.0),
+        ),
+        Report::Promotion(
+            Promotion::new(
+                dev(),
+                "staging".parse().expect("`staging` is one short line"),
+                PromotionStatus::Completed,
+            )
+            .commit(commit())
+            .author("Ada Lovelace")
+            .service(user(ServiceStatus::Deployed))
+            .seconds(95.0),
+        ),
+        Report::Alarm(
+            Alarm::new("dev-task-service-cpu", AlarmState::Alarm)
+                .previous(AlarmState::Ok)
+                .description("The service is short of CPU")
+                .reason("Threshold Crossed: 3 datapoints were greater than the threshold (80.0).")
+                .watches("AWS/ECS CPUUtilization (ClusterName=dev, ServiceName=task-service)")
+                .condition("Average > 80 for 3 of 3 periods of 60 s")
+                .place("123456789012", "us-east-1")
+                .url("https://console.aws.amazon.com/cloudwatch/home?region=us-east-1#alarmsV2:alarm/dev-task-service-cpu"),
+        ),
+        Report::Notice(
+            Notice::new("Disk almost full", "host-7: /var is at 93 %\nhost-9: /var is at 91 %")
+                .severity(Severity::Warning)
+                .source("ops-topic"),
         ),
         Report::DeploymentFailed(
             Deployment::new(dev())

@@ -46,7 +46,15 @@ pub fn text(report: &Report) -> String {
     if !names.is_empty() {
         lines.push(format!("  {label}: {}", list(names)));
     }
-    lines.push(format!("  Status: {}", card.status));
+    if !card.status.is_empty() {
+        lines.push(format!("  Status: {}", card.status));
+    }
+    for (label, value) in &card.extra {
+        let value = line(value);
+        if !value.is_empty() {
+            lines.push(format!("  {label}: {value}"));
+        }
+    }
     if let Some(commit) = card.commit.as_ref().and_then(commit) {
         lines.push(format!("  Commit: {commit}"));
     }

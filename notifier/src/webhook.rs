@@ -58,7 +58,7 @@ impl Channel for Webhook {
     async fn send(&self, report: &Report) -> Result<Delivery, Error> {
         let body =
             serde_json::to_vec(report).expect("a report is made of strings, numbers and lists");
-        deliver(&self.name, &self.options, || async {
+        let (delivery, ()) = deliver(&self.name, &self.options, || async {
             match self.poster.post(body.clone()).await {
                 Ok(response) => verdict(&self.name, &response),
                 Err(PostError::NotSent(error)) => Attempt::NotSent(error.into()),
@@ -69,7 +69,8 @@ impl Channel for Webhook {
                 }),
             }
         })
-        .await
+        .await?;
+        Ok(delivery)
     }
 }
 
@@ -78,7 +79,7 @@ fn verdict(channel: &str, response: &Response) -> Attempt {
     let channel = channel.to_owned();
     let answer = Answer::new(response.status, &response.body);
     match response.status {
-        200..300 => Attempt::Delivered,
+        200..300 => Attempt::Delivered(()),
         429 => Attempt::RateLimited {
             retry_after: response.retry_after,
         },

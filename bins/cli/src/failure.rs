@@ -64,6 +64,13 @@ impl Failure {
         self
     }
 
+    /// The same failure with another exit code, for a command that means something else by it.
+    #[must_use]
+    pub const fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// The exit code of the process.
     pub const fn exit(&self) -> Exit {
         self.exit

@@ -15,6 +15,7 @@ mod hold;
 mod lint;
 mod manifest;
 mod needs;
+mod node;
 mod release;
 mod report;
 mod scrub;

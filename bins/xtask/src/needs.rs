@@ -20,7 +20,7 @@ struct Need {
 }
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 5] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -38,6 +38,18 @@ const NEEDS: [Need; 3] = [
         probe: &["skopeo", "--version"],
         package: "skopeo",
         why: "another client, which reads what was pushed",
+    },
+    Need {
+        name: "Node.js",
+        probe: &["node", "--version"],
+        package: "nodejs",
+        why: "runs TypeScript's compiler, which holds messages against Slack's own types",
+    },
+    Need {
+        name: "npm",
+        probe: &["npm", "--version"],
+        package: "npm",
+        why: "installs that compiler and those types",
     },
 ];
 
@@ -142,7 +154,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry",
+            "sudo apt-get install python3-venv docker-registry nodejs npm",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");

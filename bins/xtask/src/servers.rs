@@ -82,10 +82,11 @@ fn moto(launch: &Launch<'_>) -> io::Result<Vec<String>> {
     )
 }
 
-/// The servers that run. Dropping them stops them.
+/// The servers that run, and where the tools are that tests start themselves. Dropping them stops the servers.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     running: Vec<Server>,
+    tools: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
@@ -97,9 +98,17 @@ struct Server {
 }
 
 impl Servers {
-    /// Starts one server of each kind and returns when all of them answer.
-    pub(crate) fn start(python: &Path) -> Result<Self, Error> {
-        let mut servers = Self::default();
+    /// Starts one server of each kind and returns when all of them answer. `python` and `modules` are what was installed
+    /// of Python and of Node.js.
+    pub(crate) fn start(python: &Path, modules: &Path) -> Result<Self, Error> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut servers = Self {
+            tools: vec![
+                ("WINDLASS_TEST_SLACK_PYTHON", text(python)),
+                ("WINDLASS_TEST_SLACK_TYPES", text(modules)),
+            ],
+            ..Self::default()
+        };
         for kind in &KINDS {
             let server = start(kind, python)?;
             println!("{} answers at {}", server.name, server.value);
@@ -108,11 +117,16 @@ impl Servers {
         Ok(servers)
     }
 
-    /// The variables that tell the tests where the servers are.
+    /// The variables that tell the tests where the servers and the tools are.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.running
             .iter()
             .map(|server| (server.variable, server.value.as_str()))
+            .chain(
+                self.tools
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str())),
+            )
     }
 
     /// The servers' names.

@@ -8,6 +8,7 @@ use crate::cargo;
 use crate::guard::{self, Guarded};
 use crate::manifest::{Package, Workspace};
 use crate::needs;
+use crate::node;
 use crate::report::{Counts, Report};
 use crate::scrub::scrub;
 use crate::servers::Servers;
@@ -60,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Verdict, E
     let chosen = chosen(workspace, &options.packages)?;
     let servers = if options.servers {
         needs::ensure()?;
-        Servers::start(&venv::ensure()?)?
+        Servers::start(&venv::ensure()?, &node::ensure()?)?
     } else {
         Servers::default()
     };

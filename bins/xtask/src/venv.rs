@@ -1,4 +1,4 @@
-//! The Python environment that holds moto, in the target folder.
+//! The Python environment that holds what the tests need of Python, in the target folder.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,16 +7,21 @@ use std::process::{Command, Stdio};
 use crate::cargo;
 use crate::task::Error;
 
-/// The version whose answers the tests are written against.
-const MOTO: &str = "5.2.5";
+/// The versions whose answers the tests are written against: moto answers as AWS does, the others know what Slack takes.
+const PACKAGES: [&str; 3] = [
+    "moto[server]==5.2.5",
+    "slack-sdk==3.48.0",
+    "blockkit==2.1.3",
+];
 
-/// Makes sure that the environment is there with [`MOTO`] in it, and returns its Python.
+/// Makes sure that the environment is there with [`PACKAGES`] in it, and returns its Python.
 pub(crate) fn ensure() -> Result<PathBuf, Error> {
     let folder = cargo::keep().join("venv");
     let python = folder.join("bin/python");
     // Written last, so an installation that was interrupted is done again.
-    let stamp = folder.join(format!(".moto-{MOTO}"));
-    if stamp.is_file() && runs(&python) {
+    let stamp = folder.join(".packages");
+    let wanted = PACKAGES.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && runs(&python) {
         return Ok(python);
     }
     let mut create = Command::new("python3");
@@ -30,16 +35,17 @@ pub(crate) fn ensure() -> Result<PathBuf, Error> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .arg(format!("moto[server]=={MOTO}"));
+        .args(PACKAGES);
     for command in [&mut create, &mut install] {
         if !cargo::succeeds(command)? {
             return Err(Error::Setup(format!(
-                "moto {MOTO} could not be installed, `{}` failed\nrun the rest without servers:  cargo xtask test --no-servers",
+                "{} could not be installed, `{}` failed\nrun the rest without servers:  cargo xtask test --no-servers",
+                PACKAGES.join(", "),
                 cargo::typed(command)
             )));
         }
     }
-    fs::write(&stamp, "")
+    fs::write(&stamp, wanted)
         .map_err(|source| Error::broken(format!("cannot write `{}`", stamp.display()), source))?;
     Ok(python)
 }

@@ -35,6 +35,12 @@ impl Budget {
         self.units
     }
 
+    /// Gives back what was taken for something that is not needed.
+    pub(crate) fn give_back(&mut self, units: usize, blocks: usize) {
+        self.units += units;
+        self.blocks += blocks;
+    }
+
     /// Takes from the budget, or refuses and leaves it as it is.
     pub(crate) fn take(&mut self, units: usize, blocks: usize) -> bool {
         let fits = units <= self.units && blocks <= self.blocks;
@@ -70,6 +76,10 @@ pub(crate) enum Block {
 pub(crate) struct Blocks(Vec<Block>);
 
 impl Blocks {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.0.iter()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

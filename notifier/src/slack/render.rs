@@ -52,7 +52,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
     let body = match layout {
         SlackLayout::Blocks => {
             let mut title = Escaped::new();
-            title.markup(mark(card.severity));
+            title.markup(mark(&card));
             title.text(&card.title, HEADER);
             blocks.header(title, &mut budget);
             Body::Blocks(draw_blocks(&card, &mut budget))
@@ -71,7 +71,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
 }
 
 /// The title and whom it concerns: all that a notification on a phone shows.
-fn headline(card: &Card<'_>) -> Escaped<SECTION> {
+pub(super) fn headline(card: &Card<'_>) -> Escaped<SECTION> {
     let mut text = Escaped::new();
     text.text(&card.title, VALUE);
     let concerned = card.concerned();
@@ -122,6 +122,12 @@ fn draw_blocks(card: &Card<'_>, budget: &mut Budget) -> Blocks {
         small.link(url, label, NAME);
         blocks.context(small, budget);
     }
+    // Of a notice nothing but the title may be known, and an attachment without content is none.
+    if blocks.is_empty() {
+        let mut title = Escaped::new();
+        title.text(&card.title, VALUE);
+        blocks.section(title, budget);
+    }
     blocks
 }
 
@@ -145,6 +151,9 @@ fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
     for item in card.items.iter().take(ITEMS) {
         let (mut title, mut value) = (Escaped::new(), Escaped::new());
         title.text(item.name, NAME);
+        if title.is_blank() {
+            title.markup("Message");
+        }
         value.append_escaped(&item_text(item));
         push(Field {
             title,
@@ -161,6 +170,11 @@ fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
         let mut value = Escaped::new();
         value.link(url, url, VALUE);
         push(field(label, value, false));
+    }
+    if fields.is_empty() {
+        let mut title = Escaped::new();
+        title.text(&card.title, VALUE);
+        fields.push(field("Message", title, false));
     }
     fields
 }
@@ -181,15 +195,22 @@ fn facts(card: &Card<'_>) -> Vec<(&'static str, String)> {
         true => card.no_names.map(str::to_owned),
         false => Some(names(&card.subject.1)),
     };
+    let status = (!card.status.is_empty()).then(|| card.status.clone());
     let facts = [
         ("Environment", card.environment.map(str::to_owned)),
         (card.subject.0, subject),
-        ("Status", Some(card.status.clone())),
+        ("Status", status),
         ("Duration", card.duration.clone()),
     ];
+    let extra = card
+        .extra
+        .iter()
+        .map(|(label, value)| (*label, Some((*value).to_owned())));
     facts
         .into_iter()
+        .chain(extra)
         .filter_map(|(label, value)| Some((label, value?)))
+        .filter(|(_, value)| !one_line(value).is_empty())
         .collect()
 }
 
@@ -229,7 +250,7 @@ fn commit_line(commit: &CommitLine<'_>) -> Escaped<SECTION> {
 }
 
 /// A line about one thing: its name as code, then what there is to say.
-fn item_line(item: &Item<'_>) -> Escaped<LINE> {
+pub(super) fn item_line(item: &Item<'_>) -> Escaped<LINE> {
     let mut line = Escaped::new();
     line.code(item.name, NAME);
     let said = item_text(item);
@@ -258,8 +279,9 @@ fn item_text(item: &Item<'_>) -> Escaped<{ LINE - NAME - 2 }> {
 }
 
 /// A mark before the title, so that the meaning is not in the colour alone.
-fn mark(severity: Severity) -> &'static str {
-    match severity {
+fn mark(card: &Card<'_>) -> &'static str {
+    match card.severity {
+        Severity::Info if card.environment.is_none() => "ℹ️ ",
         Severity::Info => "🚀 ",
         Severity::Good => "✅ ",
         Severity::Warning => "⚠️ ",
@@ -271,7 +293,8 @@ fn mark(severity: Severity) -> &'static str {
 mod tests {
     use super::*;
     use crate::report::{
-        Deployment, InfrastructureChange, InfrastructureStatus, ServiceResult, ServiceStatus,
+        Deployment, InfrastructureChange, InfrastructureStatus, Notice, ServiceResult,
+        ServiceStatus,
     };
     use crate::testing;
     use serde_json::{Value, json};
@@ -359,7 +382,8 @@ mod tests {
         assert_eq!(
             colors,
             [
-                "#439FE0", "good", "danger", "warning", "danger", "danger", "good", "danger"
+                "#439FE0", "good", "danger", "warning", "danger", "danger", "good", "good",
+                "danger", "warning", "danger"
             ]
         );
     }
@@ -404,6 +428,21 @@ mod tests {
         assert_eq!(
             fields[1]["text"],
             "*Status*\nPlanned: 3 added, 0 changed, 0 destroyed"
+        );
+    }
+
+    #[test]
+    fn a_notice_of_a_title_alone_still_has_content() {
+        let report = Report::Notice(Notice::new("Done", " \n"));
+        let blocks = serde_json::to_value(slack(&report)).unwrap();
+        assert_eq!(
+            blocks["attachments"][0]["blocks"][0]["text"]["text"],
+            "Done"
+        );
+        let fields = serde_json::to_value(slack_with(&report, SlackLayout::Fields)).unwrap();
+        assert_eq!(
+            fields["attachments"][0]["fields"],
+            json!([{"title": "Message", "value": "Done", "short": false}])
         );
     }
 

@@ -3,9 +3,10 @@
 //! The limits are written down here a second time, so that a slip in the library's own constants shows.
 
 use deploy_notifier::{
-    Deployment, GateCondition, GateStatus, HealthResult, HealthResults, HealthVerdict,
-    InfrastructureChange, InfrastructureStatus, QualityGate, Report, ServiceResult, ServiceStatus,
-    SlackLayout, slack_with, text,
+    Alarm, AlarmState, Deployment, GateCondition, GateStatus, HealthResult, HealthResults,
+    HealthVerdict, InfrastructureChange, InfrastructureStatus, Notice, Promotion, PromotionStatus,
+    QualityGate, Report, ServiceResult, ServiceStatus, Severity, SlackLayout, slack_details,
+    slack_problems, slack_with, text,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -36,7 +37,7 @@ fn checked(message: &Value) -> usize {
             assert!(field["short"].is_boolean());
             let value = string(field, "value");
             assert!(!value.contains('\n'), "{value}");
-            sum += checked_markup(value, 2000) + units(string(field, "title"));
+            sum += checked_markup(value, 2000) + checked_markup(string(field, "title"), 150);
         }
     }
     assert!(blocks.len() <= 50);
@@ -127,7 +128,7 @@ fn checked_markup(text: &str, limit: usize) -> usize {
 }
 
 /// Texts of the kinds that broke other notifiers, alone and joined.
-fn hostile() -> impl Strategy<Value = String> {
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<!channel>".to_owned()),
         Just("<!here|here> @here @CHANNEL @everyone".to_owned()),
@@ -157,10 +158,12 @@ fn hostile() -> impl Strategy<Value = String> {
         })
 }
 
-fn url() -> impl Strategy<Value = String> {
+fn url(texts: &BoxedStrategy<String>) -> impl Strategy<Value = String> + use<> {
     prop_oneof![
-        hostile(),
-        hostile().prop_map(|tail| format!("https://example.com/{tail}")),
+        texts.clone(),
+        texts
+            .clone()
+            .prop_map(|tail| format!("https://example.com/{tail}")),
         Just("https://github.com/acme/shop/commit/2fd4e1c?a=1&b=2".to_owned()),
     ]
 }
@@ -185,12 +188,12 @@ fn status() -> impl Strategy<Value = ServiceStatus> {
     ])
 }
 
-fn deployment() -> impl Strategy<Value = Deployment> {
+fn deployment(texts: &BoxedStrategy<String>) -> impl Strategy<Value = Deployment> + use<> {
     let service = (
-        hostile(),
+        texts.clone(),
         status(),
-        prop::option::of(hostile()),
-        prop::option::of(hostile()),
+        prop::option::of(texts.clone()),
+        prop::option::of(texts.clone()),
         prop::option::of(any::<f64>()),
     )
         .prop_map(|(name, status, reason, image, seconds)| {
@@ -200,10 +203,10 @@ fn deployment() -> impl Strategy<Value = Deployment> {
         });
     let services = prop::collection::vec(service, 0..8);
     let about = (
-        prop::option::of(hostile()),
-        prop::option::of(hostile()),
-        prop::option::of(url()),
-        prop::option::of(url()),
+        prop::option::of(texts.clone()),
+        prop::option::of(texts.clone()),
+        prop::option::of(url(texts)),
+        prop::option::of(url(texts)),
         prop::option::of(any::<f64>()),
     );
     (
@@ -228,9 +231,10 @@ fn deployment() -> impl Strategy<Value = Deployment> {
         })
 }
 
-fn report() -> impl Strategy<Value = Report> {
-    let targets = prop::collection::vec((hostile(), prop::option::of(hostile())), 0..30).prop_map(
-        |targets| {
+/// Reports of each kind whose texts are drawn from `texts`.
+pub(crate) fn report(texts: &BoxedStrategy<String>) -> impl Strategy<Value = Report> + use<> {
+    let targets = prop::collection::vec((texts.clone(), prop::option::of(texts.clone())), 0..30)
+        .prop_map(|targets| {
             let mut results = HealthResults::new("dev".parse().unwrap());
             for (index, (name, reason)) in targets.into_iter().enumerate() {
                 let mut target = HealthResult::new(
@@ -241,12 +245,11 @@ fn report() -> impl Strategy<Value = Report> {
                 results = results.target(target);
             }
             Report::HealthResults(results)
-        },
-    );
+        });
     let gate = (
-        hostile(),
-        url(),
-        prop::collection::vec((hostile(), hostile(), hostile()), 0..20),
+        texts.clone(),
+        url(texts),
+        prop::collection::vec((texts.clone(), texts.clone(), texts.clone()), 0..20),
     )
         .prop_map(|(project, url, conditions)| {
             let gate = QualityGate::new(project, GateStatus::Failed).url(url);
@@ -262,10 +265,10 @@ fn report() -> impl Strategy<Value = Report> {
             ))
         });
     let change = (
-        hostile(),
-        hostile(),
-        url(),
-        prop::collection::vec(hostile(), 0..60),
+        texts.clone(),
+        texts.clone(),
+        url(texts),
+        prop::collection::vec(texts.clone(), 0..60),
         any::<u64>(),
     )
         .prop_map(|(reason, author, url, resources, count)| {
@@ -281,11 +284,57 @@ fn report() -> impl Strategy<Value = Report> {
                     .fold(change, InfrastructureChange::resource),
             )
         });
+    let promotion = (deployment(texts), prop::bool::ANY).prop_map(|(deployment, completed)| {
+        let status = [PromotionStatus::Failed, PromotionStatus::Completed][usize::from(completed)];
+        let mut promotion = Promotion::new("dev".parse().unwrap(), deployment.environment, status);
+        (promotion.commit, promotion.title) = (deployment.commit, deployment.title);
+        (promotion.author, promotion.url) = (deployment.author, deployment.url);
+        promotion.services = deployment.services;
+        Report::Promotion(promotion)
+    });
+    let said = || prop::option::of(texts.clone());
+    let state = prop::sample::select(vec![
+        AlarmState::Ok,
+        AlarmState::Alarm,
+        AlarmState::InsufficientData,
+    ]);
+    let alarm = (
+        (texts.clone(), state),
+        (said(), said(), said(), said()),
+        (said(), said(), said()),
+        prop::option::of(url(texts)),
+    )
+        .prop_map(|((name, state), words, place, url)| {
+            let mut alarm = Alarm::new(name, state);
+            (
+                alarm.description,
+                alarm.reason,
+                alarm.watches,
+                alarm.condition,
+            ) = words;
+            (alarm.account, alarm.region, alarm.at) = place;
+            alarm.url = url;
+            Report::Alarm(alarm)
+        });
+    let notice = (
+        texts.clone(),
+        prop::collection::vec(texts.clone(), 0..20),
+        said(),
+        prop::option::of(url(texts)),
+    )
+        .prop_map(|(title, lines, source, url)| {
+            let mut notice = Notice::new(title, lines.join("\n")).severity(Severity::Warning);
+            (notice.source, notice.url) = (source, url);
+            Report::Notice(notice)
+        });
     prop_oneof![
-        deployment().prop_map(Report::DeploymentStarted),
-        deployment().prop_map(Report::DeploymentCompleted),
-        deployment().prop_map(Report::DeploymentFailed),
-        deployment().prop_map(Report::RolledBack),
+        promotion,
+        alarm,
+        notice,
+        deployment(texts).prop_map(Report::DeploymentStarted),
+        deployment(texts).prop_map(Report::DeploymentCompleted),
+        deployment(texts).prop_map(Report::DeploymentFailed),
+        deployment(texts).prop_map(Report::RolledBack),
         targets,
         gate,
         change,
@@ -296,10 +345,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_report_becomes_a_message_within_every_limit(report in report()) {
+    fn any_report_becomes_a_message_within_every_limit(report in report(&hostile().boxed())) {
         for layout in [SlackLayout::Blocks, SlackLayout::Fields] {
             let json = serde_json::to_string(&slack_with(&report, layout)).unwrap();
-            checked(&serde_json::from_str(&json).unwrap());
+            let message = serde_json::from_str(&json).unwrap();
+            checked(&message);
+            prop_assert_eq!(slack_problems(&message), []);
+        }
+        if let Some(details) = slack_details(&report) {
+            checked(&serde_json::to_value(details).unwrap());
         }
         let lines = text(&report);
         prop_assert!(lines.lines().count() <= 16);

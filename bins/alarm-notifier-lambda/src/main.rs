@@ -1,0 +1,26 @@
+//! A Lambda function that shows CloudWatch's alarms in Slack, and fails when it cannot, so that Lambda hears of it.
+
+mod handler;
+mod journal;
+mod memory;
+mod settings;
+
+use std::process::ExitCode;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let handler = match settings::handler(&|name| std::env::var(name).ok()) {
+        Ok(handler) => handler,
+        Err(fault) => {
+            journal::fault(&fault);
+            return ExitCode::from(2);
+        }
+    };
+    let service = service_fn(|event: LambdaEvent<_>| handler.handle(event));
+    match lambda_runtime::run(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
