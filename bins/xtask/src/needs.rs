@@ -154,7 +154,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry nodejs npm",
+            "sudo apt-get install python3-venv docker-registry skopeo nodejs npm",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");
