@@ -2,7 +2,10 @@
 
 mod auth;
 mod body;
+mod builder;
 mod limit;
+mod listing;
+mod placed;
 mod send;
 
 use std::collections::BTreeMap;
@@ -11,27 +14,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LINK, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{Method, Response, StatusCode};
-use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+pub use self::builder::HttpRegistryBuilder;
+
 use self::body::ResponseReader;
+use self::listing::{is_unsupported, next_page};
 use self::send::{Exchange, Fetched, Protocol, Renewals, Retries};
 use crate::blob::{Verified, unwrap_io};
 use crate::layout::MANIFEST_CAP;
 use crate::referrers;
 use crate::{
-    BlobOutcome, BlobReader, Content, Credentials, Descriptor, Digest, Error, Manifest, MediaType,
-    Reference, Registry, Repository, Tag, Traffic,
+    BlobOutcome, BlobReader, Content, Descriptor, Digest, Error, Manifest, MediaType, Reference,
+    Registry, Repository, Tag, Traffic,
 };
 
 /// The digest of the manifest that an answer is about.
 const DIGEST_HEADER: &str = "docker-content-digest";
-
-/// The subject of a manifest that the registry put among the referrers.
-const SUBJECT_HEADER: &str = "oci-subject";
 
 /// How often the content of a blob is sent before the registry is given up.
 const UPLOAD_TRIES: u32 = 5;
@@ -54,160 +56,6 @@ const MANIFEST_TYPES: [&str; 4] = [
 pub struct HttpRegistry {
     protocol: Protocol,
     traffic: Mutex<BTreeMap<Repository, Traffic>>,
-}
-
-/// Makes an [`HttpRegistry`].
-#[derive(Debug, Clone)]
-pub struct HttpRegistryBuilder {
-    insecure_http: bool,
-    credentials: Option<Arc<dyn Credentials>>,
-    retry_budget: Duration,
-    authorities: Vec<Vec<u8>>,
-}
-
-impl HttpRegistryBuilder {
-    /// Trusts the certificate authorities in this PEM file's content too, beside the system's.
-    #[must_use]
-    pub fn authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.authorities.push(pem.into());
-        self
-    }
-
-    /// Speaks plain HTTP. Use it for registries on this machine only: credentials would be readable on the way.
-    #[must_use]
-    pub const fn insecure_http(mut self, insecure: bool) -> Self {
-        self.insecure_http = insecure;
-        self
-    }
-
-    /// Says where credentials come from; without any the registry is used anonymously.
-    #[must_use]
-    pub fn credentials(mut self, credentials: Arc<dyn Credentials>) -> Self {
-        self.credentials = Some(credentials);
-        self
-    }
-
-    /// Sets how long one call may go on repeating what fails; 60 s by default. The time that a blob's bytes travel is not
-    /// counted.
-    #[must_use]
-    pub const fn retry_budget(mut self, budget: Duration) -> Self {
-        self.retry_budget = budget;
-        self
-    }
-
-    /// Makes the client.
-    ///
-    /// # Errors
-    /// [`Error::Credentials`] when https is wanted and this build of the library has none, or the system has no usable root
-    /// certificates.
-    pub fn build(self) -> Result<HttpRegistry, Error> {
-        let failed: Failed = |remedy, source| Error::Credentials {
-            host: "https".to_owned(),
-            remedy: Some(remedy.to_owned()),
-            source,
-        };
-        if cfg!(not(feature = "tls")) && !self.insecure_http {
-            return Err(failed(
-                "build with the feature `tls`",
-                "this build speaks plain HTTP only".into(),
-            ));
-        }
-        let authorities = self.trusted(failed)?;
-        let builder = || {
-            let builder = reqwest::Client::builder()
-                .user_agent(concat!("image-tagger/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(10));
-            trusting(builder, &authorities)
-        };
-        let build = |builder: reqwest::ClientBuilder| {
-            builder
-                .build()
-                .map_err(|error| failed("check the system's root certificates", error.into()))
-        };
-        let protocol = Protocol::new(
-            build(builder().read_timeout(Duration::from_secs(60)))?,
-            build(builder())?,
-            self.insecure_http,
-            self.credentials,
-            self.retry_budget,
-        );
-        Ok(HttpRegistry {
-            protocol,
-            traffic: Mutex::default(),
-        })
-    }
-}
-
-impl Exchange<'_> {
-    /// A page of tags, with the answer's headers and where it came from; `None` when there is no such repository.
-    async fn page(&self, url: &Url) -> Result<Option<(Vec<String>, HeaderMap, Url)>, Error> {
-        #[derive(Deserialize)]
-        struct Page {
-            tags: Option<Vec<String>>,
-        }
-        let request = || self.protocol.request(Method::GET, url.clone());
-        match self.fetch(request, MANIFEST_CAP).await? {
-            Fetched::Whole {
-                url,
-                headers,
-                bytes,
-            } => {
-                let page: Page = serde_json::from_slice(&bytes)
-                    .map_err(|error| self.refused(&error.to_string()))?;
-                Ok(Some((page.tags.unwrap_or_default(), headers, url)))
-            }
-            Fetched::Other(answer) if answer.status() == StatusCode::NOT_FOUND => Ok(None),
-            Fetched::Other(answer) => Err(self.failure(answer).await),
-        }
-    }
-}
-
-type Failed = fn(&str, Box<dyn std::error::Error + Send + Sync>) -> Error;
-
-#[cfg(feature = "tls")]
-type Authority = reqwest::Certificate;
-#[cfg(not(feature = "tls"))]
-type Authority = std::convert::Infallible;
-
-impl HttpRegistryBuilder {
-    #[cfg(feature = "tls")]
-    fn trusted(&self, failed: Failed) -> Result<Vec<Authority>, Error> {
-        let remedy = "name a file with certificates in PEM form";
-        let mut trusted = Vec::new();
-        for pem in &self.authorities {
-            let found = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| failed(remedy, error.into()))?;
-            if found.is_empty() {
-                return Err(failed(remedy, "the file of authorities has none".into()));
-            }
-            trusted.extend(found);
-        }
-        Ok(trusted)
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn trusted(&self, failed: Failed) -> Result<Vec<Authority>, Error> {
-        match &*self.authorities {
-            [] => Ok(Vec::new()),
-            _ => Err(failed(
-                "build with the feature `tls`",
-                "this build speaks plain HTTP only".into(),
-            )),
-        }
-    }
-}
-
-#[cfg(feature = "tls")]
-fn trusting(builder: reqwest::ClientBuilder, authorities: &[Authority]) -> reqwest::ClientBuilder {
-    if authorities.is_empty() {
-        return builder;
-    }
-    builder.tls_certs_merge(authorities.iter().cloned())
-}
-
-#[cfg(not(feature = "tls"))]
-fn trusting(builder: reqwest::ClientBuilder, _: &[Authority]) -> reqwest::ClientBuilder {
-    builder
 }
 
 impl HttpRegistry {
@@ -301,81 +149,6 @@ impl HttpRegistry {
             _ => Err(exchange.failure(answer).await),
         }
     }
-}
-
-impl HttpRegistry {
-    /// Makes sure that a manifest stands where it was put: by what the answer says, or by a look when it says nothing.
-    async fn confirm(
-        &self,
-        repository: &Repository,
-        reference: &Reference,
-        manifest: &Manifest,
-        headers: &HeaderMap,
-    ) -> Result<(), Error> {
-        let said = headers
-            .get(DIGEST_HEADER)
-            .and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
-        let found = match said {
-            Some(digest) => Some(digest),
-            None => self
-                .resolve(repository, reference)
-                .await?
-                .map(|found| found.digest),
-        };
-        match found {
-            Some(found) if found == *manifest.digest() => Ok(()),
-            Some(actual) => Err(Error::DigestMismatch {
-                expected: manifest.digest().clone(),
-                actual,
-                size: manifest.bytes().len() as u64,
-            }),
-            None => Err(Error::ImageNotFound {
-                repository: repository.clone(),
-                reference: reference.clone(),
-            }),
-        }
-    }
-
-    /// Makes sure that a manifest is found among the referrers of its subject. A registry that keeps such a list itself says
-    /// so in its answer; for others the client keeps it, under a tag (OCI distribution spec 1.1, pushing manifests with
-    /// subject). Two clients that attach to one subject at the same moment can lose one of the entries there.
-    async fn announce(
-        &self,
-        repository: &Repository,
-        manifest: &Manifest,
-        headers: &HeaderMap,
-    ) -> Result<(), Error> {
-        let Some(subject) = manifest
-            .subject()
-            .filter(|_| !headers.contains_key(SUBJECT_HEADER))
-        else {
-            return Ok(());
-        };
-        let tag = Reference::Tag(referrers::fallback_tag(&subject.digest));
-        let list = self.manifest(repository, &tag).await?;
-        match referrers::with_entry(list.as_ref(), manifest)? {
-            None => Ok(()),
-            Some(list) => self.put_manifest(repository, &tag, &list).await,
-        }
-    }
-}
-
-/// Whether a registry lacks the part of the protocol that was asked for.
-fn is_unsupported(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::BAD_REQUEST
-            | StatusCode::NOT_IMPLEMENTED
-    )
-}
-
-/// Where a listing goes on: `</v2/a/tags/list?last=x&n=1000>; rel="next"`.
-fn next_page(headers: &HeaderMap, from: &Url) -> Option<Url> {
-    let link = headers.get(LINK)?.to_str().ok()?;
-    let (target, _) = link.split_once('<')?.1.split_once('>')?;
-    from.join(target).ok()
 }
 
 #[async_trait]

@@ -386,7 +386,9 @@ serde_derive v1.0.229 (proc-macro)
             .find(|rule| rule.name.starts_with("image-tagger without"))
             .unwrap();
         assert!(
-            without.graph.contains(&"http,server,testing,tls".to_owned()),
+            without
+                .graph
+                .contains(&"http,server,testing,tls".to_owned()),
             "{:?}",
             without.graph
         );
