@@ -159,7 +159,11 @@ impl Inventory {
     }
 
     pub(crate) fn get(&self, name: &ModuleName) -> Option<&Node> {
-        self.by_name.get(name).map(|index| &self.nodes[*index])
+        self.index(name).map(|index| &self.nodes[index])
+    }
+
+    pub(crate) fn index(&self, name: &ModuleName) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 
     /// Every path at which what files mean may change: modules, build files, lock files, tests.
