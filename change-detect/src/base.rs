@@ -85,39 +85,14 @@ impl Choice {
 /// what a push, a pull request or a merge group changes. History that is missing is fetched if `deepen` is given; where it
 /// stays missing, the base is [`Bases::Unknown`], never a guess.
 ///
-/// Fails with [`Error::UnknownRevision`] or [`Error::NoCommits`] if the head is not there, and as `source` and `deepen` do.
+/// Fails with [`Error::UnknownHead`], [`Error::UnknownRevision`] or [`Error::NoCommits`] if the head is not there, and as
+/// `source` and `deepen` do.
 pub fn choose(
     source: &dyn DiffSource,
     situation: &Situation,
     deepen: Option<&dyn Deepen>,
 ) -> Result<Choice, Error> {
-    let chooser = Chooser { source, deepen };
-    match situation {
-        Situation::Revisions { base, head } => chooser.revisions(base, head),
-        Situation::Since { trunk, head } => chooser.since(trunk, head),
-        Situation::Push {
-            branch,
-            before,
-            after,
-            default_branch,
-        } => chooser.push(branch, before.as_ref(), after, default_branch.as_deref()),
-        Situation::Tag { name, commit } => chooser.tag(name, commit),
-        Situation::PullRequest { base, head } => chooser.pull_request(base, head),
-        Situation::MergeGroup { base, head } => {
-            chooser.head(head)?;
-            chooser.directly(
-                base,
-                head,
-                Method::MergeGroup,
-                "the merge queue builds on it",
-            )
-        }
-        Situation::Unsaid { event, head } => Ok(unknown(
-            source.resolve(head)?,
-            format!("the event `{event}` does not say what was there before"),
-        )),
-        Situation::Local { head } => chooser.local(head),
-    }
+    Chooser { source, deepen }.choose(situation)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -143,8 +118,73 @@ fn unknown(head: CommitId, reason: String) -> Choice {
 }
 
 impl Chooser<'_> {
+    fn choose(self, situation: &Situation) -> Result<Choice, Error> {
+        match situation {
+            Situation::Revisions { base, head } => self.revisions(base, head),
+            Situation::Since { trunk, head } => self.since(trunk, head),
+            Situation::Push {
+                branch,
+                before,
+                after,
+                default_branch,
+            } => self.push(branch, before.as_ref(), after, default_branch.as_deref()),
+            Situation::Tag { name, commit } => self.tag(name, commit),
+            Situation::PullRequest { base, head } => self.pull_request(base, head, None),
+            Situation::MergeGroup { base, head } => {
+                self.head(head)?;
+                self.directly(
+                    base,
+                    head,
+                    Method::MergeGroup,
+                    "the merge queue builds on it",
+                )
+            }
+            Situation::Unsaid { event, head } => Ok(unknown(
+                self.looked_at(head)?,
+                format!("the event `{event}` does not say what was there before"),
+            )),
+            Situation::Local { head } => self.local(head),
+            Situation::At { situation, head } => self.choose_at(situation, &self.looked_at(head)?),
+        }
+    }
+
+    /// Chooses the base of a situation for another commit than the one that it is about.
+    fn choose_at(self, situation: &Situation, at: &CommitId) -> Result<Choice, Error> {
+        let head = at.to_string();
+        self.choose(&match situation.clone() {
+            // Its merge into the target may be what is to be looked at, checked out or not.
+            Situation::PullRequest { base, head } => {
+                return self.pull_request(&base, &head, Some(at));
+            }
+            Situation::Push {
+                branch,
+                before,
+                default_branch,
+                ..
+            } => Situation::Push {
+                branch,
+                before,
+                after: at.clone(),
+                default_branch,
+            },
+            Situation::Tag { name, .. } => Situation::Tag {
+                name,
+                commit: at.clone(),
+            },
+            Situation::MergeGroup { base, .. } => Situation::MergeGroup {
+                base,
+                head: at.clone(),
+            },
+            Situation::Revisions { base, .. } => Situation::Revisions { base, head },
+            Situation::Since { trunk, .. } => Situation::Since { trunk, head },
+            Situation::Unsaid { event, .. } => Situation::Unsaid { event, head },
+            Situation::Local { .. } => Situation::Local { head },
+            Situation::At { situation, .. } => Situation::At { situation, head },
+        })
+    }
+
     fn revisions(&self, base: &str, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         match self.named(base)? {
             Some(base) => Ok(choice(
                 Bases::One(base),
@@ -160,7 +200,7 @@ impl Chooser<'_> {
     }
 
     fn since(&self, trunk: &str, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         match self.named(trunk)? {
             Some(tip) => self.meeting(&tip, head, &format!("`{trunk}`")),
             None => Ok(unknown(
@@ -223,19 +263,25 @@ impl Chooser<'_> {
         }
     }
 
-    fn pull_request(&self, base: &CommitId, head: &CommitId) -> Result<Choice, Error> {
-        let checked_out = self.source.resolve("HEAD")?;
-        let parents = self.source.parents(&checked_out)?;
-        if let [trunk, topic] = parents.as_slice()
+    /// `at` is what somebody named to be looked at instead of what is checked out.
+    fn pull_request(
+        &self,
+        base: &CommitId,
+        head: &CommitId,
+        at: Option<&CommitId>,
+    ) -> Result<Choice, Error> {
+        let merge = at.map_or_else(|| self.source.resolve("HEAD"), |at| Ok(at.clone()))?;
+        if let [trunk, topic] = self.source.parents(&merge)?.as_slice()
             && topic == head
         {
             return self.directly(
                 trunk,
-                &checked_out,
+                &merge,
                 Method::MergeParent,
                 "the pull request was merged into it for this run",
             );
         }
+        let head = at.unwrap_or(head);
         self.head(head)?;
         if self.there(base)? {
             self.meeting(base, head.clone(), &format!("the target {}", base.short()))
@@ -318,7 +364,7 @@ impl Chooser<'_> {
     }
 
     fn local(&self, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         for trunk in [
             "refs/remotes/origin/HEAD",
             "refs/remotes/origin/main",
@@ -452,7 +498,17 @@ impl Chooser<'_> {
             Ok(())
         } else {
             // A tag's object is no commit, but names one.
-            self.source.resolve(id.as_str()).map(|_| ())
+            self.looked_at(id.as_str()).map(|_| ())
+        }
+    }
+
+    /// The commit that is to be looked at, now or after fetching it.
+    fn looked_at(&self, rev: &str) -> Result<CommitId, Error> {
+        match (self.named(rev)?, rev.parse()) {
+            (Some(id), _) => Ok(id),
+            (None, Ok(head)) => Err(Error::UnknownHead { head }),
+            // Says why there is none.
+            (None, Err(_)) => self.source.resolve(rev),
         }
     }
 }

@@ -126,7 +126,10 @@ impl<'a> Engine<'a> {
     ) -> Result<Self, Error> {
         let services = Globs::new(&options.services)?;
         let (global, ignore) = (Globs::new(&options.global)?, Globs::new(&options.ignore)?);
-        source.commit(head)?;
+        source.commit(head).map_err(|error| match error {
+            Error::UnknownRevision { .. } => Error::UnknownHead { head: head.clone() },
+            error => error,
+        })?;
         let recorder = Recorder::new(source);
         let layout = layout_at(&recorder, head, options.layout)?;
         let inventory = Inventory::read(&recorder, head, layout, &services)?;

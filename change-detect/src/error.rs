@@ -39,6 +39,12 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// The commit to look at is not in the repository: cut off in a shallow clone, or never fetched.
+    #[error("the commit to look at, `{head}`, is not in the repository")]
+    UnknownHead {
+        /// The commit.
+        head: CommitId,
+    },
     /// The commit to compare with is not in the repository: forced away, or cut off in a shallow clone.
     #[error("the base `{base}`{} is not in the repository", service.as_ref().map(|s| format!(" of `{s}`")).unwrap_or_default())]
     UnknownBase {
@@ -143,7 +149,8 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         !matches!(
             self,
-            Self::UnknownBase { .. }
+            Self::UnknownHead { .. }
+                | Self::UnknownBase { .. }
                 | Self::NoBase { .. }
                 | Self::NotFetched { .. }
                 | Self::Unreadable { .. }
@@ -159,6 +166,7 @@ impl Error {
             Self::UnknownRevision { .. } => {
                 "check the spelling; a shallow clone may lack it: fetch it with `git fetch --unshallow`, or set fetch-depth: 0".to_owned()
             }
+            Self::UnknownHead { .. } => "check it out, or fetch it: `git fetch origin COMMIT`".to_owned(),
             Self::NotFetched { .. } => "check the remote and its credentials, or fetch by hand: `git fetch --unshallow`".to_owned(),
             Self::UnknownBase { .. } | Self::NoBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
                  or treat everything as changed with on-unknown = all"
