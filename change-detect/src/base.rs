@@ -1,6 +1,8 @@
 //! Choosing what to compare with, and saying why.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+mod tags;
+
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use serde::Serialize;
@@ -24,6 +26,9 @@ pub trait Deepen: Debug + Send + Sync {
 
     /// Fetches a commit with all of its history that can be had. False if the remote does not give it.
     fn fetch(&self, id: &CommitId) -> Result<bool, Error>;
+
+    /// Fetches all tags, with all of their history that can be had. False if there is nobody to ask.
+    fn fetch_tags(&self) -> Result<bool, Error>;
 }
 
 /// The rule that chose a base.
@@ -296,73 +301,6 @@ impl Chooser<'_> {
         }
     }
 
-    fn tag(&self, name: &str, commit: &CommitId) -> Result<Choice, Error> {
-        self.head(commit)?;
-        // A pushed id may be the tag object's.
-        let commit = self.source.resolve(commit.as_str())?;
-        let family = |tag: &str| {
-            let end = tag.find(|c: char| c.is_ascii_digit()).unwrap_or(tag.len());
-            tag[..end].to_owned()
-        };
-        let tags: Vec<(String, CommitId)> = self
-            .source
-            .tags()?
-            .into_iter()
-            .filter(|(other, id)| other != name && family(other) == family(name) && *id != commit)
-            .collect();
-        let mut steps = Steps::new(self.deepen);
-        loop {
-            match self.nearest(&commit, &tags)? {
-                Nearest::Tag(tag, id) => {
-                    return Ok(choice(
-                        Bases::One(id),
-                        commit,
-                        Method::PreviousTag,
-                        format!("`{tag}` is the tag before `{name}`"),
-                    ));
-                }
-                Nearest::Nothing => {
-                    return Ok(choice(
-                        Bases::Nothing,
-                        commit,
-                        Method::Beginning,
-                        format!("no tag like `{name}` comes before it"),
-                    ));
-                }
-                Nearest::Cut => {
-                    if !steps.next(std::slice::from_ref(&commit))? {
-                        return Ok(unknown(
-                            commit,
-                            format!(
-                                "the history of `{name}` is cut before the tag that comes before it"
-                            ),
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
-    fn nearest(&self, from: &CommitId, tags: &[(String, CommitId)]) -> Result<Nearest, Error> {
-        let mut open = BinaryHeap::from([(0, from.clone())]);
-        let mut seen = BTreeSet::from([from.clone()]);
-        let mut cut = false;
-        while let Some((_, id)) = open.pop() {
-            if let Some((tag, _)) = tags.iter().rev().find(|(_, tagged)| *tagged == id) {
-                return Ok(Nearest::Tag(tag.clone(), id));
-            }
-            for parent in self.source.parents(&id)? {
-                match self.source.commit(&parent) {
-                    Ok(info) if seen.insert(parent.clone()) => open.push((info.seconds, parent)),
-                    Ok(_) => {}
-                    Err(Error::UnknownRevision { .. }) => cut = true,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(if cut { Nearest::Cut } else { Nearest::Nothing })
-    }
-
     fn local(&self, head: &str) -> Result<Choice, Error> {
         let head = self.looked_at(head)?;
         for trunk in [
@@ -511,13 +449,6 @@ impl Chooser<'_> {
             (None, Err(_)) => self.source.resolve(rev),
         }
     }
-}
-
-#[derive(Debug)]
-enum Nearest {
-    Tag(String, CommitId),
-    Nothing,
-    Cut,
 }
 
 /// Ever larger steps into the past.

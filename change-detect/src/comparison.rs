@@ -377,4 +377,8 @@ impl DiffSource for Recorder<'_> {
     fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
         self.source.tags()
     }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        self.source.has_all_tags()
+    }
 }

@@ -446,6 +446,13 @@ impl DiffSource for GitSource {
             Ok(tags)
         })
     }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        Ok(self.with(|repository| {
+            // As `git clone --no-tags` leaves it.
+            !any_remote(repository, "tagOpt", |value| value == b"--no-tags")
+        }))
+    }
 }
 
 impl GitSource {
@@ -485,16 +492,18 @@ fn is_partial(repository: &Repository) -> bool {
     if config.string("extensions.partialClone").is_some() {
         return true;
     }
+    any_remote(repository, "promisor", |value| value != b"false")
+}
+
+/// Whether any remote's configuration has a value for a key of which something holds.
+fn any_remote(repository: &Repository, key: &str, holds: impl Fn(&[u8]) -> bool) -> bool {
+    let config = repository.config_snapshot();
     let mut remotes = config
         .plumbing()
         .sections_by_name("remote")
         .into_iter()
         .flatten();
-    remotes.any(|remote| {
-        remote
-            .value("promisor")
-            .is_some_and(|value| value != "false")
-    })
+    remotes.any(|remote| remote.value(key).is_some_and(|value| holds(&value)))
 }
 
 /// The commits whose parents this clone was made without.

@@ -131,7 +131,7 @@ fn a_head_that_cannot_be_read_fails_whatever_is_asked_for() {
     for bases in [Bases::Nothing, Bases::One(ids[1].clone())] {
         assert!(matches!(
             detect(&repository, &bases, &ids[2], &all()),
-            Err(Error::UnknownRevision { .. })
+            Err(Error::UnknownHead { .. })
         ));
     }
 }
