@@ -9,15 +9,16 @@ use crate::inventory::{Inventory, has_file};
 use crate::judgement::{Found, Judgement};
 use crate::{
     Bases, Change, CommitId, Confidence, Detection, DiffSource, Error, Graph, Layout, Module,
-    ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo, go, gradle,
-    npm,
+    ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo, directories,
+    go, gradle, npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
 ///
 /// The trees are compared directly (two-dot), so no history between the commits is needed. The head must be readable
 /// whatever happens. A base that cannot be compared with is an error, or counts as changed in everything
-/// ([`Options::on_unknown`]); it is never an empty list.
+/// ([`Options::on_unknown`]); it is never an empty list. Nor is a repository in which nothing is a service and nothing was:
+/// that is [`Error::NoServices`].
 pub fn detect(
     source: &dyn DiffSource,
     bases: &Bases,
@@ -61,6 +62,14 @@ pub fn detect(
             engine.per_service(bases, &mut found)?
         }
     };
+    if found.removed.is_empty() && engine.inventory.services().next().is_none() {
+        // A pipeline would take the empty answer for a green one, today and every day.
+        return Err(Error::NoServices {
+            commit: head.clone(),
+            layout: engine.layout,
+            globs: options.services.clone(),
+        });
+    }
     Ok(engine.finish(found, base, listed))
 }
 
@@ -131,7 +140,7 @@ impl<'a> Engine<'a> {
             error => error,
         })?;
         let recorder = Recorder::new(source);
-        let layout = layout_at(&recorder, head, options.layout)?;
+        let layout = layout_at(&recorder, head, options.layout, &services)?;
         let inventory = Inventory::read(&recorder, head, layout, &services)?;
         Ok(Self {
             asked: recorder.into_asked(),
@@ -283,7 +292,7 @@ impl<'a> Engine<'a> {
     }
 
     fn inventory_before(&self, base: &CommitId) -> Result<(Layout, Inventory), Error> {
-        let layout = layout_at(self.source, base, self.options.layout)?;
+        let layout = layout_at(self.source, base, self.options.layout, &self.services)?;
         match Inventory::read(self.source, base, layout, &self.services) {
             // Then every module of the head is new.
             Err(Error::NoReactor { .. } | Error::NoManifest { .. }) => {
@@ -354,16 +363,47 @@ impl<'a> Engine<'a> {
     }
 }
 
-fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<Layout, Error> {
+fn layout_at(
+    source: &dyn DiffSource,
+    at: &CommitId,
+    layout: Layout,
+    services: &Globs,
+) -> Result<Layout, Error> {
     Ok(match layout {
         Layout::Auto if has_file(source, at, &RepoPath::root(), b"pom.xml")? => Layout::Maven,
         Layout::Auto if cargo::applies(source, at)? => Layout::Cargo,
         Layout::Auto if npm::applies(source, at)? => Layout::Npm,
         Layout::Auto if go::applies(source, at)? => Layout::Go,
         Layout::Auto if gradle::applies(source, at)? => Layout::Gradle,
-        Layout::Auto => Layout::Directories,
+        Layout::Auto => match alone(source, at)? {
+            // A build at the root that holds no others together is only meant if no folder is a service.
+            Some(alone)
+                if directories::inventory(source, at, services)?
+                    .nodes
+                    .is_empty() =>
+            {
+                alone
+            }
+            _ => Layout::Directories,
+        },
         named => named,
     })
+}
+
+/// The layout of a repository that is one project, with its build file at the root.
+fn alone(source: &dyn DiffSource, at: &CommitId) -> Result<Option<Layout>, Error> {
+    for (file, layout) in [
+        ("Cargo.toml", Layout::Cargo),
+        ("package.json", Layout::Npm),
+        ("go.mod", Layout::Go),
+        ("build.gradle", Layout::Gradle),
+        ("build.gradle.kts", Layout::Gradle),
+    ] {
+        if has_file(source, at, &RepoPath::root(), file.as_bytes())? {
+            return Ok(Some(layout));
+        }
+    }
+    Ok(None)
 }
 
 /// An error and its causes in one line.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::{CommitId, ModuleName, RepoPath};
+use crate::{CommitId, Layout, ModuleName, RepoPath};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,6 +113,16 @@ pub enum Error {
         /// The file that is looked for, such as `Cargo.toml`.
         file: &'static str,
     },
+    /// No module is a service, neither at the head nor at what it is compared with: then nothing could ever be found.
+    #[error("no folder is a service at {}: layout `{layout}`, {}", commit.short(), listed(globs))]
+    NoServices {
+        /// The head.
+        commit: CommitId,
+        /// The layout that was asked for or found.
+        layout: Layout,
+        /// The globs of folders that are services; none if the layout was to say.
+        globs: Vec<String>,
+    },
     /// A build file (other than a pom) or a list of workspace members cannot be understood.
     #[error("`{path}` at {} is not valid{}", commit.short(), place(*.position))]
     InvalidManifest {
@@ -180,10 +190,21 @@ impl Error {
             Self::InvalidPom { .. } => "`mvn validate` shows what Maven makes of it".to_owned(),
             Self::InvalidManifest { .. } => "correct it, or choose the layout directories".to_owned(),
             Self::NoReactor { .. } | Self::NoManifest { .. } => "choose the layout directories, or auto".to_owned(),
+            Self::NoServices { .. } => "name the folders that are services, such as `services = [\"apps/*\"]` (on the command line \
+                 --services 'apps/*'), or choose the layout that fits the repository"
+                .to_owned(),
             Self::DuplicateModule { .. } => "give one of them another artifactId".to_owned(),
             Self::Cycle { .. } => "move what they share into a module of its own".to_owned(),
         })
     }
+}
+
+fn listed(globs: &[String]) -> String {
+    if globs.is_empty() {
+        return "no globs".to_owned();
+    }
+    let quoted: Vec<String> = globs.iter().map(|glob| format!("`{glob}`")).collect();
+    format!("globs {}", quoted.join(", "))
 }
 
 fn place(position: Option<(usize, usize)>) -> String {

@@ -26,7 +26,7 @@ struct Unit {
     directives: Vec<Directive>,
 }
 
-/// Whether a commit has such a layout at its root. A single `go.mod` is a repository of one module, which tells nothing.
+/// Whether a commit has such a layout at its root. A single `go.mod` may be beside services that are no modules.
 pub(crate) fn applies(source: &dyn DiffSource, at: &CommitId) -> Result<bool, Error> {
     has_file(source, at, &RepoPath::root(), WORK.as_bytes())
 }

@@ -1,6 +1,6 @@
 //! Layout `npm`: the packages of an npm, pnpm or yarn workspace.
 //!
-//! The package at the root is no module: it holds the others together. What its `package.json` says beyond its own name and
+//! The package at the root is no module, unless it is the only one: it holds the others together. What its `package.json` says beyond its own name and
 //! words (tools, overrides, scripts, the package manager) counts for every package.
 //! <https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>,
 //! <https://yarnpkg.com/features/workspaces>

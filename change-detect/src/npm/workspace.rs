@@ -83,6 +83,11 @@ impl Workspace {
                 packages.insert(folder, Package::new(file, table));
             }
         }
+        if packages.is_empty() && (patterns.is_empty() || is_pnpm && listed.is_none()) {
+            // It holds no others together: it is the one package.
+            let package = Package::new(path(MANIFEST), root.clone());
+            packages.insert(RepoPath::root(), package);
+        }
         let packages: Vec<Package> = packages.into_values().collect();
         let by_name = packages.iter().map(Package::name).zip(0..).collect();
         let folders = packages.iter().map(|package| package.folder.clone());

@@ -80,14 +80,17 @@ fn a_repository_without_services_is_told_so() {
     let repo = Repo::empty();
     repo.write("src/main.rs", "1");
     repo.commit("Begin");
-    let ended = repo.run(&[]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""));
-    assert!(
-        ended
-            .stderr
-            .contains("warning: no folder is a service in layout directories"),
-        "{ended:?}"
-    );
+    for (arguments, names) in [
+        (
+            &[][..],
+            &["layout `directories`", "no globs", "--services"][..],
+        ),
+        (&["--services", "nothing/*"], &["`nothing/*`"]),
+    ] {
+        let ended = repo.run(&[arguments, &["--format", "json"]].concat());
+        ended.assert_refused(2, names);
+        assert_eq!(ended.stdout, "", "{ended:?}");
+    }
 }
 
 #[test]
