@@ -325,6 +325,7 @@ impl<'a> Engine<'a> {
             {
                 modules.push(ModuleReport {
                     more: found.partial.contains(&name),
+                    selector: self.inventory.selectors.get(&name).cloned(),
                     name,
                     path,
                     kind,

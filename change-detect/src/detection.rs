@@ -213,6 +213,9 @@ pub struct ModuleReport {
     /// Whether more of its files may have changed than `why` names.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// What `mvn -pl` takes for it, where that is not its folder.
+    #[serde(skip)]
+    pub selector: Option<String>,
 }
 
 /// What changed between a base and a head, and what has to be done about it.
@@ -271,6 +274,17 @@ impl Detection {
         self.modules.get(index)
     }
 
+    /// What `mvn -pl` takes for the modules to rebuild, in the order to build them in; empty if there is nothing to build,
+    /// for which Maven has no word.
+    pub fn maven_projects(&self) -> String {
+        let project = |module: &ModuleReport| {
+            let selector = module.selector.clone();
+            selector.unwrap_or_else(|| module.path.to_string())
+        };
+        let modules = self.order.iter().filter_map(|name| self.module(name));
+        modules.map(project).collect::<Vec<_>>().join(",")
+    }
+
     /// Why a module has to be rebuilt, in one line for people: the shortest chain of reasons.
     ///
     /// `task-service ← depends on common-event (compile scope) ← common-event/src/A.java changed`. None if it has not.
@@ -327,6 +341,7 @@ mod tests {
             change: Change::Affected,
             why,
             more: false,
+            selector: None,
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Inventory {
     pub(crate) cycles: Vec<Vec<ModuleName>>,
     /// The folders of a module that hold nothing but its tests.
     pub(crate) tests: BTreeMap<ModuleName, Vec<RepoPath>>,
+    /// What a build names a module by, where that is not its folder.
+    pub(crate) selectors: BTreeMap<ModuleName, String>,
     by_name: BTreeMap<ModuleName, usize>,
     by_path: HashMap<RepoPath, Vec<usize>>,
     by_model: HashMap<RepoPath, Vec<usize>>,

@@ -136,7 +136,11 @@ fn facts(document: &Document<'_>, print: Print) -> Vec<String> {
             .collect(),
         Print::Removed => names(&detection.removed),
         Print::Unowned => detection.unowned.iter().map(ToString::to_string).collect(),
-        Print::Pl => vec![document.pl().to_owned()],
+        // An empty list is no line: to Maven `-pl ""` means everything.
+        Print::Pl => Some(document.pl().to_owned())
+            .filter(|pl| !pl.is_empty())
+            .into_iter()
+            .collect(),
     }
 }
 

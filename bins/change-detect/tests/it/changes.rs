@@ -181,6 +181,14 @@ fn a_shared_module_affects_who_uses_it_and_the_root_pom_everybody() {
         (0, "alone is not affected\n")
     );
 
+    repo.write("README.md", "1");
+    repo.commit("Words");
+    for what in ["pl", "services", "order", "unowned"] {
+        let ended = repo.run(&["--base", "HEAD~1", "--print", what]);
+        let expected = if what == "unowned" { "README.md\n" } else { "" };
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, expected), "{what}");
+    }
+
     repo.write(".mvn/maven.config", "-Dx=1");
     repo.commit("Configuration");
     assert_eq!(repo.services(&["--base", "HEAD~1"]), ["alone", "app"]);
