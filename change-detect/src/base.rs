@@ -82,6 +82,22 @@ impl Choice {
             "each service is compared with what it runs",
         )
     }
+
+    /// The same where it cannot be told of some services what they run; `unknown` has the reasons.
+    pub fn deployed_partly(
+        known: BTreeMap<ModuleName, CommitId>,
+        unknown: BTreeMap<ModuleName, String>,
+        head: CommitId,
+    ) -> Self {
+        let whole = Self::deployed(known.clone(), head);
+        if unknown.is_empty() {
+            return whole;
+        }
+        Self {
+            bases: Bases::Partly { known, unknown },
+            ..whole
+        }
+    }
 }
 
 /// Chooses what to compare with in a situation.

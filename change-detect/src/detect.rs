@@ -59,7 +59,18 @@ pub fn detect(
         }
         Bases::PerService(bases) => {
             listed = bases.clone();
-            engine.per_service(bases, &mut found)?
+            engine.per_service(bases, &BTreeMap::new(), &mut found)?
+        }
+        Bases::Partly { known, unknown } => {
+            if let (Some((service, reason)), OnUnknown::Fail) =
+                (unknown.iter().next(), options.on_unknown)
+            {
+                return Err(Error::NoBase {
+                    reason: format!("what `{service}` runs is not known: {reason}"),
+                });
+            }
+            listed = known.clone();
+            engine.per_service(known, unknown, &mut found)?
         }
     };
     if found.removed.is_empty() && engine.inventory.services().next().is_none() {
@@ -159,48 +170,83 @@ impl<'a> Engine<'a> {
     fn per_service(
         &self,
         bases: &BTreeMap<ModuleName, CommitId>,
+        unknown: &BTreeMap<ModuleName, String>,
         found: &mut Found,
     ) -> Result<Option<CommitId>, Error> {
+        let mut bases: BTreeMap<&ModuleName, &CommitId> = bases.iter().collect();
+        let mut called_otherwise = Vec::new();
+        for (name, base) in &bases {
+            if self.inventory.get(name).is_none() {
+                called_otherwise.push((*name, *base, self.called_now(name, base)));
+            }
+        }
+        for (name, base, now) in &called_otherwise {
+            match now {
+                Some(now) => _ = bases.entry(now).or_insert(base),
+                None => _ = found.removed.insert((*name).clone()),
+            }
+        }
+        let gone = unknown
+            .keys()
+            .filter(|name| self.inventory.get(name).is_none());
+        found.removed.extend(gone.cloned());
+
         let mut groups: BTreeMap<Option<&CommitId>, Vec<&ModuleName>> = BTreeMap::new();
-        for service in self.inventory.services() {
-            groups
-                .entry(bases.get(&service.name))
-                .or_default()
-                .push(&service.name);
+        let mut without = Vec::new();
+        for Module { name, .. } in self.inventory.services() {
+            match (bases.get(name), unknown.get(name)) {
+                (None, Some(reason)) => {
+                    without.push(name);
+                    found.reasons.push(format!(
+                        "`{name}` counts, as what it runs is not known: {reason}"
+                    ));
+                }
+                (base, _) => groups.entry(base.copied()).or_default().push(name),
+            }
         }
         for (base, services) in &groups {
             let part = self.against(*base, services.first().copied())?;
-            let taken: BTreeSet<&ModuleName> = services
-                .iter()
-                .copied()
-                .filter(|name| part.concerned.contains_key(name))
-                .collect();
-            // What the taken services are built from comes with them; other services have bases of their own.
-            let needed = self
-                .inventory
-                .needs(taken.iter().map(|name| (*name).clone()));
-            for (name, (change, why)) in part.concerned {
-                if taken.contains(&name)
-                    || (needed.contains(&name) && !self.inventory.is_service(&name))
-                {
-                    found.add(name, change, why);
-                }
-            }
-            found.unowned.extend(part.unowned);
-            found.partial.extend(part.partial);
-            found.reasons.extend(part.reasons);
+            self.take(part, services, found);
         }
-        found.removed.extend(
-            bases
-                .keys()
-                .filter(|name| !self.inventory.is_service(name))
-                .cloned(),
-        );
+        let part = self.everything(Change::Changed, &Why::NoBase);
+        self.take(part, &without, found);
         let mut distinct = groups.keys().copied().flatten();
         Ok(distinct
             .next()
-            .filter(|_| distinct.next().is_none())
+            .filter(|_| distinct.next().is_none() && without.is_empty())
             .cloned())
+    }
+
+    /// Adds what was found for some services, and what they are built from.
+    fn take(&self, part: Found, services: &[&ModuleName], found: &mut Found) {
+        let taken: BTreeSet<&ModuleName> = services
+            .iter()
+            .copied()
+            .filter(|name| part.concerned.contains_key(name))
+            .collect();
+        // What the taken services are built from comes with them; other services have bases of their own.
+        let needed = self
+            .inventory
+            .needs(taken.iter().map(|name| (*name).clone()));
+        for (name, (change, why)) in part.concerned {
+            if taken.contains(&name)
+                || (needed.contains(&name) && !self.inventory.is_service(&name))
+            {
+                found.add(name, change, why);
+            }
+        }
+        found.unowned.extend(part.unowned);
+        found.partial.extend(part.partial);
+        found.reasons.extend(part.reasons);
+    }
+
+    /// What the head calls a service that had another name at its base, because of its neighbours.
+    fn called_now(&self, name: &ModuleName, base: &CommitId) -> Option<ModuleName> {
+        let (_, before) = self.inventory_before(base).ok()?;
+        let index = before.index(name)?;
+        let aligned = before.aligned(&self.inventory);
+        let now = &aligned.nodes.get(index)?.module.name;
+        (now != name).then(|| now.clone())
     }
 
     fn everything(&self, change: Change, why: &Why) -> Found {
@@ -256,7 +302,7 @@ impl<'a> Engine<'a> {
             (self.layout, Cow::Borrowed(&self.inventory))
         } else {
             let (layout, before) = self.inventory_before(base)?;
-            (layout, Cow::Owned(before))
+            (layout, Cow::Owned(before.aligned(&self.inventory)))
         };
         let Scan { changes, partial } = comparison.scan(&Scope::new(
             &before,

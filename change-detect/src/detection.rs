@@ -121,10 +121,19 @@ pub enum Why {
         /// The module itself.
         to: ModuleName,
     },
+    /// It used a module and does not any more: what it asks for is another version, which comes from outside.
+    Lost {
+        /// The module that it used.
+        from: ModuleName,
+        /// The module itself.
+        to: ModuleName,
+    },
     /// There is nothing to compare it with.
     New,
     /// The base does not have it.
     Added,
+    /// The base has it, but not as a service.
+    Service,
     /// It cannot be told what to compare it with.
     NoBase,
     /// It cannot be compared with its base.
@@ -145,8 +154,10 @@ impl Why {
             Self::File { .. }
             | Self::Global { .. }
             | Self::Lockfile { .. }
+            | Self::Lost { .. }
             | Self::New
             | Self::Added
+            | Self::Service
             | Self::NoBase
             | Self::UnknownBase { .. } => None,
         }
@@ -186,6 +197,13 @@ impl fmt::Display for Why {
             Self::Parent { from, .. } => write!(f, "inherits from {from}"),
             Self::Plugin { from, detail, .. } => write!(f, "is built with {from}{}", aside(detail)),
             Self::Bom { from, .. } => write!(f, "imports versions from {from}"),
+            Self::Lost { from, .. } => {
+                write!(
+                    f,
+                    "used {from} of this repository at the base, and does not any more"
+                )
+            }
+            Self::Service => f.write_str("is a service now, which it was not at the base"),
             Self::New => f.write_str("is new: there is nothing to compare it with"),
             Self::Added => f.write_str("is new: the base does not have it"),
             Self::NoBase => f.write_str("cannot be compared: no base is known"),

@@ -151,11 +151,15 @@ impl<'a> Judgement<'a> {
             }
         }
         for name in added {
-            found.add(name.clone(), Change::Added, BTreeSet::from([Why::Added]));
+            let why = match before.get(name) {
+                Some(_) => Why::Service,
+                None => Why::Added,
+            };
+            found.add(name.clone(), Change::Added, BTreeSet::from([why]));
         }
         let gone = before
             .services()
-            .filter(|module| !after.is_service(&module.name));
+            .filter(|module| after.get(&module.name).is_none());
         found.removed.extend(gone.map(|module| module.name.clone()));
         found
     }
@@ -176,16 +180,27 @@ impl<'a> Judgement<'a> {
         added
     }
 
-    /// What used a module that is gone now gets it from elsewhere, or not at all.
+    /// What used a module that is gone now gets it from elsewhere, or not at all. So does what used one of another version.
     fn lost_edges(&mut self) {
         for node in &self.before.nodes {
             let Some(now) = self.after.get(&node.module.name) else {
                 continue;
             };
             let name = &now.module.name;
+            // Who says itself that it uses something else is concerned by that.
+            let says_so = self.reach.get(name).is_some_and(|reach| reach.model);
+            let kept: BTreeSet<&ModuleName> = now
+                .module
+                .dependencies
+                .iter()
+                .map(|kept| &kept.on)
+                .collect();
             for lost in &node.module.dependencies {
                 if self.after.get(&lost.on).is_none() {
                     self.concern(name, edge(lost, name), lost.arrives());
+                } else if !says_so && !kept.contains(&lost.on) {
+                    let (from, to) = (lost.on.clone(), name.clone());
+                    self.concern(name, Why::Lost { from, to }, lost.arrives());
                 }
             }
         }

@@ -191,6 +191,13 @@ pub enum Bases {
     },
     /// Each service's own. A service at the head that has none is new; one that the head lacks is removed.
     PerService(BTreeMap<ModuleName, CommitId>),
+    /// Each service's own, where some cannot be told.
+    Partly {
+        /// Those that are known.
+        known: BTreeMap<ModuleName, CommitId>,
+        /// Why the others are not: an error, or these services count ([`Options::on_unknown`]).
+        unknown: BTreeMap<ModuleName, String>,
+    },
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ fn base(choice: &Choice) -> String {
             let ids: Vec<&str> = bases.iter().map(|base| base.short()).collect();
             format!("{} ({reason})", ids.join(" and "))
         }
+        Bases::PerService(_) | Bases::Partly { .. } => "what each service runs".to_owned(),
         _ => format!("nothing ({reason})"),
     }
 }
