@@ -59,6 +59,19 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Something is left to the `git` program, and it could not be started.
+    #[error("`git` could not be started")]
+    NoGit {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something is left to the `git` program, which would run what the configuration of another user's repository names.
+    #[error("`{}` belongs to another user, so git is not used in it", path.display())]
+    NotOwned {
+        /// The repository.
+        path: PathBuf,
+    },
     /// The remote could not be asked for more history.
     #[error("cannot fetch more history")]
     NotFetched {
@@ -162,6 +175,8 @@ impl Error {
             Self::UnknownHead { .. }
                 | Self::UnknownBase { .. }
                 | Self::NoBase { .. }
+                | Self::NoGit { .. }
+                | Self::NotOwned { .. }
                 | Self::NotFetched { .. }
                 | Self::Unreadable { .. }
         )
@@ -177,6 +192,13 @@ impl Error {
                 "check the spelling; a shallow clone may lack it: fetch it with `git fetch --unshallow`, or set fetch-depth: 0".to_owned()
             }
             Self::UnknownHead { .. } => "check it out, or fetch it: `git fetch origin COMMIT`".to_owned(),
+            Self::NoGit { .. } => {
+                "install git, or put it on the PATH: it is needed to fetch, for work trees, partial clones and reftables".to_owned()
+            }
+            Self::NotOwned { path } => format!(
+                "run as its owner, or say that you trust it: git config --global --add safe.directory {}",
+                path.display()
+            ),
             Self::NotFetched { .. } => "check the remote and its credentials, or fetch by hand: `git fetch --unshallow`".to_owned(),
             Self::UnknownBase { .. } | Self::NoBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
                  or treat everything as changed with on-unknown = all"

@@ -64,9 +64,9 @@ impl Deepen for GitSource {
 }
 
 fn not_fetched(problem: Problem) -> Error {
-    Error::NotFetched {
+    problem.or(|problem| Error::NotFetched {
         source: problem.into(),
-    }
+    })
 }
 
 impl GitSource {

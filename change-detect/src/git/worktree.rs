@@ -47,7 +47,7 @@ impl Worktree {
                 "--untracked-files=all",
                 "--ignore-submodules=none",
             ])
-            .map_err(|problem| unreadable(what(), problem.into()))?;
+            .map_err(|problem| problem.or(|problem| unreadable(what(), problem.into())))?;
         let head = match git.resolve("HEAD") {
             Ok(head) => Some(head),
             Err(Error::NoCommits) => None,
