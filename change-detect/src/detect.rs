@@ -321,7 +321,9 @@ impl<'a> Engine<'a> {
             let lock = judgement.is_lock(&change.path);
             if lock {
                 owned = true;
-                let was = before.locked(self.source, base, layout, &change.path)?;
+                let was = before
+                    .locked(self.source, base, layout, &change.path)
+                    .map_err(|error| of_base(base, error))?;
                 let is =
                     self.inventory
                         .locked(self.source, self.head, self.layout, &change.path)?;
@@ -338,13 +340,15 @@ impl<'a> Engine<'a> {
     }
 
     fn inventory_before(&self, base: &CommitId) -> Result<(Layout, Inventory), Error> {
-        let layout = layout_at(self.source, base, self.options.layout, &self.services)?;
+        let failed = |error| of_base(base, error);
+        let layout =
+            layout_at(self.source, base, self.options.layout, &self.services).map_err(failed)?;
         match Inventory::read(self.source, base, layout, &self.services) {
             // Then every module of the head is new.
             Err(Error::NoReactor { .. } | Error::NoManifest { .. }) => {
                 Ok((layout, Inventory::default()))
             }
-            other => Ok((layout, other?)),
+            other => Ok((layout, other.map_err(failed)?)),
         }
     }
 
@@ -451,6 +455,17 @@ fn alone(source: &dyn DiffSource, at: &CommitId) -> Result<Option<Layout>, Error
         }
     }
     Ok(None)
+}
+
+/// What would have to be corrected at the head cannot be at a base.
+fn of_base(base: &CommitId, error: Error) -> Error {
+    if !error.is_usage() {
+        return error;
+    }
+    Error::UnreadableBase {
+        base: base.clone(),
+        source: Box::new(error),
+    }
 }
 
 /// An error and its causes in one line.

@@ -53,6 +53,15 @@ pub enum Error {
         /// The service that is to be compared with it, where each has its own.
         service: Option<ModuleName>,
     },
+    /// The commit to compare with is here, but its build files cannot be understood. History cannot be corrected.
+    #[error("the modules of the base {} cannot be told", base.short())]
+    UnreadableBase {
+        /// The base.
+        base: CommitId,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
     /// It cannot be told what to compare with.
     #[error("it cannot be told what changed: {reason}")]
     NoBase {
@@ -174,6 +183,7 @@ impl Error {
             self,
             Self::UnknownHead { .. }
                 | Self::UnknownBase { .. }
+                | Self::UnreadableBase { .. }
                 | Self::NoBase { .. }
                 | Self::NoGit { .. }
                 | Self::NotOwned { .. }
@@ -203,6 +213,9 @@ impl Error {
             Self::UnknownBase { .. } | Self::NoBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
                  or treat everything as changed with on-unknown = all"
                 .to_owned(),
+            Self::UnreadableBase { .. } => {
+                "name another base, or treat everything as changed with on-unknown = all".to_owned()
+            }
             Self::Unreadable { .. } => {
                 "the clone may be partial or damaged: try `git fsck`, or clone without --filter=tree:0".to_owned()
             }

@@ -298,12 +298,7 @@ fn names(units: &[Unit]) -> Result<Vec<ModuleName>, Error> {
     for unit in units {
         let alone = counts.get(short(&unit.path)) == Some(&1);
         let name = if alone { short(&unit.path) } else { &unit.path };
-        let name: ModuleName =
-            name.parse()
-                .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-                    what: format!("the name of the module in `{}`", unit.file),
-                    source: Some(error.into()),
-                })?;
+        let name = ModuleName::of(name);
         if let Some(first) = taken.insert(name.clone(), &unit.file) {
             return Err(Error::DuplicateModule {
                 name,

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use crate::path::always_quoted;
+
 /// The full id of a commit: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 ///
 /// Upper-case digits are accepted and made lower-case. Abbreviations and names are not ids:
@@ -74,6 +76,12 @@ impl ModuleName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name that a text gives, quoted as git quotes paths if it could not stand as it is.
+    pub(crate) fn of(text: &str) -> Self {
+        text.parse()
+            .unwrap_or_else(|_| Self(always_quoted(text.as_bytes())))
     }
 
     /// Whether both could name the same module, one more fully than the other: `api` and `services/api`, `g:api` and
@@ -155,6 +163,19 @@ mod tests {
         assert!("é".repeat(20).parse::<CommitId>().is_err());
         let id: CommitId = "ABCDEF0".repeat(8)[..40].parse().unwrap();
         assert_eq!(id.short(), "abcdef0");
+    }
+
+    #[test]
+    fn what_cannot_stand_as_it_is_is_quoted() {
+        for (text, name) in [
+            ("a b", "a b"),
+            (" a", "\" a\""),
+            ("a\n", "\"a\\n\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(ModuleName::of(text).as_str(), name);
+            assert_eq!(ModuleName::of(text), name.parse().unwrap());
+        }
     }
 
     #[test]

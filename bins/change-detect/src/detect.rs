@@ -41,6 +41,7 @@ pub(crate) fn run(args: &DetectArgs, printer: &Printer) -> Result<Exit, Failure>
                 printer.json(&output::Unknown::new(failure))?;
             }
             github.outputs(&output::Unknown::new(failure).outputs())?;
+            github.summary(&render::unknown(failure))?;
         }
     }
     log.map_or(Ok(()), |log| log.finish())?;

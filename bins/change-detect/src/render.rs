@@ -170,6 +170,20 @@ pub(crate) fn explanation(
     printer.line(&printable(&text))
 }
 
+/// What stands in GitHub's step summary when it cannot be told what changed.
+pub(crate) fn unknown(failure: &Failure) -> String {
+    // All of it: causes and the remedy are what whoever reads it there looks for.
+    let lines: Vec<String> = failure
+        .to_string()
+        .lines()
+        .map(|line| markdown_cell(line.trim()))
+        .collect();
+    format!(
+        "### Changes: unknown\n\nIt cannot be told what changed, so there is no list.\n\n> {}\n\n",
+        lines.join("<br>")
+    )
+}
+
 /// The table for GitHub's step summary.
 pub(crate) fn summary(detection: &Detection, choice: &Choice) -> String {
     let mut text = format!(

@@ -108,14 +108,7 @@ impl Workspace {
         let mut taken: BTreeMap<ModuleName, &RepoPath> = BTreeMap::new();
         let mut names = Vec::new();
         for package in &self.packages {
-            let name: ModuleName =
-                package
-                    .name()
-                    .parse()
-                    .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-                        what: format!("the name of the package in `{}`", package.path),
-                        source: Some(error.into()),
-                    })?;
+            let name = ModuleName::of(&package.name());
             if let Some(first) = taken.insert(name.clone(), &package.path) {
                 return Err(Error::DuplicateModule {
                     name,

@@ -200,3 +200,22 @@ fn without_any_service_there_is_no_answer_that_could_be_taken_for_a_green_one() 
     let found = between(base, head, &Options::default());
     assert_eq!(names(&found.removed), ["a"]);
 }
+
+#[test]
+fn a_base_whose_build_files_are_broken_cannot_be_corrected() {
+    let base = Draft::new("")
+        .file("package.json", "{\"workspaces\": [\"a\"]}")
+        .file("a/package.json", "{");
+    let head = Draft::new("").file("a/package.json", "{\"name\": \"a\"}");
+    let error = try_between(base.clone(), head.clone(), &Options::default()).unwrap_err();
+    assert!(matches!(error, Error::UnreadableBase { .. }), "{error}");
+    assert!(!error.is_usage());
+    let found = between(base.clone(), head, &all());
+    assert_eq!(names(&found.services), ["a"]);
+    assert_eq!(found.confidence, Confidence::OverApproximate);
+    assert!(found.reason.unwrap().contains("a/package.json"));
+    // At the head it can.
+    let (repository, broken, _) = history(base, Draft::new(""));
+    let error = detect(&repository, &Bases::Nothing, &broken, &all()).unwrap_err();
+    assert!(error.is_usage(), "{error}");
+}

@@ -66,8 +66,13 @@ fn github_outputs_and_the_summary_are_written() {
     assert_eq!(value(&text, "matrix"), "{\"include\":[]}");
     assert!(table.contains("0 of 2 services"), "{table}");
 
-    let (code, text, _) = run(&["--base", "nowhere"]);
+    let (code, text, table) = run(&["--base", "nowhere"]);
     assert_eq!(code, 3);
+    let last = table.rsplit("### ").next().unwrap();
+    assert!(
+        last.starts_with("Changes: unknown") && last.contains("nowhere"),
+        "{table}"
+    );
     assert_eq!(value(&text, "confidence"), "unknown");
     assert!(
         !text.contains("services<<") && !text.contains("has_changes<<"),
