@@ -228,7 +228,7 @@ impl Error {
             Self::NoServices { .. } => "name the folders that are services, such as `services = [\"apps/*\"]` (on the command line \
                  --services 'apps/*'), or choose the layout that fits the repository"
                 .to_owned(),
-            Self::DuplicateModule { .. } => "give one of them another artifactId".to_owned(),
+            Self::DuplicateModule { .. } => "give one of them another name: `name` in its manifest, `artifactId` in its pom".to_owned(),
             Self::Cycle { .. } => "move what they share into a module of its own".to_owned(),
         })
     }
