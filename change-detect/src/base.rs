@@ -1,6 +1,8 @@
 //! Choosing what to compare with, and saying why.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+mod tags;
+
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use serde::Serialize;
@@ -24,6 +26,9 @@ pub trait Deepen: Debug + Send + Sync {
 
     /// Fetches a commit with all of its history that can be had. False if the remote does not give it.
     fn fetch(&self, id: &CommitId) -> Result<bool, Error>;
+
+    /// Fetches all tags, with all of their history that can be had. False if there is nobody to ask.
+    fn fetch_tags(&self) -> Result<bool, Error>;
 }
 
 /// The rule that chose a base.
@@ -77,6 +82,22 @@ impl Choice {
             "each service is compared with what it runs",
         )
     }
+
+    /// The same where it cannot be told of some services what they run; `unknown` has the reasons.
+    pub fn deployed_partly(
+        known: BTreeMap<ModuleName, CommitId>,
+        unknown: BTreeMap<ModuleName, String>,
+        head: CommitId,
+    ) -> Self {
+        let whole = Self::deployed(known.clone(), head);
+        if unknown.is_empty() {
+            return whole;
+        }
+        Self {
+            bases: Bases::Partly { known, unknown },
+            ..whole
+        }
+    }
 }
 
 /// Chooses what to compare with in a situation.
@@ -85,39 +106,14 @@ impl Choice {
 /// what a push, a pull request or a merge group changes. History that is missing is fetched if `deepen` is given; where it
 /// stays missing, the base is [`Bases::Unknown`], never a guess.
 ///
-/// Fails with [`Error::UnknownRevision`] or [`Error::NoCommits`] if the head is not there, and as `source` and `deepen` do.
+/// Fails with [`Error::UnknownHead`], [`Error::UnknownRevision`] or [`Error::NoCommits`] if the head is not there, and as
+/// `source` and `deepen` do.
 pub fn choose(
     source: &dyn DiffSource,
     situation: &Situation,
     deepen: Option<&dyn Deepen>,
 ) -> Result<Choice, Error> {
-    let chooser = Chooser { source, deepen };
-    match situation {
-        Situation::Revisions { base, head } => chooser.revisions(base, head),
-        Situation::Since { trunk, head } => chooser.since(trunk, head),
-        Situation::Push {
-            branch,
-            before,
-            after,
-            default_branch,
-        } => chooser.push(branch, before.as_ref(), after, default_branch.as_deref()),
-        Situation::Tag { name, commit } => chooser.tag(name, commit),
-        Situation::PullRequest { base, head } => chooser.pull_request(base, head),
-        Situation::MergeGroup { base, head } => {
-            chooser.head(head)?;
-            chooser.directly(
-                base,
-                head,
-                Method::MergeGroup,
-                "the merge queue builds on it",
-            )
-        }
-        Situation::Unsaid { event, head } => Ok(unknown(
-            source.resolve(head)?,
-            format!("the event `{event}` does not say what was there before"),
-        )),
-        Situation::Local { head } => chooser.local(head),
-    }
+    Chooser { source, deepen }.choose(situation)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -143,8 +139,73 @@ fn unknown(head: CommitId, reason: String) -> Choice {
 }
 
 impl Chooser<'_> {
+    fn choose(self, situation: &Situation) -> Result<Choice, Error> {
+        match situation {
+            Situation::Revisions { base, head } => self.revisions(base, head),
+            Situation::Since { trunk, head } => self.since(trunk, head),
+            Situation::Push {
+                branch,
+                before,
+                after,
+                default_branch,
+            } => self.push(branch, before.as_ref(), after, default_branch.as_deref()),
+            Situation::Tag { name, commit } => self.tag(name, commit),
+            Situation::PullRequest { base, head } => self.pull_request(base, head, None),
+            Situation::MergeGroup { base, head } => {
+                self.head(head)?;
+                self.directly(
+                    base,
+                    head,
+                    Method::MergeGroup,
+                    "the merge queue builds on it",
+                )
+            }
+            Situation::Unsaid { event, head } => Ok(unknown(
+                self.looked_at(head)?,
+                format!("the event `{event}` does not say what was there before"),
+            )),
+            Situation::Local { head } => self.local(head),
+            Situation::At { situation, head } => self.choose_at(situation, &self.looked_at(head)?),
+        }
+    }
+
+    /// Chooses the base of a situation for another commit than the one that it is about.
+    fn choose_at(self, situation: &Situation, at: &CommitId) -> Result<Choice, Error> {
+        let head = at.to_string();
+        self.choose(&match situation.clone() {
+            // Its merge into the target may be what is to be looked at, checked out or not.
+            Situation::PullRequest { base, head } => {
+                return self.pull_request(&base, &head, Some(at));
+            }
+            Situation::Push {
+                branch,
+                before,
+                default_branch,
+                ..
+            } => Situation::Push {
+                branch,
+                before,
+                after: at.clone(),
+                default_branch,
+            },
+            Situation::Tag { name, .. } => Situation::Tag {
+                name,
+                commit: at.clone(),
+            },
+            Situation::MergeGroup { base, .. } => Situation::MergeGroup {
+                base,
+                head: at.clone(),
+            },
+            Situation::Revisions { base, .. } => Situation::Revisions { base, head },
+            Situation::Since { trunk, .. } => Situation::Since { trunk, head },
+            Situation::Unsaid { event, .. } => Situation::Unsaid { event, head },
+            Situation::Local { .. } => Situation::Local { head },
+            Situation::At { situation, .. } => Situation::At { situation, head },
+        })
+    }
+
     fn revisions(&self, base: &str, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         match self.named(base)? {
             Some(base) => Ok(choice(
                 Bases::One(base),
@@ -160,7 +221,7 @@ impl Chooser<'_> {
     }
 
     fn since(&self, trunk: &str, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         match self.named(trunk)? {
             Some(tip) => self.meeting(&tip, head, &format!("`{trunk}`")),
             None => Ok(unknown(
@@ -223,19 +284,25 @@ impl Chooser<'_> {
         }
     }
 
-    fn pull_request(&self, base: &CommitId, head: &CommitId) -> Result<Choice, Error> {
-        let checked_out = self.source.resolve("HEAD")?;
-        let parents = self.source.parents(&checked_out)?;
-        if let [trunk, topic] = parents.as_slice()
+    /// `at` is what somebody named to be looked at instead of what is checked out.
+    fn pull_request(
+        &self,
+        base: &CommitId,
+        head: &CommitId,
+        at: Option<&CommitId>,
+    ) -> Result<Choice, Error> {
+        let merge = at.map_or_else(|| self.source.resolve("HEAD"), |at| Ok(at.clone()))?;
+        if let [trunk, topic] = self.source.parents(&merge)?.as_slice()
             && topic == head
         {
             return self.directly(
                 trunk,
-                &checked_out,
+                &merge,
                 Method::MergeParent,
                 "the pull request was merged into it for this run",
             );
         }
+        let head = at.unwrap_or(head);
         self.head(head)?;
         if self.there(base)? {
             self.meeting(base, head.clone(), &format!("the target {}", base.short()))
@@ -250,75 +317,8 @@ impl Chooser<'_> {
         }
     }
 
-    fn tag(&self, name: &str, commit: &CommitId) -> Result<Choice, Error> {
-        self.head(commit)?;
-        // A pushed id may be the tag object's.
-        let commit = self.source.resolve(commit.as_str())?;
-        let family = |tag: &str| {
-            let end = tag.find(|c: char| c.is_ascii_digit()).unwrap_or(tag.len());
-            tag[..end].to_owned()
-        };
-        let tags: Vec<(String, CommitId)> = self
-            .source
-            .tags()?
-            .into_iter()
-            .filter(|(other, id)| other != name && family(other) == family(name) && *id != commit)
-            .collect();
-        let mut steps = Steps::new(self.deepen);
-        loop {
-            match self.nearest(&commit, &tags)? {
-                Nearest::Tag(tag, id) => {
-                    return Ok(choice(
-                        Bases::One(id),
-                        commit,
-                        Method::PreviousTag,
-                        format!("`{tag}` is the tag before `{name}`"),
-                    ));
-                }
-                Nearest::Nothing => {
-                    return Ok(choice(
-                        Bases::Nothing,
-                        commit,
-                        Method::Beginning,
-                        format!("no tag like `{name}` comes before it"),
-                    ));
-                }
-                Nearest::Cut => {
-                    if !steps.next(std::slice::from_ref(&commit))? {
-                        return Ok(unknown(
-                            commit,
-                            format!(
-                                "the history of `{name}` is cut before the tag that comes before it"
-                            ),
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
-    fn nearest(&self, from: &CommitId, tags: &[(String, CommitId)]) -> Result<Nearest, Error> {
-        let mut open = BinaryHeap::from([(0, from.clone())]);
-        let mut seen = BTreeSet::from([from.clone()]);
-        let mut cut = false;
-        while let Some((_, id)) = open.pop() {
-            if let Some((tag, _)) = tags.iter().rev().find(|(_, tagged)| *tagged == id) {
-                return Ok(Nearest::Tag(tag.clone(), id));
-            }
-            for parent in self.source.parents(&id)? {
-                match self.source.commit(&parent) {
-                    Ok(info) if seen.insert(parent.clone()) => open.push((info.seconds, parent)),
-                    Ok(_) => {}
-                    Err(Error::UnknownRevision { .. }) => cut = true,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(if cut { Nearest::Cut } else { Nearest::Nothing })
-    }
-
     fn local(&self, head: &str) -> Result<Choice, Error> {
-        let head = self.source.resolve(head)?;
+        let head = self.looked_at(head)?;
         for trunk in [
             "refs/remotes/origin/HEAD",
             "refs/remotes/origin/main",
@@ -452,16 +452,19 @@ impl Chooser<'_> {
             Ok(())
         } else {
             // A tag's object is no commit, but names one.
-            self.source.resolve(id.as_str()).map(|_| ())
+            self.looked_at(id.as_str()).map(|_| ())
         }
     }
-}
 
-#[derive(Debug)]
-enum Nearest {
-    Tag(String, CommitId),
-    Nothing,
-    Cut,
+    /// The commit that is to be looked at, now or after fetching it.
+    fn looked_at(&self, rev: &str) -> Result<CommitId, Error> {
+        match (self.named(rev)?, rev.parse()) {
+            (Some(id), _) => Ok(id),
+            (None, Ok(head)) => Err(Error::UnknownHead { head }),
+            // Says why there is none.
+            (None, Err(_)) => self.source.resolve(rev),
+        }
+    }
 }
 
 /// Ever larger steps into the past.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::globs::Globs;
 use crate::inventory::{Inventory, Owner, Part};
+use crate::judgement::{Credit, is_lock};
 use crate::{
     CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, FileChange,
     ModuleName, RepoPath, TreeEntry,
@@ -139,7 +140,9 @@ impl Comparison<'_> {
                     folders.push(difference.path.clone());
                 }
                 if let Some(change) = scope.wanted(difference) {
-                    for owner in scope.after.owners(&change.path) {
+                    // As it will be judged: what counts for nobody must not stand for what does.
+                    let lock = is_lock(scope.before, scope.after, &change.path);
+                    for owner in Credit::of(scope.before, scope.after, &change, lock).owners {
                         *named.entry(owner).or_default() += 1;
                     }
                     scan.changes.push(change);
@@ -373,5 +376,9 @@ impl DiffSource for Recorder<'_> {
 
     fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
         self.source.tags()
+    }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        self.source.has_all_tags()
     }
 }

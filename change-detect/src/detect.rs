@@ -9,15 +9,16 @@ use crate::inventory::{Inventory, has_file};
 use crate::judgement::{Found, Judgement};
 use crate::{
     Bases, Change, CommitId, Confidence, Detection, DiffSource, Error, Graph, Layout, Module,
-    ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo, go, gradle,
-    npm,
+    ModuleKind, ModuleName, ModuleReport, OnUnknown, Options, RepoPath, Why, cargo, directories,
+    go, gradle, npm,
 };
 
 /// Finds what changed between `bases` and `head`, which modules and services are concerned, and why.
 ///
 /// The trees are compared directly (two-dot), so no history between the commits is needed. The head must be readable
 /// whatever happens. A base that cannot be compared with is an error, or counts as changed in everything
-/// ([`Options::on_unknown`]); it is never an empty list.
+/// ([`Options::on_unknown`]); it is never an empty list. Nor is a repository in which nothing is a service and nothing was:
+/// that is [`Error::NoServices`].
 pub fn detect(
     source: &dyn DiffSource,
     bases: &Bases,
@@ -58,9 +59,28 @@ pub fn detect(
         }
         Bases::PerService(bases) => {
             listed = bases.clone();
-            engine.per_service(bases, &mut found)?
+            engine.per_service(bases, &BTreeMap::new(), &mut found)?
+        }
+        Bases::Partly { known, unknown } => {
+            if let (Some((service, reason)), OnUnknown::Fail) =
+                (unknown.iter().next(), options.on_unknown)
+            {
+                return Err(Error::NoBase {
+                    reason: format!("what `{service}` runs is not known: {reason}"),
+                });
+            }
+            listed = known.clone();
+            engine.per_service(known, unknown, &mut found)?
         }
     };
+    if found.removed.is_empty() && engine.inventory.services().next().is_none() {
+        // A pipeline would take the empty answer for a green one, today and every day.
+        return Err(Error::NoServices {
+            commit: head.clone(),
+            layout: engine.layout,
+            globs: options.services.clone(),
+        });
+    }
     Ok(engine.finish(found, base, listed))
 }
 
@@ -126,9 +146,12 @@ impl<'a> Engine<'a> {
     ) -> Result<Self, Error> {
         let services = Globs::new(&options.services)?;
         let (global, ignore) = (Globs::new(&options.global)?, Globs::new(&options.ignore)?);
-        source.commit(head)?;
+        source.commit(head).map_err(|error| match error {
+            Error::UnknownRevision { .. } => Error::UnknownHead { head: head.clone() },
+            error => error,
+        })?;
         let recorder = Recorder::new(source);
-        let layout = layout_at(&recorder, head, options.layout)?;
+        let layout = layout_at(&recorder, head, options.layout, &services)?;
         let inventory = Inventory::read(&recorder, head, layout, &services)?;
         Ok(Self {
             asked: recorder.into_asked(),
@@ -147,48 +170,83 @@ impl<'a> Engine<'a> {
     fn per_service(
         &self,
         bases: &BTreeMap<ModuleName, CommitId>,
+        unknown: &BTreeMap<ModuleName, String>,
         found: &mut Found,
     ) -> Result<Option<CommitId>, Error> {
+        let mut bases: BTreeMap<&ModuleName, &CommitId> = bases.iter().collect();
+        let mut called_otherwise = Vec::new();
+        for (name, base) in &bases {
+            if self.inventory.get(name).is_none() {
+                called_otherwise.push((*name, *base, self.called_now(name, base)));
+            }
+        }
+        for (name, base, now) in &called_otherwise {
+            match now {
+                Some(now) => _ = bases.entry(now).or_insert(base),
+                None => _ = found.removed.insert((*name).clone()),
+            }
+        }
+        let gone = unknown
+            .keys()
+            .filter(|name| self.inventory.get(name).is_none());
+        found.removed.extend(gone.cloned());
+
         let mut groups: BTreeMap<Option<&CommitId>, Vec<&ModuleName>> = BTreeMap::new();
-        for service in self.inventory.services() {
-            groups
-                .entry(bases.get(&service.name))
-                .or_default()
-                .push(&service.name);
+        let mut without = Vec::new();
+        for Module { name, .. } in self.inventory.services() {
+            match (bases.get(name), unknown.get(name)) {
+                (None, Some(reason)) => {
+                    without.push(name);
+                    found.reasons.push(format!(
+                        "`{name}` counts, as what it runs is not known: {reason}"
+                    ));
+                }
+                (base, _) => groups.entry(base.copied()).or_default().push(name),
+            }
         }
         for (base, services) in &groups {
             let part = self.against(*base, services.first().copied())?;
-            let taken: BTreeSet<&ModuleName> = services
-                .iter()
-                .copied()
-                .filter(|name| part.concerned.contains_key(name))
-                .collect();
-            // What the taken services are built from comes with them; other services have bases of their own.
-            let needed = self
-                .inventory
-                .needs(taken.iter().map(|name| (*name).clone()));
-            for (name, (change, why)) in part.concerned {
-                if taken.contains(&name)
-                    || (needed.contains(&name) && !self.inventory.is_service(&name))
-                {
-                    found.add(name, change, why);
-                }
-            }
-            found.unowned.extend(part.unowned);
-            found.partial.extend(part.partial);
-            found.reasons.extend(part.reasons);
+            self.take(part, services, found);
         }
-        found.removed.extend(
-            bases
-                .keys()
-                .filter(|name| !self.inventory.is_service(name))
-                .cloned(),
-        );
+        let part = self.everything(Change::Changed, &Why::NoBase);
+        self.take(part, &without, found);
         let mut distinct = groups.keys().copied().flatten();
         Ok(distinct
             .next()
-            .filter(|_| distinct.next().is_none())
+            .filter(|_| distinct.next().is_none() && without.is_empty())
             .cloned())
+    }
+
+    /// Adds what was found for some services, and what they are built from.
+    fn take(&self, part: Found, services: &[&ModuleName], found: &mut Found) {
+        let taken: BTreeSet<&ModuleName> = services
+            .iter()
+            .copied()
+            .filter(|name| part.concerned.contains_key(name))
+            .collect();
+        // What the taken services are built from comes with them; other services have bases of their own.
+        let needed = self
+            .inventory
+            .needs(taken.iter().map(|name| (*name).clone()));
+        for (name, (change, why)) in part.concerned {
+            if taken.contains(&name)
+                || (needed.contains(&name) && !self.inventory.is_service(&name))
+            {
+                found.add(name, change, why);
+            }
+        }
+        found.unowned.extend(part.unowned);
+        found.partial.extend(part.partial);
+        found.reasons.extend(part.reasons);
+    }
+
+    /// What the head calls a service that had another name at its base, because of its neighbours.
+    fn called_now(&self, name: &ModuleName, base: &CommitId) -> Option<ModuleName> {
+        let (_, before) = self.inventory_before(base).ok()?;
+        let index = before.index(name)?;
+        let aligned = before.aligned(&self.inventory);
+        let now = &aligned.nodes.get(index)?.module.name;
+        (now != name).then(|| now.clone())
     }
 
     fn everything(&self, change: Change, why: &Why) -> Found {
@@ -244,7 +302,7 @@ impl<'a> Engine<'a> {
             (self.layout, Cow::Borrowed(&self.inventory))
         } else {
             let (layout, before) = self.inventory_before(base)?;
-            (layout, Cow::Owned(before))
+            (layout, Cow::Owned(before.aligned(&self.inventory)))
         };
         let Scan { changes, partial } = comparison.scan(&Scope::new(
             &before,
@@ -263,7 +321,9 @@ impl<'a> Engine<'a> {
             let lock = judgement.is_lock(&change.path);
             if lock {
                 owned = true;
-                let was = before.locked(self.source, base, layout, &change.path)?;
+                let was = before
+                    .locked(self.source, base, layout, &change.path)
+                    .map_err(|error| of_base(base, error))?;
                 let is =
                     self.inventory
                         .locked(self.source, self.head, self.layout, &change.path)?;
@@ -280,13 +340,15 @@ impl<'a> Engine<'a> {
     }
 
     fn inventory_before(&self, base: &CommitId) -> Result<(Layout, Inventory), Error> {
-        let layout = layout_at(self.source, base, self.options.layout)?;
+        let failed = |error| of_base(base, error);
+        let layout =
+            layout_at(self.source, base, self.options.layout, &self.services).map_err(failed)?;
         match Inventory::read(self.source, base, layout, &self.services) {
             // Then every module of the head is new.
             Err(Error::NoReactor { .. } | Error::NoManifest { .. }) => {
                 Ok((layout, Inventory::default()))
             }
-            other => Ok((layout, other?)),
+            other => Ok((layout, other.map_err(failed)?)),
         }
     }
 
@@ -313,6 +375,7 @@ impl<'a> Engine<'a> {
             {
                 modules.push(ModuleReport {
                     more: found.partial.contains(&name),
+                    selector: self.inventory.selectors.get(&name).cloned(),
                     name,
                     path,
                     kind,
@@ -351,16 +414,58 @@ impl<'a> Engine<'a> {
     }
 }
 
-fn layout_at(source: &dyn DiffSource, at: &CommitId, layout: Layout) -> Result<Layout, Error> {
+fn layout_at(
+    source: &dyn DiffSource,
+    at: &CommitId,
+    layout: Layout,
+    services: &Globs,
+) -> Result<Layout, Error> {
     Ok(match layout {
         Layout::Auto if has_file(source, at, &RepoPath::root(), b"pom.xml")? => Layout::Maven,
         Layout::Auto if cargo::applies(source, at)? => Layout::Cargo,
         Layout::Auto if npm::applies(source, at)? => Layout::Npm,
         Layout::Auto if go::applies(source, at)? => Layout::Go,
         Layout::Auto if gradle::applies(source, at)? => Layout::Gradle,
-        Layout::Auto => Layout::Directories,
+        Layout::Auto => match alone(source, at)? {
+            // A build at the root that holds no others together is only meant if no folder is a service.
+            Some(alone)
+                if directories::inventory(source, at, services)?
+                    .nodes
+                    .is_empty() =>
+            {
+                alone
+            }
+            _ => Layout::Directories,
+        },
         named => named,
     })
+}
+
+/// The layout of a repository that is one project, with its build file at the root.
+fn alone(source: &dyn DiffSource, at: &CommitId) -> Result<Option<Layout>, Error> {
+    for (file, layout) in [
+        ("Cargo.toml", Layout::Cargo),
+        ("package.json", Layout::Npm),
+        ("go.mod", Layout::Go),
+        ("build.gradle", Layout::Gradle),
+        ("build.gradle.kts", Layout::Gradle),
+    ] {
+        if has_file(source, at, &RepoPath::root(), file.as_bytes())? {
+            return Ok(Some(layout));
+        }
+    }
+    Ok(None)
+}
+
+/// What would have to be corrected at the head cannot be at a base.
+fn of_base(base: &CommitId, error: Error) -> Error {
+    if !error.is_usage() {
+        return error;
+    }
+    Error::UnreadableBase {
+        base: base.clone(),
+        source: Box::new(error),
+    }
 }
 
 /// An error and its causes in one line.

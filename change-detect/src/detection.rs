@@ -121,10 +121,19 @@ pub enum Why {
         /// The module itself.
         to: ModuleName,
     },
+    /// It used a module and does not any more: what it asks for is another version, which comes from outside.
+    Lost {
+        /// The module that it used.
+        from: ModuleName,
+        /// The module itself.
+        to: ModuleName,
+    },
     /// There is nothing to compare it with.
     New,
     /// The base does not have it.
     Added,
+    /// The base has it, but not as a service.
+    Service,
     /// It cannot be told what to compare it with.
     NoBase,
     /// It cannot be compared with its base.
@@ -145,8 +154,10 @@ impl Why {
             Self::File { .. }
             | Self::Global { .. }
             | Self::Lockfile { .. }
+            | Self::Lost { .. }
             | Self::New
             | Self::Added
+            | Self::Service
             | Self::NoBase
             | Self::UnknownBase { .. } => None,
         }
@@ -186,6 +197,13 @@ impl fmt::Display for Why {
             Self::Parent { from, .. } => write!(f, "inherits from {from}"),
             Self::Plugin { from, detail, .. } => write!(f, "is built with {from}{}", aside(detail)),
             Self::Bom { from, .. } => write!(f, "imports versions from {from}"),
+            Self::Lost { from, .. } => {
+                write!(
+                    f,
+                    "used {from} of this repository at the base, and does not any more"
+                )
+            }
+            Self::Service => f.write_str("is a service now, which it was not at the base"),
             Self::New => f.write_str("is new: there is nothing to compare it with"),
             Self::Added => f.write_str("is new: the base does not have it"),
             Self::NoBase => f.write_str("cannot be compared: no base is known"),
@@ -213,6 +231,9 @@ pub struct ModuleReport {
     /// Whether more of its files may have changed than `why` names.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// What `mvn -pl` takes for it, where that is not its folder.
+    #[serde(skip)]
+    pub selector: Option<String>,
 }
 
 /// What changed between a base and a head, and what has to be done about it.
@@ -271,6 +292,17 @@ impl Detection {
         self.modules.get(index)
     }
 
+    /// What `mvn -pl` takes for the modules to rebuild, in the order to build them in; empty if there is nothing to build,
+    /// for which Maven has no word.
+    pub fn maven_projects(&self) -> String {
+        let project = |module: &ModuleReport| {
+            let selector = module.selector.clone();
+            selector.unwrap_or_else(|| module.path.to_string())
+        };
+        let modules = self.order.iter().filter_map(|name| self.module(name));
+        modules.map(project).collect::<Vec<_>>().join(",")
+    }
+
     /// Why a module has to be rebuilt, in one line for people: the shortest chain of reasons.
     ///
     /// `task-service ← depends on common-event (compile scope) ← common-event/src/A.java changed`. None if it has not.
@@ -327,6 +359,7 @@ mod tests {
             change: Change::Affected,
             why,
             more: false,
+            selector: None,
         }
     }
 

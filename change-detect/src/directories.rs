@@ -47,7 +47,7 @@ pub(crate) fn inventory(
     let mut nodes = Vec::new();
     for path in paths {
         let alone = named.get(path.file_name()).is_none_or(|count| *count == 1);
-        let name = name(&path, alone)?;
+        let name = name(&path, alone);
         let module = Module {
             name,
             path,
@@ -70,17 +70,12 @@ const fn is_folder(entry: &TreeEntry) -> bool {
 }
 
 /// The folder's name, or its whole path where that name is not alone.
-fn name(path: &RepoPath, alone: bool) -> Result<ModuleName, Error> {
+fn name(path: &RepoPath, alone: bool) -> ModuleName {
     // The text form of a path quotes what is not plain, so different folders have different names.
-    let text = match RepoPath::from_bytes(path.file_name()) {
+    ModuleName::of(&match RepoPath::from_bytes(path.file_name()) {
         Ok(last) if alone => last.to_string(),
         _ => path.to_string(),
-    };
-    text.parse()
-        .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-            what: format!("the name of the service in `{path}`"),
-            source: Some(error.into()),
-        })
+    })
 }
 
 #[cfg(test)]
@@ -150,6 +145,25 @@ mod tests {
         assert_eq!(
             services(&[b"services/caf\xe9/x"], &[]),
             pairs(&[("\"caf\\351\"", "\"services/caf\\351\"")])
+        );
+    }
+
+    #[test]
+    fn a_name_with_spaces_around_it_or_control_characters_is_quoted() {
+        let files: [&[u8]; 4] = [
+            b"services/ lead/x",
+            b"services/two\nlines/x",
+            b"services/trail /x",
+            b"services/plain one/x",
+        ];
+        assert_eq!(
+            services(&files, &[]),
+            pairs(&[
+                ("\" lead\"", "services/ lead"),
+                ("\"trail \"", "services/trail "),
+                ("\"two\\nlines\"", "\"services/two\\nlines\""),
+                ("plain one", "services/plain one"),
+            ])
         );
     }
 

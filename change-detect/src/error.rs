@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::{CommitId, ModuleName, RepoPath};
+use crate::{CommitId, Layout, ModuleName, RepoPath};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -39,6 +39,12 @@ pub enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// The commit to look at is not in the repository: cut off in a shallow clone, or never fetched.
+    #[error("the commit to look at, `{head}`, is not in the repository")]
+    UnknownHead {
+        /// The commit.
+        head: CommitId,
+    },
     /// The commit to compare with is not in the repository: forced away, or cut off in a shallow clone.
     #[error("the base `{base}`{} is not in the repository", service.as_ref().map(|s| format!(" of `{s}`")).unwrap_or_default())]
     UnknownBase {
@@ -47,11 +53,33 @@ pub enum Error {
         /// The service that is to be compared with it, where each has its own.
         service: Option<ModuleName>,
     },
+    /// The commit to compare with is here, but its build files cannot be understood. History cannot be corrected.
+    #[error("the modules of the base {} cannot be told", base.short())]
+    UnreadableBase {
+        /// The base.
+        base: CommitId,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
     /// It cannot be told what to compare with.
     #[error("it cannot be told what changed: {reason}")]
     NoBase {
         /// Why.
         reason: String,
+    },
+    /// Something is left to the `git` program, and it could not be started.
+    #[error("`git` could not be started")]
+    NoGit {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something is left to the `git` program, which would run what the configuration of another user's repository names.
+    #[error("`{}` belongs to another user, so git is not used in it", path.display())]
+    NotOwned {
+        /// The repository.
+        path: PathBuf,
     },
     /// The remote could not be asked for more history.
     #[error("cannot fetch more history")]
@@ -107,6 +135,16 @@ pub enum Error {
         /// The file that is looked for, such as `Cargo.toml`.
         file: &'static str,
     },
+    /// No module is a service, neither at the head nor at what it is compared with: then nothing could ever be found.
+    #[error("no folder is a service at {}: layout `{layout}`, {}", commit.short(), listed(globs))]
+    NoServices {
+        /// The head.
+        commit: CommitId,
+        /// The layout that was asked for or found.
+        layout: Layout,
+        /// The globs of folders that are services; none if the layout was to say.
+        globs: Vec<String>,
+    },
     /// A build file (other than a pom) or a list of workspace members cannot be understood.
     #[error("`{path}` at {} is not valid{}", commit.short(), place(*.position))]
     InvalidManifest {
@@ -143,8 +181,12 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         !matches!(
             self,
-            Self::UnknownBase { .. }
+            Self::UnknownHead { .. }
+                | Self::UnknownBase { .. }
+                | Self::UnreadableBase { .. }
                 | Self::NoBase { .. }
+                | Self::NoGit { .. }
+                | Self::NotOwned { .. }
                 | Self::NotFetched { .. }
                 | Self::Unreadable { .. }
         )
@@ -159,10 +201,21 @@ impl Error {
             Self::UnknownRevision { .. } => {
                 "check the spelling; a shallow clone may lack it: fetch it with `git fetch --unshallow`, or set fetch-depth: 0".to_owned()
             }
+            Self::UnknownHead { .. } => "check it out, or fetch it: `git fetch origin COMMIT`".to_owned(),
+            Self::NoGit { .. } => {
+                "install git, or put it on the PATH: it is needed to fetch, for work trees, partial clones and reftables".to_owned()
+            }
+            Self::NotOwned { path } => format!(
+                "run as its owner, or say that you trust it: git config --global --add safe.directory {}",
+                path.display()
+            ),
             Self::NotFetched { .. } => "check the remote and its credentials, or fetch by hand: `git fetch --unshallow`".to_owned(),
             Self::UnknownBase { .. } | Self::NoBase { .. } => "fetch more history (`git fetch --unshallow`, fetch-depth: 0), name another base, \
                  or treat everything as changed with on-unknown = all"
                 .to_owned(),
+            Self::UnreadableBase { .. } => {
+                "name another base, or treat everything as changed with on-unknown = all".to_owned()
+            }
             Self::Unreadable { .. } => {
                 "the clone may be partial or damaged: try `git fsck`, or clone without --filter=tree:0".to_owned()
             }
@@ -172,10 +225,21 @@ impl Error {
             Self::InvalidPom { .. } => "`mvn validate` shows what Maven makes of it".to_owned(),
             Self::InvalidManifest { .. } => "correct it, or choose the layout directories".to_owned(),
             Self::NoReactor { .. } | Self::NoManifest { .. } => "choose the layout directories, or auto".to_owned(),
-            Self::DuplicateModule { .. } => "give one of them another artifactId".to_owned(),
+            Self::NoServices { .. } => "name the folders that are services, such as `services = [\"apps/*\"]` (on the command line \
+                 --services 'apps/*'), or choose the layout that fits the repository"
+                .to_owned(),
+            Self::DuplicateModule { .. } => "give one of them another name: `name` in its manifest, `artifactId` in its pom".to_owned(),
             Self::Cycle { .. } => "move what they share into a module of its own".to_owned(),
         })
     }
+}
+
+fn listed(globs: &[String]) -> String {
+    if globs.is_empty() {
+        return "no globs".to_owned();
+    }
+    let quoted: Vec<String> = globs.iter().map(|glob| format!("`{glob}`")).collect();
+    format!("globs {}", quoted.join(", "))
 }
 
 fn place(position: Option<(usize, usize)>) -> String {

@@ -29,7 +29,7 @@ use crate::{
 ///
 /// Only the repository's own configuration is read, not the user's or the system's. Objects of either hash, work trees,
 /// alternates and shallow clones are read directly. Two things are left to the `git` program, which is started for them
-/// alone: objects that a partial clone (`--filter=blob:none`, `--filter=tree:0`) lacks, which git asks the remote for
+/// alone (never in a repository of another user, unless the user's configuration has it as a `safe.directory`): objects that a partial clone (`--filter=blob:none`, `--filter=tree:0`) lacks, which git asks the remote for
 /// unless `GIT_NO_LAZY_FETCH` is set, and refs that are kept in tables (`reftable`).
 ///
 /// Trees are kept in memory once they were read: a source is meant for one question, or for several about the same
@@ -54,7 +54,7 @@ type Places = gix::hashtable::HashMap<ObjectId, HashMap<RepoPath, Option<ObjectI
 impl GitSource {
     /// Opens the repository that `path` is in: there or in a folder above it.
     ///
-    /// Fails with [`Error::NotARepository`].
+    /// Fails with [`Error::NotARepository`], and with [`Error::Unreadable`] if its list of shallow commits is damaged.
     pub fn discover(path: &Path) -> Result<Self, Error> {
         let not_a_repository =
             |source: Box<dyn std::error::Error + Send + Sync>| Error::NotARepository {
@@ -81,6 +81,7 @@ impl GitSource {
             local.workdir().map(Path::to_owned),
             local.git_dir().to_owned(),
         );
+        check_shallow(&local)?;
         let promised = is_partial(&local);
         Ok(Self {
             program: Program::new(git_dir.clone(), workdir.clone()),
@@ -138,7 +139,7 @@ impl GitSource {
                 let (found, data) = self
                     .program
                     .object(&id.to_string())
-                    .map_err(|problem| unreadable(what(), problem.into()))?;
+                    .map_err(|problem| problem.or(|problem| unreadable(what(), problem.into())))?;
                 let found = gix::objs::Kind::from_bytes(found.as_bytes())
                     .map_err(|error| unreadable(what(), error.into()))?;
                 (found, data)
@@ -230,10 +231,14 @@ impl GitSource {
     }
 
     /// A revision as the git program resolves it.
-    fn rev_parse(&self, rev: &str) -> Option<CommitId> {
+    fn rev_parse(&self, rev: &str) -> Result<CommitId, Error> {
+        let unknown = |source| Error::UnknownRevision {
+            revision: rev.to_owned(),
+            source,
+        };
         // What begins with a dash would be an option to whoever does not expect it.
         if rev.is_empty() || rev.starts_with('-') {
-            return None;
+            return Err(unknown(None));
         }
         let spec = format!("{rev}^{{commit}}");
         let out = self
@@ -245,8 +250,10 @@ impl GitSource {
                 "--end-of-options",
                 &spec,
             ])
-            .ok()?;
-        String::from_utf8_lossy(&out).trim().parse().ok()
+            .map_err(|problem| problem.or(|_| unknown(None)))?;
+        let id = String::from_utf8_lossy(&out);
+        let id = id.trim().parse();
+        id.map_err(|error: crate::InvalidCommitId| unknown(Some(error.into())))
     }
 
     /// Whether refs are kept in tables, which gix does not read.
@@ -271,7 +278,7 @@ impl DiffSource for GitSource {
             source,
         };
         if self.has_reftable() && rev.parse::<CommitId>().is_err() {
-            return self.rev_parse(rev).ok_or_else(|| unknown(None));
+            return self.rev_parse(rev);
         }
         self.with(|repository| {
             let found = repository
@@ -446,6 +453,13 @@ impl DiffSource for GitSource {
             Ok(tags)
         })
     }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        Ok(self.with(|repository| {
+            // As `git clone --no-tags` leaves it.
+            !any_remote(repository, "tagOpt", |value| value == b"--no-tags")
+        }))
+    }
 }
 
 impl GitSource {
@@ -455,7 +469,9 @@ impl GitSource {
         let out = self
             .program
             .run(&["for-each-ref", format, "refs/tags"])
-            .map_err(|problem| unreadable("the tags".to_owned(), problem.into()))?;
+            .map_err(|problem| {
+                problem.or(|problem| unreadable("the tags".to_owned(), problem.into()))
+            })?;
         let mut tags = Vec::new();
         for line in String::from_utf8_lossy(&out).lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -485,16 +501,49 @@ fn is_partial(repository: &Repository) -> bool {
     if config.string("extensions.partialClone").is_some() {
         return true;
     }
+    any_remote(repository, "promisor", |value| value != b"false")
+}
+
+/// Whether any remote's configuration has a value for a key of which something holds.
+fn any_remote(repository: &Repository, key: &str, holds: impl Fn(&[u8]) -> bool) -> bool {
+    let config = repository.config_snapshot();
     let mut remotes = config
         .plumbing()
         .sections_by_name("remote")
         .into_iter()
         .flatten();
-    remotes.any(|remote| {
-        remote
-            .value("promisor")
-            .is_some_and(|value| value != "false")
-    })
+    remotes.any(|remote| remote.value(key).is_some_and(|value| holds(&value)))
+}
+
+/// Fails if the list of shallow commits is none; gix panics where it does not expect that.
+fn check_shallow(repository: &Repository) -> Result<(), Error> {
+    let file = repository.shallow_file().map_err(|error| {
+        unreadable(
+            "the place of the list of shallow commits".to_owned(),
+            error.into(),
+        )
+    })?;
+    let damaged = |source: Box<dyn std::error::Error + Send + Sync>| {
+        unreadable(
+            format!("the list of shallow commits, `{}`", file.display()),
+            source,
+        )
+    };
+    let text = match std::fs::read(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(damaged(error.into())),
+    };
+    if text.is_empty() {
+        return Ok(());
+    }
+    let text = text.strip_suffix(b"\n").unwrap_or(&text);
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        if ObjectId::from_hex(line).is_err() {
+            return Err(damaged(format!("line {number} is no commit id").into()));
+        }
+    }
+    Ok(())
 }
 
 /// The commits whose parents this clone was made without.

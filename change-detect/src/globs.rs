@@ -42,8 +42,17 @@ impl Globs {
                 .strip_prefix('!')
                 .map_or((text.as_str(), true), |pattern| (pattern, false));
             // A path is always whole, so a slash at either end says nothing that could be told apart.
-            let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
+            let mut pattern = pattern.strip_prefix('/').unwrap_or(pattern);
+            // From the root is where paths begin anyway.
+            while let Some(rest) = pattern.strip_prefix("./") {
+                pattern = rest.trim_start_matches('/');
+            }
             let pattern = pattern.strip_suffix('/').unwrap_or(pattern);
+            let pattern = if pattern.is_empty() && text.ends_with("./") {
+                "."
+            } else {
+                pattern
+            };
             if pattern.is_empty() {
                 return Err(invalid(Problem::Empty.into()));
             }

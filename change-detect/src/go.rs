@@ -1,4 +1,5 @@
-//! Layout `go`: the modules that `go.work` uses; without one, every folder with a `go.mod`.
+//! Layout `go`: the modules that `go.work` uses; without one, every folder with a `go.mod`. In either case also those that
+//! replace others by their folder.
 //! <https://go.dev/ref/mod>
 
 mod syntax;
@@ -25,7 +26,7 @@ struct Unit {
     directives: Vec<Directive>,
 }
 
-/// Whether a commit has such a layout at its root. A single `go.mod` is a repository of one module, which tells nothing.
+/// Whether a commit has such a layout at its root. A single `go.mod` may be beside services that are no modules.
 pub(crate) fn applies(source: &dyn DiffSource, at: &CommitId) -> Result<bool, Error> {
     has_file(source, at, &RepoPath::root(), WORK.as_bytes())
 }
@@ -47,23 +48,38 @@ pub(crate) fn inventory(
     let by_folder: BTreeMap<&RepoPath, usize> =
         units.iter().map(|unit| &unit.folder).zip(0..).collect();
 
+    // In a workspace a replacement counts for all of its modules, wherever it is written.
+    let mut replacements: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    if let Some(work) = &work {
+        let root = RepoPath::root();
+        let listed = units
+            .iter()
+            .map(|unit| (&unit.folder, unit.directives.as_slice()));
+        for (folder, directives) in listed.chain([(&root, work.as_slice())]) {
+            for (words, target) in replaces(folder, directives) {
+                if let (Some(module), Some(on)) = (words.first(), by_folder.get(&target)) {
+                    replacements.entry(module).or_default().insert(*on);
+                }
+            }
+        }
+    }
+
     let mut used = vec![false; units.len()];
     let (mut dependencies, mut candidates) = (Vec::new(), Vec::new());
     for (index, unit) in units.iter().enumerate() {
         let mut edges: BTreeMap<usize, &str> = BTreeMap::new();
-        for directive in &unit.directives {
-            match (directive.verb.as_str(), directive.words.as_slice()) {
-                // In a workspace what is required comes from the workspace, whatever version is asked for.
-                ("require", [module, ..]) if work.is_some() => {
-                    edges.extend(by_path.get(module.as_str()).map(|on| (*on, "require")));
-                }
-                ("replace", words) => {
-                    let folder = replaced(&unit.folder, words);
-                    let on = folder.and_then(|folder| by_folder.get(&folder).copied());
-                    edges.extend(on.map(|on| (on, "replace")));
-                }
-                _ => {}
-            }
+        let required = unit.directives.iter().filter(|line| line.verb == "require");
+        // In a workspace what is required comes from the workspace, whatever version is asked for.
+        for module in required.filter(|_| work.is_some()) {
+            let Some(module) = module.words.first() else {
+                continue;
+            };
+            edges.extend(by_path.get(module.as_str()).map(|on| (*on, "require")));
+            let replaced = replacements.get(module.as_str()).into_iter().flatten();
+            edges.extend(replaced.map(|on| (*on, "replace")));
+        }
+        for (_, target) in replaces(&unit.folder, &unit.directives) {
+            edges.extend(by_folder.get(&target).map(|on| (*on, "replace")));
         }
         edges.remove(&index);
         for on in edges.keys() {
@@ -224,8 +240,15 @@ fn units(
             }
         }
     }
-    let mut units = Vec::new();
-    for folder in folders {
+    // What replaces a module is built from the repository as well, whether the workspace uses it or not.
+    let mut open: Vec<RepoPath> = folders.iter().cloned().collect();
+    let of_work = replaces(&RepoPath::root(), work.unwrap_or_default());
+    open.extend(of_work.into_iter().map(|(_, target)| target));
+    let mut units: BTreeMap<RepoPath, Unit> = BTreeMap::new();
+    while let Some(folder) = open.pop() {
+        if units.contains_key(&folder) || !has_file(source, at, &folder, b"go.mod")? {
+            continue;
+        }
         let file = folder.join("go.mod").unwrap_or_default();
         let directives = read(source, at, &file)?.unwrap_or_default();
         let module = directives
@@ -242,14 +265,26 @@ fn units(
                 source: "it names no module".into(),
             });
         };
-        units.push(Unit {
-            folder,
+        let of_module = replaces(&folder, &directives);
+        open.extend(of_module.into_iter().map(|(_, target)| target));
+        let unit = Unit {
+            folder: folder.clone(),
             file,
             path,
             directives,
-        });
+        };
+        units.insert(folder, unit);
     }
-    Ok(units)
+    Ok(units.into_values().collect())
+}
+
+/// The replacements by folders: their words, the module first, and the folders.
+fn replaces<'a>(folder: &RepoPath, directives: &'a [Directive]) -> Vec<(&'a [String], RepoPath)> {
+    directives
+        .iter()
+        .filter(|line| line.verb == "replace")
+        .filter_map(|line| Some((line.words.as_slice(), replaced(folder, &line.words)?)))
+        .collect()
 }
 
 /// Names each module after the last part of its path that is no version, or the whole path where that is not alone.
@@ -263,12 +298,7 @@ fn names(units: &[Unit]) -> Result<Vec<ModuleName>, Error> {
     for unit in units {
         let alone = counts.get(short(&unit.path)) == Some(&1);
         let name = if alone { short(&unit.path) } else { &unit.path };
-        let name: ModuleName =
-            name.parse()
-                .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-                    what: format!("the name of the module in `{}`", unit.file),
-                    source: Some(error.into()),
-                })?;
+        let name = ModuleName::of(name);
         if let Some(first) = taken.insert(name.clone(), &unit.file) {
             return Err(Error::DuplicateModule {
                 name,

@@ -64,7 +64,7 @@ pub(crate) fn inventory(
         let builds = Build::read(source, at, &entry)?;
         projects.push(Project { entry, builds });
     }
-    let names = names(&projects)?;
+    let names = names(&projects);
     let mut shared: BTreeSet<RepoPath> = SHARED_FILES.iter().map(|file| path(file)).collect();
     for folder in SHARED_FOLDERS {
         shared.extend(
@@ -239,27 +239,17 @@ fn path(text: &str) -> RepoPath {
 }
 
 /// Names each project by the last part of its path, or the whole path where that is not alone.
-fn names(projects: &[Project]) -> Result<Vec<ModuleName>, Error> {
+fn names(projects: &[Project]) -> Vec<ModuleName> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for project in projects {
         *counts.entry(project.entry.name()).or_default() += 1;
     }
-    projects
-        .iter()
-        .map(|project| {
-            let short = project.entry.name();
-            let name = if counts.get(short) == Some(&1) {
-                short
-            } else {
-                &project.entry.path
-            };
-            name.parse()
-                .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-                    what: format!("the name of the project `{}`", project.entry.path),
-                    source: Some(error.into()),
-                })
-        })
-        .collect()
+    let name = |project: &Project| {
+        let short = project.entry.name();
+        let alone = counts.get(short) == Some(&1);
+        ModuleName::of(if alone { short } else { &project.entry.path })
+    };
+    projects.iter().map(name).collect()
 }
 
 /// The project that an accessor such as `projects.libs.commonEvent` means: the longest that it begins with.

@@ -43,6 +43,8 @@ pub(crate) struct Inventory {
     pub(crate) cycles: Vec<Vec<ModuleName>>,
     /// The folders of a module that hold nothing but its tests.
     pub(crate) tests: BTreeMap<ModuleName, Vec<RepoPath>>,
+    /// What a build names a module by, where that is not its folder.
+    pub(crate) selectors: BTreeMap<ModuleName, String>,
     by_name: BTreeMap<ModuleName, usize>,
     by_path: HashMap<RepoPath, Vec<usize>>,
     by_model: HashMap<RepoPath, Vec<usize>>,
@@ -159,7 +161,55 @@ impl Inventory {
     }
 
     pub(crate) fn get(&self, name: &ModuleName) -> Option<&Node> {
-        self.by_name.get(name).map(|index| &self.nodes[*index])
+        self.index(name).map(|index| &self.nodes[index])
+    }
+
+    pub(crate) fn index(&self, name: &ModuleName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Calls modules as `after` does, where the same module has another name only because of its neighbours.
+    pub(crate) fn aligned(mut self, after: &Self) -> Self {
+        let renamed: BTreeMap<ModuleName, ModuleName> = self
+            .nodes
+            .iter()
+            .filter(|node| after.get(&node.module.name).is_none())
+            .filter_map(|node| {
+                let old = &node.module.name;
+                let same = after.by_path.get(&node.module.path)?.iter();
+                let mut same = same
+                    .map(|index| &after.nodes[*index].module.name)
+                    .filter(|new| self.get(new).is_none() && old.is_form_of(new));
+                let new = same.next()?;
+                same.next().is_none().then(|| (old.clone(), new.clone()))
+            })
+            .collect();
+        // Two that would be called the same stay apart.
+        let distinct: BTreeSet<&ModuleName> = renamed.values().collect();
+        if renamed.is_empty() || distinct.len() < renamed.len() {
+            return self;
+        }
+        let rename = |name: &mut ModuleName| {
+            if let Some(new) = renamed.get(name) {
+                *name = new.clone();
+            }
+        };
+        for Node { module, .. } in &mut self.nodes {
+            rename(&mut module.name);
+            for dependency in &mut module.dependencies {
+                rename(&mut dependency.on);
+            }
+        }
+        let tests = self.tests.into_iter().map(|(mut name, folders)| {
+            rename(&mut name);
+            (name, folders)
+        });
+        Self {
+            locks: self.locks,
+            caveats: self.caveats,
+            tests: tests.collect(),
+            ..Self::new(self.nodes)
+        }
     }
 
     /// Every path at which what files mean may change: modules, build files, lock files, tests.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::{Inventory, Locked, Part};
+use crate::inventory::{Inventory, Locked, Owner, Part};
 use crate::{
     Change, ChangeKind, Dependency, EdgeKind, FileChange, Module, ModuleKind, ModuleName, RepoPath,
     Why,
@@ -56,7 +56,7 @@ impl<'a> Judgement<'a> {
     }
 
     pub(crate) fn is_lock(&self, path: &RepoPath) -> bool {
-        self.before.locks.contains(path) || self.after.locks.contains(path)
+        is_lock(self.before, self.after, path)
     }
 
     pub(crate) fn unowned(&mut self, path: &RepoPath) {
@@ -66,25 +66,11 @@ impl<'a> Judgement<'a> {
     /// A file changed. False if it belongs to no module. Of a lock file only its being part of a model counts: whose folder
     /// it lies in says nothing.
     pub(crate) fn file(&mut self, change: &FileChange, lock: bool) -> bool {
-        // A file belongs to who owned it where it existed.
-        let sides = match change.kind {
-            ChangeKind::Added => &[self.after][..],
-            ChangeKind::Deleted => &[self.before],
-            ChangeKind::Modified | ChangeKind::TypeChanged => &[self.before, self.after],
-        };
-        let mut owned = false;
-        for side in sides {
-            for owner in side.owners(&change.path) {
-                owned = true;
-                if lock && owner.part != Part::Model {
-                    continue;
-                }
-                // A module that is gone has nothing to be rebuilt.
-                if let Some(node) = self.after.get(&side.nodes[owner.node].module.name) {
-                    let path = change.path.clone();
-                    self.concern(&node.module.name, Why::File { path }, owner.part);
-                }
-            }
+        let Credit { owned, owners } = Credit::of(self.before, self.after, change, lock);
+        for owner in owners {
+            let path = change.path.clone();
+            let node = &self.after.nodes[owner.node];
+            self.concern(&node.module.name, Why::File { path }, owner.part);
         }
         owned
     }
@@ -165,11 +151,15 @@ impl<'a> Judgement<'a> {
             }
         }
         for name in added {
-            found.add(name.clone(), Change::Added, BTreeSet::from([Why::Added]));
+            let why = match before.get(name) {
+                Some(_) => Why::Service,
+                None => Why::Added,
+            };
+            found.add(name.clone(), Change::Added, BTreeSet::from([why]));
         }
         let gone = before
             .services()
-            .filter(|module| !after.is_service(&module.name));
+            .filter(|module| after.get(&module.name).is_none());
         found.removed.extend(gone.map(|module| module.name.clone()));
         found
     }
@@ -190,19 +180,77 @@ impl<'a> Judgement<'a> {
         added
     }
 
-    /// What used a module that is gone now gets it from elsewhere, or not at all.
+    /// What used a module that is gone now gets it from elsewhere, or not at all. So does what used one of another version.
     fn lost_edges(&mut self) {
         for node in &self.before.nodes {
             let Some(now) = self.after.get(&node.module.name) else {
                 continue;
             };
             let name = &now.module.name;
+            // Who says itself that it uses something else is concerned by that.
+            let says_so = self.reach.get(name).is_some_and(|reach| reach.model);
+            let kept: BTreeSet<&ModuleName> = now
+                .module
+                .dependencies
+                .iter()
+                .map(|kept| &kept.on)
+                .collect();
             for lost in &node.module.dependencies {
                 if self.after.get(&lost.on).is_none() {
                     self.concern(name, edge(lost, name), lost.arrives());
+                } else if !says_so && !kept.contains(&lost.on) {
+                    let (from, to) = (lost.on.clone(), name.clone());
+                    self.concern(name, Why::Lost { from, to }, lost.arrives());
                 }
             }
         }
+    }
+}
+
+/// Whether a file pins versions on either side.
+pub(crate) fn is_lock(before: &Inventory, after: &Inventory, path: &RepoPath) -> bool {
+    before.locks.contains(path) || after.locks.contains(path)
+}
+
+/// Whom a changed file counts for.
+#[derive(Debug, Default)]
+pub(crate) struct Credit {
+    /// Whether it belongs to any module, be it one that is gone.
+    pub(crate) owned: bool,
+    /// The modules of the head.
+    pub(crate) owners: Vec<Owner>,
+}
+
+impl Credit {
+    /// Of a lock file (`lock`) only its being part of a model counts.
+    pub(crate) fn of(
+        before: &Inventory,
+        after: &Inventory,
+        change: &FileChange,
+        lock: bool,
+    ) -> Self {
+        // A file belongs to who owned it where it existed.
+        let sides = match change.kind {
+            ChangeKind::Added => &[after][..],
+            ChangeKind::Deleted => &[before],
+            ChangeKind::Modified | ChangeKind::TypeChanged => &[before, after],
+        };
+        let mut credit = Self::default();
+        for side in sides {
+            for Owner { node, part } in side.owners(&change.path) {
+                credit.owned = true;
+                if lock && part != Part::Model {
+                    continue;
+                }
+                // A module that is gone has nothing to be rebuilt.
+                if let Some(node) = after.index(&side.nodes[node].module.name) {
+                    credit.owners.push(Owner { node, part });
+                }
+            }
+        }
+        credit.owners.sort_unstable();
+        credit.owners.dedup();
+        credit
     }
 }
 

@@ -14,7 +14,8 @@ pub(crate) struct Candidate {
 }
 
 /// Decides for each module: with globs, those whose folder matches are services; else those that make an image; if there are
-/// none, the programs that no other module uses; if there are none of those either, all that no other module uses.
+/// none, the programs that no other module uses; if there are none of those either, all that no other module uses. Where
+/// every module is used by another, all programs are, or all modules.
 pub(crate) fn choose(services: &Globs, candidates: &[Candidate], used: &[bool]) -> Vec<ModuleKind> {
     let images = candidates.iter().any(|candidate| candidate.deploys);
     let programs = candidates
@@ -30,6 +31,15 @@ pub(crate) fn choose(services: &Globs, candidates: &[Candidate], used: &[bool]) 
             !used && (candidate.program || !programs)
         }
     };
+    let mut chosen: Vec<bool> = candidates.iter().zip(used).map(service).collect();
+    if services.is_empty() && !chosen.contains(&true) {
+        // They need each other in circles.
+        let any = candidates.iter().any(|candidate| candidate.program);
+        chosen = candidates
+            .iter()
+            .map(|candidate| candidate.program || !any)
+            .collect();
+    }
     let kind = |service| {
         if service {
             ModuleKind::Service
@@ -37,7 +47,7 @@ pub(crate) fn choose(services: &Globs, candidates: &[Candidate], used: &[bool]) 
             ModuleKind::Shared
         }
     };
-    candidates.iter().zip(used).map(service).map(kind).collect()
+    chosen.into_iter().map(kind).collect()
 }
 
 #[cfg(test)]
@@ -74,5 +84,8 @@ mod tests {
         assert_eq!(kinds(&[], &libraries), [false, true]);
         let with_image = [("a", false, true, false), ("b", true, false, true)];
         assert_eq!(kinds(&[], &with_image), [false, true]);
+        let circle = [("a", false, true, true), ("b", false, false, true)];
+        assert_eq!(kinds(&[], &circle), [true, false]);
+        assert_eq!(kinds(&[], &circle[1..]), [true]);
     }
 }

@@ -112,6 +112,7 @@ pub(crate) fn inventory(
     }
     let mut inventory = Inventory::new(nodes);
     inventory.caveats.clone_from(&reactor.caveats);
+    inventory.selectors = selectors(&reactor, &names);
     inventory.tests = reactor
         .projects
         .iter()
@@ -119,6 +120,32 @@ pub(crate) fn inventory(
         .map(|(project, name)| (name, tests(project)))
         .collect();
     Ok(inventory)
+}
+
+/// What `mvn -pl` takes for projects that it would not find by their folders.
+fn selectors(reactor: &Reactor, names: &[ModuleName]) -> BTreeMap<ModuleName, String> {
+    let mut folders: BTreeMap<&RepoPath, usize> = BTreeMap::new();
+    for project in &reactor.projects {
+        *folders.entry(&project.folder).or_default() += 1;
+    }
+    let mut selectors = BTreeMap::new();
+    for (project, name) in reactor.projects.iter().zip(names) {
+        let folder = project.folder.to_string();
+        // Commas divide the list, colons are of coordinates, and some first characters take back or ask.
+        let plain = !folder.contains([',', ':', '"'])
+            && !folder.starts_with(['!', '-', '+', '?'])
+            && folder.trim() == folder;
+        if plain && folders.get(&project.folder) == Some(&1) {
+            continue;
+        }
+        match name.as_str().matches(':').count() {
+            0 => _ = selectors.insert(name.clone(), format!(":{name}")),
+            1 => _ = selectors.insert(name.clone(), name.to_string()),
+            // Of several versions only the file tells which is meant.
+            _ => _ = selectors.insert(name.clone(), project.pom_path.to_string()),
+        }
+    }
+    selectors
 }
 
 /// The folders that hold nothing but a project's tests, as far as that can be told.

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use crate::path::always_quoted;
+
 /// The full id of a commit: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 ///
 /// Upper-case digits are accepted and made lower-case. Abbreviations and names are not ids:
@@ -75,6 +77,34 @@ impl ModuleName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name that a text gives, quoted as git quotes paths if it could not stand as it is.
+    pub(crate) fn of(text: &str) -> Self {
+        text.parse()
+            .unwrap_or_else(|_| Self(always_quoted(text.as_bytes())))
+    }
+
+    /// Whether both could name the same module, one more fully than the other: `api` and `services/api`, `g:api` and
+    /// `g:api:1`. That of a path that is quoted as well.
+    pub(crate) fn is_form_of(&self, other: &Self) -> bool {
+        let parts = |name: &Self| -> Vec<String> {
+            let parts = name.0.trim_matches('"').split(['/', ':']);
+            parts
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let (mine, others) = (parts(self), parts(other));
+        let (short, long) = if mine.len() <= others.len() {
+            (&mine, &others)
+        } else {
+            (&others, &mine)
+        };
+        // With a version at the end that is another.
+        let coordinates = |parts: &[String]| parts.len() == 3;
+        long.windows(short.len().max(1)).any(|part| part == short)
+            || (coordinates(&mine) && coordinates(&others) && mine[..2] == others[..2])
+    }
 }
 
 impl FromStr for ModuleName {
@@ -133,6 +163,40 @@ mod tests {
         assert!("é".repeat(20).parse::<CommitId>().is_err());
         let id: CommitId = "ABCDEF0".repeat(8)[..40].parse().unwrap();
         assert_eq!(id.short(), "abcdef0");
+    }
+
+    #[test]
+    fn what_cannot_stand_as_it_is_is_quoted() {
+        for (text, name) in [
+            ("a b", "a b"),
+            (" a", "\" a\""),
+            ("a\n", "\"a\\n\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(ModuleName::of(text).as_str(), name);
+            assert_eq!(ModuleName::of(text), name.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_a_form_of_another() {
+        let name = |name: &str| name.parse::<ModuleName>().unwrap();
+        for (one, other, expected) in [
+            ("api", "services/api", true),
+            ("services/api", "api", true),
+            ("\"caf\\351\"", "\"a/caf\\351\"", true),
+            ("api", "g:api:1", true),
+            ("g:api:1", "g:api:2", true),
+            ("api", ":libs:api", true),
+            ("api", "services/apis", false),
+            ("api", "web", false),
+        ] {
+            assert_eq!(
+                name(one).is_form_of(&name(other)),
+                expected,
+                "{one} {other}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Layout `npm`: the packages of an npm, pnpm or yarn workspace.
 //!
-//! The package at the root is no module: it holds the others together. What its `package.json` says beyond its own name and
+//! The package at the root is no module, unless it is the only one: it holds the others together. What its `package.json` says beyond its own name and
 //! words (tools, overrides, scripts, the package manager) counts for every package.
 //! <https://docs.npmjs.com/cli/using-npm/workspaces>, <https://pnpm.io/pnpm-workspace_yaml>,
 //! <https://yarnpkg.com/features/workspaces>
@@ -141,11 +141,10 @@ fn path(text: &str) -> RepoPath {
 struct Pinned(BTreeMap<String, BTreeSet<String>>);
 
 impl Pinned {
-    fn add(&mut self, name: &str, version: &str, integrity: Option<&str>) {
-        // `sha512-…` or `10c0/…`: the first characters of the hash itself.
-        let hash = integrity.map(|text| text.rsplit(['-', '/']).next().unwrap_or(text));
-        let content = match hash.and_then(|hash| hash.get(..8)) {
-            Some(hash) => format!("{version} ({hash})"),
+    /// `content` is what else tells two contents of a version apart: a hash, a commit, or only where it comes from.
+    fn add(&mut self, name: &str, version: &str, content: Option<&str>) {
+        let content = match content.map(mark) {
+            Some(mark) => format!("{version} ({mark})"),
             None => version.to_owned(),
         };
         self.0.entry(name.to_owned()).or_default().insert(content);
@@ -158,5 +157,50 @@ impl Pinned {
             .into_iter()
             .map(|(name, versions)| (name, joined(versions)))
             .collect()
+    }
+}
+
+/// A few characters that stand for a content: the first ones of a hash, or of a hash of what is none. An address is not
+/// repeated, as it may carry a password.
+fn mark(content: &str) -> String {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric());
+    // `sha512-…` of npm's, `10c0/…` of yarn's, or nothing but the hash.
+    let hash = match content.split_once(['-', '/']) {
+        Some((kind, hash)) if plain(kind) && !content.contains(':') => Some(hash),
+        _ => plain(content).then_some(content),
+    };
+    match hash {
+        Some(hash) => hash.chars().take(8).collect(),
+        None => {
+            // FNV-1a; nothing here has to withstand an attack.
+            let digest = content
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+            format!("from {digest:016x}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_told_apart_by_a_few_characters() {
+        assert_eq!(mark("sha512-AbCdEfGh/x=="), "AbCdEfGh");
+        assert_eq!(mark("10c0/0123456789"), "01234567");
+        assert_eq!(mark("0123456789"), "01234567");
+        assert_eq!(mark("sha1-a/b"), "a/b");
+        let [one, other] = ["https://ada:s3cret@r/a-1.tgz", "https://r/a-1.tgz"].map(mark);
+        assert!(
+            one != other && one.starts_with("from ") && !one.contains("s3cret"),
+            "{one} {other}"
+        );
+        assert_ne!(
+            mark("a@patch:a@npm%3A1#x&hash=1"),
+            mark("a@patch:a@npm%3A1#x&hash=2")
+        );
     }
 }

@@ -17,7 +17,8 @@ pub enum Layout {
     /// The first that the commit's root shows: [`Maven`](Self::Maven) by a `pom.xml`, [`Cargo`](Self::Cargo) by a
     /// `Cargo.toml` with `[workspace]`, [`Npm`](Self::Npm) by a `pnpm-workspace.yaml` or a `package.json` with `workspaces`,
     /// [`Go`](Self::Go) by a `go.work`, [`Gradle`](Self::Gradle) by a `settings.gradle` or `settings.gradle.kts`; else
-    /// [`Directories`](Self::Directories).
+    /// [`Directories`](Self::Directories), if that finds a service; else that of a single project at the root, by its
+    /// `Cargo.toml`, `package.json`, `go.mod`, `build.gradle` or `build.gradle.kts`.
     #[default]
     Auto,
     /// Each folder directly under `services/` is a service, or each folder that [`Options::services`] matches. Nothing is
@@ -33,11 +34,12 @@ pub enum Layout {
     Maven,
     /// The members of the Cargo workspace whose root is `Cargo.toml`.
     Cargo,
-    /// The packages of the workspace of npm, pnpm or yarn whose root is `package.json`.
+    /// The packages of the workspace of npm, pnpm or yarn whose root is `package.json`; without a workspace, that package.
     Npm,
-    /// The modules that `go.work` uses.
+    /// The modules that `go.work` uses; without one, every folder with a `go.mod`.
     Go,
-    /// The projects that `settings.gradle` or `settings.gradle.kts` includes, as far as it can be read without running it.
+    /// The projects that `settings.gradle` or `settings.gradle.kts` includes, as far as it can be read without running it;
+    /// without settings, the project of the build file at the root.
     Gradle,
 }
 
@@ -189,6 +191,13 @@ pub enum Bases {
     },
     /// Each service's own. A service at the head that has none is new; one that the head lacks is removed.
     PerService(BTreeMap<ModuleName, CommitId>),
+    /// Each service's own, where some cannot be told.
+    Partly {
+        /// Those that are known.
+        known: BTreeMap<ModuleName, CommitId>,
+        /// Why the others are not: an error, or these services count ([`Options::on_unknown`]).
+        unknown: BTreeMap<ModuleName, String>,
+    },
 }
 
 #[cfg(test)]

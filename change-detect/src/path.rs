@@ -123,6 +123,11 @@ fn quote(bytes: &[u8]) -> Option<String> {
     {
         return None;
     }
+    Some(always_quoted(bytes))
+}
+
+/// The quoted form of any bytes.
+pub(crate) fn always_quoted(bytes: &[u8]) -> String {
     let mut quoted = String::from("\"");
     for byte in bytes {
         match byte {
@@ -140,7 +145,7 @@ fn quote(bytes: &[u8]) -> Option<String> {
         }
     }
     quoted.push('"');
-    Some(quoted)
+    quoted
 }
 
 /// The bytes that a quoted form stands for; `text` is what is between the quotes.

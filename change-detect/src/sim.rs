@@ -155,6 +155,8 @@ struct State {
     boundary: BTreeSet<CommitId>,
     /// What was cut off and could be fetched.
     beyond: BTreeMap<CommitId, Commit>,
+    /// Tags that the clone was made without.
+    tags_beyond: BTreeMap<String, CommitId>,
     lost_trees: BTreeSet<CommitId>,
     lost_files: BTreeSet<RepoPath>,
 }
@@ -252,6 +254,14 @@ impl SimRepository {
     /// Takes a commit away, as if it was forced away and collected. Names that point to it stay.
     pub fn lose_commit(&self, id: &CommitId) {
         self.state().commits.remove(id);
+    }
+
+    /// Takes a tag away, as in a clone that was made without tags. It can be fetched.
+    pub fn lose_tag(&self, name: &str) {
+        let mut state = self.state();
+        if let Some((name, id)) = state.names.remove_entry(name) {
+            state.tags_beyond.insert(name, id);
+        }
     }
 
     /// Makes a commit's tree unreadable, as in a clone without trees.
@@ -476,6 +486,10 @@ impl DiffSource for SimRepository {
             .map(|(name, id)| (name.clone(), id.clone()))
             .collect())
     }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        Ok(self.state().tags_beyond.is_empty())
+    }
 }
 
 /// The remote has what was [`cut`](SimRepository::cut) off, and nothing that was lost.
@@ -508,6 +522,21 @@ impl Deepen for SimRepository {
             return Ok(false);
         };
         state.commits.insert(id.clone(), commit);
+        state.cut_again();
+        Ok(true)
+    }
+
+    fn fetch_tags(&self) -> Result<bool, Error> {
+        let mut state = self.state();
+        let tags = std::mem::take(&mut state.tags_beyond);
+        state.names.extend(tags);
+        let mut open: Vec<CommitId> = state.names.values().cloned().collect();
+        while let Some(id) = open.pop() {
+            if let Some(commit) = state.beyond.remove(&id) {
+                open.extend(commit.parents.iter().cloned());
+                state.commits.insert(id, commit);
+            }
+        }
         state.cut_again();
         Ok(true)
     }

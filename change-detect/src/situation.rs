@@ -67,6 +67,13 @@ pub enum Situation {
         /// The commit to look at.
         head: String,
     },
+    /// Another situation, whose base counts, but somebody named the commit to look at.
+    At {
+        /// The situation.
+        situation: Box<Self>,
+        /// The commit to look at.
+        head: String,
+    },
 }
 
 /// An event that cannot be understood, or that asks for nothing to be detected.

@@ -98,6 +98,11 @@ pub trait DiffSource: Debug + Send + Sync {
     /// All tags that name a commit, directly or through tag objects, sorted by name.
     fn tags(&self) -> Result<Vec<(String, CommitId)>, Error>;
 
+    /// Whether [`tags`](Self::tags) is known to lack none: not so in a clone that was made without tags.
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     /// Whether `of` is `ancestor` or descends from it. `None` if that cannot be told, because history was cut short
     /// (a shallow clone) or one of the commits is missing.
     fn is_ancestor(&self, ancestor: &CommitId, of: &CommitId) -> Result<Option<bool>, Error> {
@@ -184,6 +189,10 @@ macro_rules! delegate {
 
             fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
                 (**self).tags()
+            }
+
+            fn has_all_tags(&self) -> Result<bool, Error> {
+                (**self).has_all_tags()
             }
 
             fn is_ancestor(

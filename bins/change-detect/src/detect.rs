@@ -41,6 +41,7 @@ pub(crate) fn run(args: &DetectArgs, printer: &Printer) -> Result<Exit, Failure>
                 printer.json(&output::Unknown::new(failure))?;
             }
             github.outputs(&output::Unknown::new(failure).outputs())?;
+            github.summary(&render::unknown(failure))?;
         }
     }
     log.map_or(Ok(()), |log| log.finish())?;
@@ -69,7 +70,7 @@ fn decide(
         });
 
     let failed = |error: Error| failures::detect(&error);
-    let mut choice = choose(args, &repository, on_unknown, printer)?;
+    let mut choice = choose(args, &repository, on_unknown)?;
     if let Some(worktree) = repository.worktree() {
         choice.head = worktree.clone();
     }
@@ -107,7 +108,6 @@ fn choose(
     args: &DetectArgs,
     repository: &Repository,
     on_unknown: OnUnknown,
-    printer: &Printer,
 ) -> Result<Choice, Failure> {
     let source = repository.source();
     let failed = |error: Error| failures::detect(&error);
@@ -117,8 +117,12 @@ fn choose(
             Some(worktree) => worktree.clone(),
             None => source.resolve(head).map_err(failed)?,
         };
-        let bases = bases::read(path, source, on_unknown, printer)?;
-        return Ok(Choice::deployed(bases, head));
+        let running = bases::read(path, source, on_unknown)?;
+        return Ok(Choice::deployed_partly(
+            running.known,
+            running.unknown,
+            head,
+        ));
     }
     let situation = Event::from_env().situation(args)?;
     let deepen = args.fetch.then(|| repository.deepen());

@@ -49,7 +49,7 @@ impl Event {
                 head: "HEAD".to_owned(),
             });
         }
-        let (None, Some(name)) = (&named, &self.name) else {
+        let Some(name) = &self.name else {
             return Ok(Situation::Local { head: head() });
         };
         let payload = match &self.path {
@@ -62,10 +62,18 @@ impl Event {
             })?,
             None => Vec::new(),
         };
-        let head = self.commit.as_deref().unwrap_or("HEAD");
-        Situation::github(name, &payload, head).map_err(|error| {
+        let commit = self.commit.as_deref().unwrap_or("HEAD");
+        let situation = Situation::github(name, &payload, commit).map_err(|error| {
             Failure::from_error(windlass_cli::Exit::Usage, &error)
                 .hint("name what to compare with by --base, --since or --bases")
+        })?;
+        Ok(match named {
+            // Another commit to look at; what it is compared with is still the event's to say.
+            Some(head) => Situation::At {
+                situation: Box::new(situation),
+                head,
+            },
+            None => situation,
         })
     }
 }

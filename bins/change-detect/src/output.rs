@@ -30,7 +30,7 @@ impl<'a> Document<'a> {
                 method: choice.method,
                 reason: &choice.reason,
             },
-            pl: (detection.layout == Layout::Maven).then(|| pl(detection)),
+            pl: (detection.layout == Layout::Maven).then(|| detection.maven_projects()),
         }
     }
 
@@ -72,13 +72,6 @@ impl<'a> Document<'a> {
     pub(crate) fn pl(&self) -> &str {
         self.pl.as_deref().unwrap_or_default()
     }
-}
-
-/// The folders to build, as `mvn -pl` takes them.
-fn pl(detection: &Detection) -> String {
-    let path = |name| detection.module(name).map(|module| module.path.to_string());
-    let paths: Vec<String> = detection.order.iter().filter_map(path).collect();
-    paths.join(",")
 }
 
 /// What stands in place of the document when it cannot be told what changed. It has no list that could be taken for an

@@ -50,6 +50,7 @@ fn base(choice: &Choice) -> String {
             let ids: Vec<&str> = bases.iter().map(|base| base.short()).collect();
             format!("{} ({reason})", ids.join(" and "))
         }
+        Bases::PerService(_) | Bases::Partly { .. } => "what each service runs".to_owned(),
         _ => format!("nothing ({reason})"),
     }
 }
@@ -136,7 +137,11 @@ fn facts(document: &Document<'_>, print: Print) -> Vec<String> {
             .collect(),
         Print::Removed => names(&detection.removed),
         Print::Unowned => detection.unowned.iter().map(ToString::to_string).collect(),
-        Print::Pl => vec![document.pl().to_owned()],
+        // An empty list is no line: to Maven `-pl ""` means everything.
+        Print::Pl => Some(document.pl().to_owned())
+            .filter(|pl| !pl.is_empty())
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -163,6 +168,20 @@ pub(crate) fn explanation(
         }));
     }
     printer.line(&printable(&text))
+}
+
+/// What stands in GitHub's step summary when it cannot be told what changed.
+pub(crate) fn unknown(failure: &Failure) -> String {
+    // All of it: causes and the remedy are what whoever reads it there looks for.
+    let lines: Vec<String> = failure
+        .to_string()
+        .lines()
+        .map(|line| markdown_cell(line.trim()))
+        .collect();
+    format!(
+        "### Changes: unknown\n\nIt cannot be told what changed, so there is no list.\n\n> {}\n\n",
+        lines.join("<br>")
+    )
 }
 
 /// The table for GitHub's step summary.

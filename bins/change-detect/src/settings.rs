@@ -11,6 +11,16 @@ use crate::args::{OnUnknown, PlaceArgs};
 /// The file that is read when none is named.
 const FILE_NAME: &str = "windlass.toml";
 
+/// The tables of the file; all but one are the pipeline's.
+const TABLES: [&str; 6] = [
+    "detect",
+    "build",
+    "deploy",
+    "health",
+    "environments",
+    "notify",
+];
+
 const KEYS: [&str; 5] = ["layout", "services", "global", "ignore", "on-unknown"];
 
 /// The table `[detect]`. The rest of the file is the pipeline's.
@@ -29,13 +39,16 @@ impl Settings {
     pub(crate) fn load(named: Option<&Path>, root: Option<&Path>) -> Result<Self, Failure> {
         let path = match (named, root) {
             (Some(named), _) => named.to_owned(),
-            (None, Some(root)) if root.join(FILE_NAME).is_file() => root.join(FILE_NAME),
+            // A folder of that name, or a link to nowhere, is not the same as no file.
+            (None, Some(root)) if root.join(FILE_NAME).symlink_metadata().is_ok() => {
+                root.join(FILE_NAME)
+            }
             _ => return Ok(Self::default()),
         };
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::usage(format!("cannot read `{}`", path.display()))
                 .caused_by(&error)
-                .hint("name a windlass.toml that exists with --config")
+                .hint("name a windlass.toml that can be read with --config")
         })?;
         Self::parse(&text, &path)
     }
@@ -47,6 +60,17 @@ impl Settings {
                 .hint("[detect] takes layout, services, global, ignore and on-unknown")
         };
         let mut file: toml::Table = text.parse().map_err(|error| invalid(&error))?;
+        if let Some(unknown) = file.keys().find(|key| !TABLES.contains(&key.as_str())) {
+            let hint = nearest(unknown, TABLES).map_or_else(
+                || format!("it takes {}", TABLES.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(Failure::usage(format!(
+                "`{}` has the unknown table `{unknown}`",
+                path.display()
+            ))
+            .hint(hint));
+        }
         let Some(detect) = file.remove("detect") else {
             return Ok(Self::default());
         };
@@ -120,5 +144,10 @@ mod tests {
         let failure = parse("[detect]\nservices = \"x\"").unwrap_err().to_string();
         assert!(failure.contains("invalid type"), "{failure}");
         assert!(parse("[detect").is_err());
+        let failure = parse("[detekt]\nignore = []").unwrap_err().to_string();
+        assert!(
+            failure.contains("`detekt`") && failure.contains("did you mean `detect`?"),
+            "{failure}"
+        );
     }
 }

@@ -119,12 +119,7 @@ impl Members {
         let mut taken: BTreeMap<ModuleName, &RepoPath> = BTreeMap::new();
         let mut names = Vec::new();
         for package in &self.packages {
-            let name: ModuleName = package.name().unwrap_or_default().parse().map_err(
-                |error: crate::InvalidModuleName| Error::Unreadable {
-                    what: format!("the name of the package in `{}`", package.path),
-                    source: Some(error.into()),
-                },
-            )?;
+            let name = ModuleName::of(package.name().unwrap_or_default());
             if let Some(first) = taken.insert(name.clone(), &package.path) {
                 return Err(Error::DuplicateModule {
                     name,

@@ -7,7 +7,7 @@ use crate::{CommitId, Deepen, Error};
 /// Fetches with the `git` program from the remote that the clone was made of: its `origin`, or its only remote.
 ///
 /// Only commits are fetched (`--filter=tree:0`), which makes the clone a partial one: trees and files come when they are
-/// asked for. Refs and tags stay as they are, and `--depth`, which can cut what is there, is never used. Authentication is
+/// asked for. Refs and tags stay as they are (but that [`Deepen::fetch_tags`] adds tags), and `--depth`, which can cut what is there, is never used. Authentication is
 /// git's own; it is never asked for on a terminal.
 impl Deepen for GitSource {
     fn deepen(&self, tips: &[CommitId], by: u32) -> Result<bool, Error> {
@@ -44,12 +44,29 @@ impl Deepen for GitSource {
             Err(problem) => Err(not_fetched(problem)),
         }
     }
+
+    fn fetch_tags(&self) -> Result<bool, Error> {
+        let Some(remote) = self.remote_if_any()? else {
+            return Ok(false);
+        };
+        let all = "refs/tags/*:refs/tags/*";
+        match self.fetch_with(&["--filter=tree:0", "--", &remote, all]) {
+            Ok(()) => Ok(true),
+            // All others came. One that stands elsewhere here was put there by somebody.
+            Err(Problem::Failed { message, .. })
+                if message.contains("would clobber existing tag") =>
+            {
+                Ok(true)
+            }
+            Err(problem) => Err(not_fetched(problem)),
+        }
+    }
 }
 
 fn not_fetched(problem: Problem) -> Error {
-    Error::NotFetched {
+    problem.or(|problem| Error::NotFetched {
         source: problem.into(),
-    }
+    })
 }
 
 impl GitSource {
@@ -70,15 +87,19 @@ impl GitSource {
     }
 
     fn remote(&self) -> Result<String, Error> {
+        self.remote_if_any()?.ok_or_else(|| Error::NotFetched {
+            source: "the clone has no remote".into(),
+        })
+    }
+
+    fn remote_if_any(&self) -> Result<Option<String>, Error> {
         let out = self.program.run(&["remote"]).map_err(not_fetched)?;
         let text = String::from_utf8_lossy(&out);
         let remotes: Vec<&str> = text.lines().collect();
         match remotes.as_slice() {
-            [only] => Ok((*only).to_owned()),
-            several if several.contains(&"origin") => Ok("origin".to_owned()),
-            [] => Err(Error::NotFetched {
-                source: "the clone has no remote".into(),
-            }),
+            [] => Ok(None),
+            [only] => Ok(Some((*only).to_owned())),
+            several if several.contains(&"origin") => Ok(Some("origin".to_owned())),
             several => Err(Error::NotFetched {
                 source: format!("none of the remotes {} is `origin`", several.join(", ")).into(),
             }),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use thiserror::Error;
+use crate::Error;
 
 /// Variables that would lead git to another repository than the one that was opened.
 const ELSEWHERE: [&str; 10] = [
@@ -22,16 +22,29 @@ const ELSEWHERE: [&str; 10] = [
 ];
 
 /// Why git did not do what it was asked to.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error("`git` could not be started")]
     NotStarted(#[source] std::io::Error),
     #[error("`git {command}` failed: {}", message.trim())]
     Failed { command: String, message: String },
+    #[error("`{}` belongs to another user", .0.display())]
+    Foreign(PathBuf),
     #[error("git does not have the object `{0}`, and no remote gave it")]
     Missing(String),
     #[error("`git cat-file` ended early")]
     Ended(#[source] Option<std::io::Error>),
+}
+
+impl Problem {
+    /// What a caller can do about it, or else what `other` makes of it.
+    pub(super) fn or(self, other: impl FnOnce(Self) -> Error) -> Error {
+        match self {
+            Self::NotStarted(source) => Error::NoGit { source },
+            Self::Foreign(path) => Error::NotOwned { path },
+            problem => other(problem),
+        }
+    }
 }
 
 /// The git binary at work in one repository. Nothing is started before it is needed.
@@ -62,17 +75,9 @@ impl Program {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         let place = self.workdir.as_ref().unwrap_or(&self.git_dir);
-        let mut safe = std::ffi::OsString::from("safe.directory=");
-        safe.push(place);
-        // The repository was opened on purpose; whose it is says nothing about what changed in it.
-        command
-            .arg("-c")
-            .arg(safe)
-            .args(["-c", "core.fsmonitor=false"]);
-        command.arg("--git-dir").arg(&self.git_dir);
-        if let Some(workdir) = &self.workdir {
-            command.arg("--work-tree").arg(workdir);
-        }
+        // Neither the repository nor its safety is named: so git finds it where it was found, and refuses one of another
+        // user, whose configuration would have it run that user's commands.
+        command.args(["-c", "core.fsmonitor=false"]);
         for variable in ELSEWHERE {
             command.env_remove(variable);
         }
@@ -101,9 +106,14 @@ impl Program {
         if status.success() {
             return Ok(stdout);
         }
+        let message = String::from_utf8_lossy(&stderr);
+        if message.contains("detected dubious ownership") {
+            let place = self.workdir.as_ref().unwrap_or(&self.git_dir);
+            return Err(Problem::Foreign(place.clone()));
+        }
         Err(Problem::Failed {
             command: arguments.first().copied().unwrap_or_default().to_owned(),
-            message: redacted(&String::from_utf8_lossy(&stderr)),
+            message: redacted(&message),
         })
     }
 
@@ -112,7 +122,11 @@ impl Program {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let objects = match &mut *reader {
             Some(objects) => objects,
-            none => none.insert(Objects::start(self.command(&["cat-file", "--batch"]))?),
+            none => {
+                // Whoever only reads objects is not told why git ended.
+                self.run(&["rev-parse", "--git-dir"])?;
+                none.insert(Objects::start(self.command(&["cat-file", "--batch"]))?)
+            }
         };
         let read = objects.read(id);
         if !matches!(read, Ok(_) | Err(Problem::Missing(_))) {

@@ -47,7 +47,7 @@ impl Worktree {
                 "--untracked-files=all",
                 "--ignore-submodules=none",
             ])
-            .map_err(|problem| unreadable(what(), problem.into()))?;
+            .map_err(|problem| problem.or(|problem| unreadable(what(), problem.into())))?;
         let head = match git.resolve("HEAD") {
             Ok(head) => Some(head),
             Err(Error::NoCommits) => None,
@@ -337,6 +337,10 @@ impl DiffSource for Worktree {
     fn tags(&self) -> Result<Vec<(String, CommitId)>, Error> {
         self.git.tags()
     }
+
+    fn has_all_tags(&self) -> Result<bool, Error> {
+        self.git.has_all_tags()
+    }
 }
 
 impl Deepen for Worktree {
@@ -351,5 +355,9 @@ impl Deepen for Worktree {
 
     fn fetch(&self, id: &CommitId) -> Result<bool, Error> {
         self.git.fetch(id)
+    }
+
+    fn fetch_tags(&self) -> Result<bool, Error> {
+        self.git.fetch_tags()
     }
 }

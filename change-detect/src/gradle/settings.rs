@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::token::{Token, tokens};
 use super::{SETTINGS, path, with_build_files};
+use crate::inventory::has_file;
 use crate::{CommitId, DiffSource, Error, RepoPath};
 
 /// A project: its path, such as `:libs:core`, and its folder.
@@ -77,6 +78,12 @@ impl Settings {
                 }
             }
             return Ok(settings);
+        }
+        // A build of one project needs none.
+        for file in ["build.gradle", "build.gradle.kts"] {
+            if has_file(source, at, &RepoPath::root(), file.as_bytes())? {
+                return Ok(Self::default());
+            }
         }
         Err(Error::NoManifest {
             commit: at.clone(),

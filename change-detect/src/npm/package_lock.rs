@@ -66,7 +66,7 @@ pub(super) fn read(
                 let content = entry
                     .integrity
                     .as_deref()
-                    .or_else(|| commit(entry.resolved.as_deref()));
+                    .or_else(|| source(entry.resolved.as_deref()));
                 pinned.add(name, version.unwrap_or_default(), content);
             }
             open.extend(
@@ -87,9 +87,14 @@ pub(super) fn read(
         .collect())
 }
 
-/// The commit of a package that is a git repository.
-fn commit(resolved: Option<&str>) -> Option<&str> {
-    resolved?.rsplit_once('#').map(|(_, commit)| commit)
+/// The commit of a package that is a git repository, or else its address.
+fn source(resolved: Option<&str>) -> Option<&str> {
+    let resolved = resolved?;
+    Some(
+        resolved
+            .rsplit_once('#')
+            .map_or(resolved, |(_, commit)| commit),
+    )
 }
 
 /// Where node finds a package from some place: in the nearest `node_modules` above.

@@ -83,6 +83,11 @@ impl Workspace {
                 packages.insert(folder, Package::new(file, table));
             }
         }
+        if packages.is_empty() && (patterns.is_empty() || is_pnpm && listed.is_none()) {
+            // It holds no others together: it is the one package.
+            let package = Package::new(path(MANIFEST), root.clone());
+            packages.insert(RepoPath::root(), package);
+        }
         let packages: Vec<Package> = packages.into_values().collect();
         let by_name = packages.iter().map(Package::name).zip(0..).collect();
         let folders = packages.iter().map(|package| package.folder.clone());
@@ -103,14 +108,7 @@ impl Workspace {
         let mut taken: BTreeMap<ModuleName, &RepoPath> = BTreeMap::new();
         let mut names = Vec::new();
         for package in &self.packages {
-            let name: ModuleName =
-                package
-                    .name()
-                    .parse()
-                    .map_err(|error: crate::InvalidModuleName| Error::Unreadable {
-                        what: format!("the name of the package in `{}`", package.path),
-                        source: Some(error.into()),
-                    })?;
+            let name = ModuleName::of(&package.name());
             if let Some(first) = taken.insert(name.clone(), &package.path) {
                 return Err(Error::DuplicateModule {
                     name,

@@ -145,7 +145,8 @@ fn classic(text: &str) -> Result<Entries, String> {
             (0..=2, "version") => entry.version = value.to_owned(),
             (0..=2, "integrity") => entry.content = Some(value.to_owned()),
             (0..=2, "resolved") if entry.content.is_none() => {
-                entry.content = value.rsplit_once('#').map(|(_, hash)| hash.to_owned());
+                let hash = value.rsplit_once('#').map_or(value, |(_, hash)| hash);
+                entry.content = Some(hash.to_owned());
             }
             (0..=2, _) => {}
             _ if in_needs => entry.needs.push((key.to_owned(), value.to_owned())),

@@ -312,6 +312,10 @@ impl Deepen for Silent {
     fn fetch(&self, _: &CommitId) -> Result<bool, Error> {
         Ok(false)
     }
+
+    fn fetch_tags(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 #[test]
@@ -411,6 +415,41 @@ proptest! {
         let all = detect(&repository, &choice.bases, &choice.head, &everything).unwrap();
         let all: BTreeSet<_> = all.services.into_iter().collect();
         prop_assert!(whole.services.iter().all(|service| all.contains(service)), "never less");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn the_tag_before_is_that_of_the_whole_history_or_unknown(
+        shape in proptest::collection::vec((proptest::collection::vec(any::<prop::sample::Index>(), 1..3), any::<u8>(), -4_i8..4), 2..16),
+        tagged in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+        depth in 1_usize..8,
+        without_tags in any::<bool>(),
+        fetch in any::<bool>(),
+    ) {
+        let (repository, ids) = history(&shape);
+        let head = &ids[ids.len() - 1];
+        for (n, commit) in tagged.iter().enumerate() {
+            repository.name(format!("v{n}"), &ids[commit.index(ids.len())]);
+        }
+        repository.name("v9", head);
+        let situation = Situation::Tag { name: "v9".to_owned(), commit: head.clone() };
+        let whole = chosen(&repository, &situation);
+        for n in 0..tagged.len() {
+            if without_tags {
+                repository.lose_tag(&format!("v{n}"));
+            }
+        }
+        repository.cut(depth);
+        let choice = choose(&repository, &situation, fetch.then_some(&repository)).unwrap();
+        if fetch || !matches!(choice.bases, Bases::Unknown { .. }) {
+            prop_assert_eq!(choice.bases, whole.bases);
+        }
+        let silent = choose(&repository, &situation, Some(&Silent)).unwrap();
+        if !matches!(silent.bases, Bases::Unknown { .. }) {
+            prop_assert_eq!(silent.bases, chosen(&repository, &situation).bases);
+        }
     }
 }
 

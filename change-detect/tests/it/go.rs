@@ -85,6 +85,32 @@ fn without_a_workspace_every_module_counts_and_only_replacements_are_edges() {
 }
 
 #[test]
+fn what_replaces_a_module_counts_though_the_workspace_does_not_use_it() {
+    let app = "module e/app\nrequire e/lib v1.0.0\n";
+    let files = Draft::new("")
+        .file("app/main.go", "package main\n")
+        .file("lib/go.mod", "module e/lib\nrequire e/deep v1.0.0\n")
+        .file("deep/go.mod", "module e/deep\n")
+        .file("deep/deep.go", "1");
+    let by_module = files.clone().file("go.work", "use ./app\n").file(
+        "app/go.mod",
+        format!("{app}replace (\n\te/lib => ../lib\n\te/deep v1.0.0 => ../deep\n)\n"),
+    );
+    let by_workspace = files
+        .file(
+            "go.work",
+            "use ./app\nreplace e/lib => ./lib\nreplace e/deep => ./deep\n",
+        )
+        .file("app/go.mod", app);
+    for base in [by_module, by_workspace] {
+        let head = Draft::new("").file("deep/deep.go", "2");
+        let found = between(base, head, &Options::default().layout(Layout::Go));
+        let services: Vec<String> = found.services.iter().map(ToString::to_string).collect();
+        assert_eq!(services, ["app"], "{:?}", report(&found));
+    }
+}
+
+#[test]
 fn each_change_reaches_whom_it_should() {
     let cases: [(&str, Draft, &[&str], &[&str]); 6] = [
         (

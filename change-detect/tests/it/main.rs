@@ -23,6 +23,8 @@ mod npm;
 #[cfg(test)]
 mod reactor;
 #[cfg(test)]
+mod removed;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unknown;

@@ -821,3 +821,31 @@ proptest! {
         prop_assert!(detection.modules.iter().all(|module| module.why == [Why::New]));
     }
 }
+
+#[test]
+fn maven_is_told_projects_by_what_it_finds_them_by() {
+    let pom = |artifact: &str, more: &str| {
+        format!(
+            "<project><groupId>g</groupId><artifactId>{artifact}</artifactId><version>1</version>{more}</project>"
+        )
+    };
+    let modules = ["a", "a/pom-alt.xml", "b,c", "d", "-e"]
+        .map(|module| format!("<module>{module}</module>"))
+        .concat();
+    let base = Draft::new("")
+        .file(
+            "pom.xml",
+            pom(
+                "root",
+                &format!("<packaging>pom</packaging><modules>{modules}</modules>"),
+            ),
+        )
+        .file("a/pom.xml", pom("a", ""))
+        .file("a/pom-alt.xml", pom("alt", ""))
+        .file("b,c/pom.xml", pom("bc", ""))
+        .file("d/pom.xml", pom("d", ""))
+        .file("-e/pom.xml", pom("e", ""));
+    let head = Draft::new("").file(".mvn/maven.config", "-Dx=1\n");
+    let found = between(base, head, &Options::default());
+    assert_eq!(found.maven_projects(), ":a,:alt,:bc,d,:e,.");
+}

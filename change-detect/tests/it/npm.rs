@@ -377,3 +377,48 @@ fn broken_manifests_are_named_with_their_place() {
         Error::InvalidManifest { .. }
     ));
 }
+
+#[test]
+fn a_package_of_the_same_version_from_elsewhere_is_another() {
+    let base = Draft::new("")
+        .file("package.json", r#"{"workspaces":["a"]}"#)
+        .file(
+            "a/package.json",
+            r#"{"name":"a","dependencies":{"ms":"^2.0.0"}}"#,
+        );
+    let yarn = |host: &str| {
+        format!(
+            "# yarn lockfile v1\n\n\nms@^2.0.0:\n  version \"2.1.3\"\n  resolved \"https://{host}/ms.tgz\"\n"
+        )
+    };
+    let npm = |host: &str| {
+        format!(
+            r#"{{"lockfileVersion":3,"packages":{{"":{{"workspaces":["a"]}},"a":{{"dependencies":{{"ms":"^2.0.0"}}}},
+            "node_modules/ms":{{"version":"2.1.3","resolved":"https://{host}/ms.tgz"}}}}}}"#
+        )
+    };
+    // The hash of the one ends like that of the other, and has a slash near its end.
+    let hashed = |hash: &str| {
+        format!(
+            "# yarn lockfile v1\n\n\nms@^2.0.0:\n  version \"2.1.3\"\n  integrity sha512-{hash}/ab==\n"
+        )
+    };
+    for (file, was, is) in [
+        ("yarn.lock", yarn("one"), yarn("two")),
+        ("package-lock.json", npm("one"), npm("two")),
+        ("yarn.lock", hashed("aaaaaaaaaa"), hashed("bbbbbbbbbb")),
+    ] {
+        let base = base.clone().file(file, was.clone());
+        let found = between(
+            base.clone(),
+            Draft::new("").file(file, is),
+            &Options::default(),
+        );
+        assert_eq!(names(&found.services), ["a"], "{file}");
+        let same = Draft::new("").file(file, format!("{was}\n"));
+        assert!(
+            between(base, same, &Options::default()).services.is_empty(),
+            "{file}"
+        );
+    }
+}

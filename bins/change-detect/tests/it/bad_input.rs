@@ -53,6 +53,21 @@ fn what_is_wrong_is_named_with_a_remedy() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_read_is_not_passed_over() {
+    let repo = Repo::with_services(&["a"]);
+    std::fs::create_dir(repo.path().join("windlass.toml")).unwrap();
+    repo.run(&["--base", "HEAD"])
+        .assert_refused(2, &["windlass.toml"]);
+    std::fs::remove_dir(repo.path().join("windlass.toml")).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("/no/such.toml", repo.path().join("windlass.toml")).unwrap();
+        repo.run(&["--base", "HEAD"])
+            .assert_refused(2, &["windlass.toml"]);
+    }
+}
+
+#[test]
 fn a_hostile_name_does_not_reach_the_terminal() {
     let repo = Repo::with_services(&["a"]);
     repo.write("services/a/clear \u{1b}[2J", "1");

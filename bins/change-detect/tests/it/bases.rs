@@ -40,9 +40,28 @@ fn each_service_is_judged_by_what_it_runs() {
     write(json!({"a": "v9", "b": "HEAD", "c": "HEAD"}).to_string());
     repo.run(&["--bases", bases])
         .assert_refused(3, &["`a`", "`v9`"]);
+    let found = repo.json(&["--bases", bases, "--on-unknown", "all"]);
+    assert_eq!(strings(&found["services"]), ["a"]);
+    assert_eq!(found["confidence"], "over-approximate");
+    let reason = found["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("`a`") && reason.contains("`v9`"),
+        "{reason}"
+    );
+    assert_eq!(found["modules"][0]["change"], "changed");
     let ended = repo.run(&["--bases", bases, "--on-unknown", "all"]);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stderr.contains("a counts as new"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("with what each service runs"),
+        "{ended:?}"
+    );
+
+    write(r#"{"a": "HEAD", "b": "HEAD", "a": "HEAD~1"}"#.to_owned());
+    repo.run(&["--bases", bases])
+        .assert_refused(2, &["the service `a` twice"]);
+
+    repo.git(&["tag", "--annotate", "--message=x", "v1", "HEAD~1"]);
+    write(json!({"a": repo.rev("v1"), "b": repo.rev("v1"), "c": repo.rev("v1")}).to_string());
+    assert_eq!(repo.services(&["--bases", bases]), ["b"]);
 
     for text in [
         "",

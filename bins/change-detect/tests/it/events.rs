@@ -134,6 +134,49 @@ fn an_event_that_says_nothing_needs_a_base_that_was_named() {
 }
 
 #[test]
+fn a_commit_that_was_named_is_compared_with_the_base_of_the_event() {
+    let repo = branched();
+    let (head, first) = (repo.rev("HEAD"), repo.rev("HEAD~2"));
+    let payload = push("main", &first, &head);
+    for named in ["HEAD", "main", head.as_str()] {
+        let ended = run(&repo, "push", &payload, &["--head", named]);
+        assert_eq!(ended.json()["services"], json!(["b", "c"]), "{named}");
+        assert_eq!(ended.json()["selection"]["method"], "before-push");
+    }
+    let ended = run(&repo, "push", &payload, &["--head", "HEAD~1"]);
+    assert_eq!(ended.json()["services"], json!(["b"]));
+    run(&repo, "workflow_dispatch", &json!({}), &["--head", "HEAD"])
+        .assert_refused(3, &["`workflow_dispatch`"]);
+
+    let (main, topic) = (repo.rev("main"), repo.rev("topic"));
+    let payload = json!({"pull_request": {"base": {"sha": main}, "head": {"sha": topic}}});
+    repo.git(&["checkout", "--quiet", "--detach", "main"]);
+    repo.git(&["merge", "--quiet", "--no-ff", "--message", "Merge", "topic"]);
+    for (named, method) in [("HEAD", "merge-parent"), ("topic", "merge-base")] {
+        let ended = run(&repo, "pull_request", &payload, &["--head", named]);
+        assert_eq!(ended.json()["services"], json!(["d"]), "{named}");
+        assert_eq!(ended.json()["selection"]["method"], method);
+    }
+}
+
+#[test]
+fn a_head_that_the_clone_lacks_is_unknown() {
+    let repo = branched();
+    let (first, gone) = (repo.rev("HEAD~2"), "ab".repeat(20));
+    let ended = run(&repo, "push", &push("main", &first, &gone), &[]);
+    ended.assert_refused(3, &[&gone]);
+    assert_eq!(ended.json()["confidence"], "unknown");
+    let ended = run(
+        &repo,
+        "schedule",
+        &json!({}),
+        &["--base", &first, "--head", &gone],
+    );
+    ended.assert_refused(3, &[&gone]);
+    assert_eq!(ended.json()["confidence"], "unknown");
+}
+
+#[test]
 fn a_broken_event_is_named() {
     let repo = branched();
     run(&repo, "push", &json!({"ref": 1}), &[]).assert_refused(2, &["`push`"]);

@@ -66,8 +66,13 @@ fn github_outputs_and_the_summary_are_written() {
     assert_eq!(value(&text, "matrix"), "{\"include\":[]}");
     assert!(table.contains("0 of 2 services"), "{table}");
 
-    let (code, text, _) = run(&["--base", "nowhere"]);
+    let (code, text, table) = run(&["--base", "nowhere"]);
     assert_eq!(code, 3);
+    let last = table.rsplit("### ").next().unwrap();
+    assert!(
+        last.starts_with("Changes: unknown") && last.contains("nowhere"),
+        "{table}"
+    );
     assert_eq!(value(&text, "confidence"), "unknown");
     assert!(
         !text.contains("services<<") && !text.contains("has_changes<<"),
@@ -80,14 +85,17 @@ fn a_repository_without_services_is_told_so() {
     let repo = Repo::empty();
     repo.write("src/main.rs", "1");
     repo.commit("Begin");
-    let ended = repo.run(&[]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""));
-    assert!(
-        ended
-            .stderr
-            .contains("warning: no folder is a service in layout directories"),
-        "{ended:?}"
-    );
+    for (arguments, names) in [
+        (
+            &[][..],
+            &["layout `directories`", "no globs", "--services"][..],
+        ),
+        (&["--services", "nothing/*"], &["`nothing/*`"]),
+    ] {
+        let ended = repo.run(&[arguments, &["--format", "json"]].concat());
+        ended.assert_refused(2, names);
+        assert_eq!(ended.stdout, "", "{ended:?}");
+    }
 }
 
 #[test]

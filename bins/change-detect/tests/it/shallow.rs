@@ -1,6 +1,6 @@
 //! Clones that lack something.
 
-use crate::repo::Repo;
+use crate::repo::{Ended, Repo};
 
 /// Ten commits on the trunk and a branch that left it at the third; each commit on a service of its own.
 fn origin() -> Repo {
@@ -77,5 +77,56 @@ fn clones_without_blobs_or_trees_are_read_through_git() {
             ["s1", "s2", "s9"],
             "{filter}"
         );
+    }
+}
+
+/// A line of commits with tags v1, v2 and v3, the second on a branch that was merged.
+fn tagged() -> Repo {
+    let repo = Repo::with_services(&["a", "b", "c"]);
+    for key in ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"] {
+        repo.git(&["config", key, "true"]);
+    }
+    repo.git(&["tag", "v1"]);
+    for (service, tag) in [("a", "v2"), ("b", "v3")] {
+        repo.write(&format!("services/{service}/src/main.txt"), "two\n");
+        repo.commit(service);
+        repo.git(&["tag", tag]);
+    }
+    repo
+}
+
+fn pushed(clone: &Repo, tag: &str, arguments: &[&str]) -> Ended {
+    let path = clone.path().join(".git/event.json");
+    let after = clone.rev(tag);
+    let event = serde_json::json!({"ref": format!("refs/tags/{tag}"), "before": "0".repeat(40), "after": after});
+    std::fs::write(&path, event.to_string()).unwrap();
+    let mut command = clone.command(&[&["--format", "json"], arguments].concat());
+    command
+        .env("GITHUB_EVENT_NAME", "push")
+        .env("GITHUB_EVENT_PATH", path);
+    Ended::of(command.output().unwrap())
+}
+
+#[test]
+fn a_clone_without_tags_does_not_know_the_tag_before_until_they_may_be_fetched() {
+    let origin = tagged();
+    for arguments in [
+        &["--no-tags"][..],
+        &["--no-tags", "--depth=1"],
+        &["--depth=1"],
+    ] {
+        let clone = origin.clone(arguments);
+        clone.git(&[
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "origin",
+            "refs/tags/v3:refs/tags/v3",
+        ]);
+        pushed(&clone, "v3", &[]).assert_refused(3, &["`v3`"]);
+        let fetched = pushed(&clone, "v3", &["--fetch"]);
+        assert_eq!(fetched.code, 0, "{fetched:?}");
+        assert_eq!(fetched.json()["base"], origin.rev("v2"), "{arguments:?}");
+        assert_eq!(fetched.json()["services"], serde_json::json!(["b"]));
     }
 }
