@@ -52,6 +52,41 @@ struct Project {
     builds: Vec<Build>,
 }
 
+/// Where something is said that concerns a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// In its own build file.
+    Own,
+    /// In one of a project above it.
+    Above,
+    /// In a plugin of the repository's own.
+    Convention,
+}
+
+/// The plugins that are written as scripts, in `buildSrc` and in included builds.
+fn conventions(
+    source: &dyn DiffSource,
+    at: &CommitId,
+    projects: &[Project],
+) -> Result<Vec<Build>, Error> {
+    let included = projects.iter().filter(|project| !project.entry.is_main());
+    let included = included.map(|project| project.entry.folder.clone());
+    let mut found = Vec::new();
+    for folder in std::iter::once(path("buildSrc")).chain(included) {
+        for file in walk(source, at, &folder)? {
+            let name = file.path.file_name();
+            let is_script = name.ends_with(b".gradle") || name.ends_with(b".gradle.kts");
+            if !is_script || name.starts_with(b"settings.") || name.starts_with(b"build.") {
+                continue;
+            }
+            if let Some(bytes) = source.read(at, &file.path)? {
+                found.push(Build::parse(file.path, &String::from_utf8_lossy(&bytes)));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Reads the modules of a commit.
 pub(crate) fn inventory(
     source: &dyn DiffSource,
@@ -79,6 +114,7 @@ pub(crate) fn inventory(
         .map(|project| project.entry.path.as_str())
         .zip(0..)
         .collect();
+    let conventions = conventions(source, at, &projects)?;
     let mut used = vec![false; projects.len()];
     let mut dependencies = Vec::new();
     for (index, project) in projects.iter().enumerate() {
@@ -87,13 +123,20 @@ pub(crate) fn inventory(
         let above = projects
             .iter()
             .filter(|other| other.entry.is_above(&project.entry));
-        let inherited = above.flat_map(|other| other.builds.iter().map(|build| (build, false)));
-        let own = project.builds.iter().map(|build| (build, true));
-        for (build, own) in own.chain(inherited) {
-            let said = |wanted: &&Wanted| match wanted.scope {
-                Scope::Own => own,
-                Scope::Below => !own,
-                Scope::All => true,
+        let inherited = above.flat_map(|other| {
+            let builds = other.builds.iter();
+            builds.map(|build| (build, Said::Above))
+        });
+        let own = project.builds.iter().map(|build| (build, Said::Own));
+        // Which projects a convention is applied to cannot be told.
+        let conventions = conventions.iter().map(|build| (build, Said::Convention));
+        let conventions = conventions.filter(|_| project.entry.is_main());
+        for (build, said) in own.chain(inherited).chain(conventions) {
+            let own = said == Said::Own;
+            let said = |wanted: &&Wanted| match (said, wanted.scope) {
+                (Said::Own, scope) => scope != Scope::Below,
+                (Said::Above, scope) => scope != Scope::Own,
+                (Said::Convention, _) => true,
             };
             for wanted in build.wants.iter().filter(said) {
                 let all = || {
@@ -127,6 +170,18 @@ pub(crate) fn inventory(
                     "`{}` applies a script that it computes ({script}): a change there is not seen",
                     build.file
                 ));
+            }
+        }
+        // An included build is used by its plugins or its coordinates, of which nothing is said here.
+        for (on, other) in projects.iter().enumerate() {
+            if project.entry.is_main() && !other.entry.is_main() {
+                settings.caveat(format!(
+                    "the settings include the build `{}`: every project is taken to need it",
+                    other.entry.folder
+                ));
+                edges
+                    .entry((on, false))
+                    .or_insert_with(|| "includeBuild".to_owned());
             }
         }
         let mut list = Vec::new();

@@ -49,6 +49,13 @@ pub(super) enum Target {
     Computed,
 }
 
+/// Whether a text is the place of a script that is applied.
+fn is_script(before: &[Token]) -> bool {
+    let last = before.iter().rev().take(2);
+    last.into_iter()
+        .any(|token| matches!(token, Token::Name(words) if *words == ["from"]))
+}
+
 impl Build {
     /// Reads the build files of a project.
     pub(super) fn read(
@@ -79,7 +86,7 @@ impl Build {
         Ok(builds)
     }
 
-    fn parse(file: RepoPath, script: &str) -> Self {
+    pub(super) fn parse(file: RepoPath, script: &str) -> Self {
         let tokens = tokens(script);
         let mut build = Self {
             file,
@@ -112,6 +119,22 @@ impl Build {
                         everywhere = true;
                     }
                 }
+                Token::Name(words)
+                    if *words == ["project"]
+                        && matches!(
+                            after,
+                            [
+                                Token::Sign('('),
+                                Token::Text(_),
+                                Token::Sign(')'),
+                                Token::Sign('{'),
+                                ..
+                            ]
+                        ) =>
+                {
+                    // `project(":x") { … }`: what it says is of that project, and is taken to be of all.
+                    blocks.push((depth, Scope::All));
+                }
                 Token::Name(words) => {
                     let scope = if everywhere {
                         Scope::All
@@ -121,6 +144,15 @@ impl Build {
                     build.name(words, scope, before, after);
                 }
                 Token::Text(text) => {
+                    // `files("../lib/x.jar")`, `srcDir("../lib")`.
+                    if text.text.split('/').any(|part| part == "..") && !is_script(before) {
+                        build.wants.push(Wanted {
+                            target: Target::Computed,
+                            detail: format!("`{}`", text.text),
+                            tests_only: false,
+                            scope: Scope::Own,
+                        });
+                    }
                     let later = is_for_later(after);
                     build.makes_image |=
                         DEPLOYING.contains(&text.text.as_str()) && !later && follows_plugin(before);
@@ -166,6 +198,33 @@ impl Build {
                     _ => Target::Computed,
                 };
                 self.want(target, scope, before);
+            }
+            // Tasks of other projects, `:x:jar`, and projects that are looked for.
+            [
+                ..,
+                "dependsOn" | "finalizedBy" | "mustRunAfter" | "findProject",
+            ] => {
+                let named = after.iter().take(12).take_while(|token| {
+                    matches!(
+                        token,
+                        Token::Text(_) | Token::Sign('(' | ',' | '[' | ']' | ':')
+                    )
+                });
+                for token in named {
+                    let Token::Text(text) = token else { continue };
+                    let Some(path) = text.text.strip_prefix(':') else {
+                        continue;
+                    };
+                    let project = path.rsplit_once(':').map_or(path, |(project, _)| project);
+                    for path in [path, project] {
+                        self.wants.push(Wanted {
+                            target: Target::Path(full(path)),
+                            detail: words.last().copied().unwrap_or_default().to_owned(),
+                            tests_only: false,
+                            scope,
+                        });
+                    }
+                }
             }
             ["evaluationDependsOn"] => {
                 let text = after.iter().take(2).find_map(|token| match token {

@@ -33,6 +33,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is a project of the build itself, and not of one that is included.
+    pub(super) fn is_main(&self) -> bool {
+        self.path.starts_with(':')
+    }
+
     pub(super) fn is_above(&self, other: &Self) -> bool {
         other.path != self.path
             && other.path.starts_with(':')

@@ -257,12 +257,73 @@ fn included_builds_and_cycles_are_modules_and_told() {
     assert_eq!(
         modules,
         [
-            "b b → a (api) → root (parent)",
-            "a a → b (evaluationDependsOn) → root (parent)",
             "build-logic* build-logic",
-            "root .",
+            "b* b → a (api) → build-logic (includeBuild) → root (parent)",
+            "a* a → b (evaluationDependsOn) → build-logic (includeBuild) → root (parent)",
+            "root* . → build-logic (includeBuild)",
         ]
     );
+}
+
+#[test]
+fn what_reading_cannot_tell_is_taken_for_what_it_could_mean() {
+    let base = || {
+        Draft::new("")
+            .file("settings.gradle", "include 'a', 'lib'\n")
+            .file("a/build.gradle", "plugins { id 'application' }\n")
+            .file("lib/build.gradle", "plugins { id 'java-library' }\n")
+            .file("lib/src/L.java", "1")
+    };
+    for (file, script) in [
+        // Configured from the root's build file.
+        (
+            "build.gradle",
+            "project(':a') { dependencies { implementation project(':lib') } }\n",
+        ),
+        // A plugin of the build's own.
+        (
+            "buildSrc/src/main/groovy/convention.gradle",
+            "dependencies { implementation project(':lib') }\n",
+        ),
+        ("a/build.gradle", "findProject(':lib')\n"),
+        (
+            "a/build.gradle",
+            "tasks.named('x') { dependsOn(':lib:jar') }\n",
+        ),
+        (
+            "a/build.gradle",
+            "tasks.named('x') { dependsOn ':lib:jar' }\n",
+        ),
+        (
+            "a/build.gradle",
+            "dependencies { implementation files('../lib/x.jar') }\n",
+        ),
+        (
+            "a/build.gradle",
+            "sourceSets { main { java { srcDir '../lib/src' } } }\n",
+        ),
+    ] {
+        let after = Draft::new("").file("lib/src/L.java", "2");
+        let detection = between(base().file(file, script), after, &Options::default());
+        let names: Vec<&str> = detection
+            .services
+            .iter()
+            .map(|name| name.as_str())
+            .collect();
+        assert_eq!(names, ["a"], "{file}: {script}");
+    }
+    let settled = base().file(
+        "settings.gradle",
+        "include 'a', 'lib'\nincludeBuild 'logic'\n",
+    );
+    let settled = settled.file(
+        "logic/build.gradle",
+        "plugins { id 'java-gradle-plugin' }\n",
+    );
+    let after = Draft::new("").file("logic/src/P.java", "1");
+    let detection = between(settled, after, &Options::default());
+    assert_eq!(detection.services.len(), 1, "{detection:?}");
+    assert_eq!(detection.services[0].as_str(), "a");
 }
 
 #[test]
