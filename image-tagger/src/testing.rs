@@ -27,6 +27,8 @@ pub async fn registry_contract(registry: &dyn Registry, prefix: &Repository) {
     manifests_are_kept_byte_for_byte(registry, &repository("bytes")).await;
     tags_move_and_are_listed(registry, &repository("tags")).await;
     indexes_need_their_manifests(registry, &repository("index")).await;
+    what_is_attached_is_listed(registry, &repository("attached")).await;
+    what_is_resolved_is_what_is_there(registry, &repository("resolved")).await;
 }
 
 async fn reads_of_nothing_are_empty(registry: &dyn Registry, repository: &Repository) {
@@ -271,6 +273,76 @@ async fn indexes_need_their_manifests(registry: &dyn Registry, repository: &Repo
         .expect("it was put");
     assert!(found.media_type().is_index());
     assert_eq!(found.digest(), index.digest());
+}
+
+async fn what_is_attached_is_listed(registry: &dyn Registry, repository: &Repository) {
+    let image = image("attached");
+    let root = image.root().await.expect("a packed image is whole");
+    put_blobs(registry, repository, &image, &root).await;
+    registry
+        .put_manifest(repository, &Reference::Tag(tag("v1")), &root)
+        .await
+        .expect("an image is put");
+    let listed = async || {
+        registry
+            .referrers(repository, root.digest())
+            .await
+            .expect("readable")
+    };
+    assert_eq!(listed().await, [], "nothing is attached so far");
+
+    let mut expected = Vec::new();
+    for kind in [
+        "application/vnd.example.sbom",
+        "application/vnd.example.sig",
+    ] {
+        let manifest = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::OCI_MANIFEST,
+            "artifactType": kind,
+            "config": root.config(),
+            "layers": [root.config()],
+            "subject": root.descriptor(),
+        });
+        let manifest =
+            Manifest::new(manifest.to_string().into_bytes(), None).expect("it is a manifest");
+        let by_digest = Reference::Digest(manifest.digest().clone());
+        for _ in 0..2 {
+            registry
+                .put_manifest(repository, &by_digest, &manifest)
+                .await
+                .expect("an attachment is put, and again");
+        }
+        expected.push((manifest.digest().clone(), Some(MediaType::new(kind))));
+    }
+    expected.sort_unstable();
+    let found: Vec<_> = listed()
+        .await
+        .into_iter()
+        .map(|entry| (entry.digest, entry.artifact_type))
+        .collect();
+    assert_eq!(found, expected, "each once, sorted, with its type");
+}
+
+async fn what_is_resolved_is_what_is_there(registry: &dyn Registry, repository: &Repository) {
+    let v1 = Reference::Tag(tag("v1"));
+    assert!(registry.is_empty(repository).await.expect("readable"));
+    assert_eq!(
+        registry.resolve(repository, &v1).await.expect("readable"),
+        None
+    );
+    let image = image("resolved");
+    let root = image.root().await.expect("a packed image is whole");
+    put_blobs(registry, repository, &image, &root).await;
+    registry
+        .put_manifest(repository, &v1, &root)
+        .await
+        .expect("an image is put");
+    assert!(!registry.is_empty(repository).await.expect("readable"));
+    for reference in [v1, Reference::Digest(root.digest().clone())] {
+        let found = registry.resolve(repository, &reference).await;
+        assert_eq!(found.expect("readable"), Some(root.descriptor()));
+    }
 }
 
 async fn put_blobs(

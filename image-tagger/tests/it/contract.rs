@@ -40,7 +40,8 @@ mod served {
         let server = RegistryServer::builder(registry).quirks(quirks);
         let server = server.start().await.unwrap();
         for name in [
-            "nothing", "blobs", "from", "into", "order", "bytes", "tags", "index",
+            "nothing", "blobs", "from", "into", "order", "bytes", "tags", "index", "attached",
+            "resolved",
         ] {
             server
                 .create_repository(&format!("contract/{name}"))
