@@ -8,7 +8,7 @@ mod listing;
 mod placed;
 mod send;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -407,7 +407,8 @@ impl Registry for HttpRegistry {
         let exchange = self.exchange(repository, "list tags");
         let mut next = Some(self.protocol.url(repository, "tags/list?n=1000")?);
         let mut tags = Vec::new();
-        while let Some(url) = next.take() {
+        let mut seen = BTreeSet::new();
+        while let Some(url) = next.take().filter(|url| seen.insert(url.clone())) {
             let Some((page, headers, from)) = exchange.page(&url).await? else {
                 break;
             };
@@ -438,7 +439,8 @@ impl Registry for HttpRegistry {
                 .url(repository, &format!("referrers/{subject}"))?,
         );
         let mut found = Vec::new();
-        while let Some(url) = next.take() {
+        let mut seen = BTreeSet::new();
+        while let Some(url) = next.take().filter(|url| seen.insert(url.clone())) {
             let request = || {
                 self.protocol
                     .request(Method::GET, url.clone())

@@ -210,13 +210,19 @@ pub async fn verify(
         });
     }
     let mut blobs: Vec<Descriptor> = root.blobs().into_iter().cloned().collect();
-    for child in root.manifests() {
-        let reference = Reference::Digest(child.digest.clone());
+    let mut open: Vec<Digest> = root.manifests().iter().map(|m| m.digest.clone()).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(digest) = open.pop() {
+        if !seen.insert(digest.clone()) {
+            continue;
+        }
+        let reference = Reference::Digest(digest);
         let child = registry
             .manifest(repository, &reference)
             .await?
             .ok_or_else(|| not_found(&reference))?;
         blobs.extend(child.blobs().into_iter().cloned());
+        open.extend(child.manifests().iter().map(|m| m.digest.clone()));
     }
     let mut missing = BTreeSet::new();
     for blob in blobs {

@@ -120,12 +120,25 @@ struct Content {
     artifact_type: Option<MediaType>,
     subject: Option<Descriptor>,
     config: Option<Descriptor>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     layers: Vec<Descriptor>,
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_or_empty")]
+    manifests: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "or_empty")]
     annotations: BTreeMap<String, String>,
+}
+
+/// What is written in Go says `null` of a list without entries.
+fn or_empty<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn some_or_empty<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    or_empty(deserializer).map(Some)
 }
 
 impl Manifest {
@@ -142,10 +155,9 @@ impl Manifest {
         };
         let content: Content =
             serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
-        let guess = if content.manifests.is_empty() {
-            MediaType::OCI_MANIFEST
-        } else {
-            MediaType::OCI_INDEX
+        let guess = match &content.manifests {
+            Some(list) if !list.is_empty() => MediaType::OCI_INDEX,
+            _ => MediaType::OCI_MANIFEST,
         };
         let media_type = content
             .media_type
@@ -156,6 +168,11 @@ impl Manifest {
             return Err(invalid(&format!(
                 "`{media_type}` is not the media type of an image"
             )));
+        }
+        if content.config.is_none() && content.manifests.is_none() && content.layers.is_empty() {
+            return Err(invalid(
+                "it has no configuration, no layers and no manifests",
+            ));
         }
         Ok(Self {
             bytes,
@@ -192,7 +209,7 @@ impl Manifest {
 
     /// The manifests of an index.
     pub fn manifests(&self) -> &[Descriptor] {
-        &self.content.manifests
+        self.content.manifests.as_deref().unwrap_or_default()
     }
 
     /// The blobs that must be there before the manifest: configuration and layers, each once.
@@ -264,5 +281,14 @@ mod tests {
     fn other_json_is_refused() {
         assert!(Manifest::new(b"[]".to_vec(), None).is_err());
         assert!(Manifest::new(b"{\"mediaType\":\"text/html\"}".to_vec(), None).is_err());
+        let oci = MediaType::new(MediaType::OCI_MANIFEST);
+        assert!(Manifest::new(b"{}".to_vec(), Some(oci)).is_err());
+    }
+
+    #[test]
+    fn lists_that_are_null_are_empty() {
+        let index = br#"{"manifests":null,"annotations":null,"layers":null}"#;
+        let index = Manifest::new(index.to_vec(), None).unwrap();
+        assert!(index.manifests().is_empty() && index.layers().is_empty());
     }
 }

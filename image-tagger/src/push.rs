@@ -26,7 +26,7 @@ use crate::{
 /// How often a moving tag is put anew when other pushes move it away.
 const MOVES: usize = 5;
 
-/// Pushes an image: blobs, manifests, fixed tags, what is attached to it if that is wanted, and the moving tag last. Every
+/// Pushes an image: blobs, manifests, what is attached to it if that is wanted, fixed tags, and the moving tag last. Every
 /// tag is read back before it is reported.
 ///
 /// Blobs on this machine are read and checked before the first byte is sent. It may be repeated at any point; dropping the
@@ -142,11 +142,17 @@ impl Push<'_> {
             .chain(moving_named)
             .any(|digest| digest == root.digest());
         let mut first_tag = fixed.first().map(|(tag, _)| (*tag).clone());
-        if is_there {
+        // Who finds an image by a tag finds what is attached to it as well: then the manifest comes by its digest first.
+        if is_there || options.attachments {
             first_tag = None;
-        } else {
+        }
+        if !is_there {
             self.place_image(is_new, first_tag.as_ref()).await?;
         }
+        let attachments = match options.attachments {
+            true => self.bring_attachments().await?,
+            false => Vec::new(),
+        };
         self.porter.observer.observe(Event::ManifestVerified {
             digest: root.digest().clone(),
         });
@@ -166,10 +172,6 @@ impl Push<'_> {
             }
             tags.push(self.receipt(tag, previous, state, None));
         }
-        let attachments = match options.attachments {
-            true => self.bring_attachments().await?,
-            false => Vec::new(),
-        };
         if let Some(tag) = &request.moving {
             tags.push(self.put_moving(tag, moving, &order).await?);
         }
@@ -312,12 +314,12 @@ impl Push<'_> {
         reason: Option<String>,
     ) -> TagReceipt {
         let tag = tag.clone();
-        self.porter.observer.observe(match &reason {
-            Some(reason) => Event::TagHeldBack {
+        self.porter.observer.observe(match (&reason, state) {
+            (Some(reason), TagState::HeldBack) => Event::TagHeldBack {
                 tag: tag.clone(),
                 reason: reason.clone(),
             },
-            None => Event::TagVerified {
+            _ => Event::TagVerified {
                 tag: tag.clone(),
                 digest: self.image.root.digest().clone(),
             },
@@ -345,14 +347,14 @@ impl Push<'_> {
             false => standing,
         };
         let previous = standing.as_ref().map(|standing| standing.digest.clone());
-        let mut put = None;
+        let (mut put, mut doubt) = (None, None);
         for _ in 0..MOVES {
             let (state, reason) = order.decide(root, standing.as_ref()).await?;
             match state {
-                TagState::New | TagState::Moved => {}
+                TagState::New | TagState::Moved => doubt = doubt.or(reason.clone()),
                 // Ours from the beginning, or since it was put.
                 TagState::Unchanged => {
-                    return Ok(self.receipt(tag, previous, put.unwrap_or(state), None));
+                    return Ok(self.receipt(tag, previous, put.unwrap_or(state), doubt));
                 }
                 TagState::HeldBack => return Ok(self.receipt(tag, previous, state, reason)),
             }
@@ -372,6 +374,6 @@ impl Push<'_> {
             }
         }
         self.judge(tag, standing.map(|standing| standing.digest))?;
-        Ok(self.receipt(tag, previous, put.unwrap_or(TagState::Moved), None))
+        Ok(self.receipt(tag, previous, put.unwrap_or(TagState::Moved), doubt))
     }
 }

@@ -1,8 +1,11 @@
 //! What is attached to images: signatures, SBOMs, attestations.
 
+#[cfg(any(test, feature = "http"))]
 use serde_json::{Value, json};
 
-use crate::{Digest, Error, Manifest, MediaType, Reference, Registry, Repository, Tag};
+#[cfg(any(test, feature = "http"))]
+use crate::MediaType;
+use crate::{Digest, Error, Manifest, Reference, Registry, Repository, Tag};
 
 /// How cosign names what it attaches by tag: `sha256-<hex>.sig`.
 pub(crate) const SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
@@ -46,7 +49,8 @@ pub(crate) fn is_attachment(tag: &str) -> bool {
         && (suffix.is_empty() || SUFFIXES.contains(&suffix))
 }
 
-/// The list of what is attached with one more entry; `None` when it is there already.
+/// The list of what is attached with one more entry, for registries that leave keeping it to their clients; `None` when it is there already.
+#[cfg(any(test, feature = "http"))]
 pub(crate) fn with_entry(
     list: Option<&Manifest>,
     manifest: &Manifest,
@@ -122,10 +126,15 @@ pub(crate) async fn attachments(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Descriptor;
 
     fn attached(content: &str) -> Manifest {
-        let bytes =
-            json!({"schemaVersion": 2, "artifactType": content, "annotations": {"k": content}});
+        let bytes = json!({
+            "schemaVersion": 2,
+            "artifactType": content,
+            "annotations": {"k": content},
+            "config": Descriptor::new(MediaType::new("x"), Digest::of(b"{}"), 2),
+        });
         Manifest::new(bytes.to_string().into_bytes(), None).unwrap()
     }
 

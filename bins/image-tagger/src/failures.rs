@@ -23,6 +23,15 @@ pub(crate) const fn local_exit(error: &Error) -> Exit {
     }
 }
 
+/// An error of work on an image of a registry: that it is not there is an answer.
+pub(crate) fn absent(error: &Error) -> Failure {
+    let exit = match error {
+        Error::ImageNotFound { .. } => Exit::Negative,
+        error => exit(error),
+    };
+    Failure::from_error(exit, error).hint(error.hint())
+}
+
 /// The exit code of an error.
 pub(crate) const fn exit(error: &Error) -> Exit {
     match error {

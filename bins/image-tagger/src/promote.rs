@@ -67,6 +67,6 @@ pub(crate) async fn run(
         "failed"
     });
     rows.close();
-    let receipt = promoted.map_err(|error| failures::image(&error))?;
+    let receipt = promoted.map_err(|error| failures::absent(&error))?;
     push::ended(&receipt, started, session)
 }

@@ -90,17 +90,13 @@ pub(crate) fn ended(
 
 /// Tells people of a tag that did not move.
 pub(crate) fn held_back(receipt: &Receipt, printer: &Printer) {
-    for tag in receipt
-        .tags
-        .iter()
-        .filter(|tag| tag.state == TagState::HeldBack)
-    {
-        printer.warn(&format!(
-            "`{}` of `{}` stays where it is: {}",
-            tag.tag,
-            receipt.repository,
-            tag.reason.as_deref().unwrap_or("it names a newer image")
-        ));
+    for tag in &receipt.tags {
+        let Some(reason) = &tag.reason else { continue };
+        let (name, repository) = (&tag.tag, &receipt.repository);
+        printer.warn(&match tag.state {
+            TagState::HeldBack => format!("`{name}` of `{repository}` stays where it is: {reason}"),
+            _ => format!("`{name}` of `{repository}`: {reason}"),
+        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! `image-tagger push-all`.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ pub(crate) async fn run(
     hosts: &RegistryArgs,
     session: &Session<'_>,
 ) -> Result<Exit, Failure> {
-    let requests = requests(&args.manifest)?;
+    let requests = requests(&args.manifest).await?;
     if requests.is_empty() {
         session
             .printer
@@ -113,7 +114,15 @@ pub(crate) async fn run(
 }
 
 /// What the manifest asks for.
-fn requests(path: &Path) -> Result<Vec<(SourceName, PushRequest)>, Failure> {
+async fn requests(path: &Path) -> Result<Vec<(SourceName, PushRequest)>, Failure> {
+    let path = path.to_owned();
+    // Stdin may take its time, and Ctrl-C must not wait for it.
+    let read = tokio::task::spawn_blocking(move || read(&path));
+    read.await
+        .unwrap_or_else(|error| Err(Failure::unreachable("cannot read").caused_by(&error)))
+}
+
+fn read(path: &Path) -> Result<Vec<(SourceName, PushRequest)>, Failure> {
     let is_stdin = path == Path::new("-");
     let text = if is_stdin {
         let mut text = String::new();
@@ -152,6 +161,18 @@ fn requests(path: &Path) -> Result<Vec<(SourceName, PushRequest)>, Failure> {
             None => entry.source,
         };
         requests.push((source, request));
+    }
+    let mut names = BTreeSet::new();
+    for (_, request) in &requests {
+        for tag in request.tags.iter().chain(&request.moving) {
+            if !names.insert((request.repository.clone(), tag.clone())) {
+                return Err(Failure::usage(format!(
+                    "`{}:{tag}` is named twice in {named}",
+                    request.repository
+                ))
+                .hint("one of the two images would lose it"));
+            }
+        }
     }
     Ok(requests)
 }
@@ -194,7 +215,8 @@ async fn dry_run(
         plans.push(plan);
     }
     if session.printer.format() == Format::Json {
-        session.printer.json(&plans)?;
+        let document = serde_json::json!({ "images": plans });
+        session.printer.json(&document)?;
         return Ok(Exit::Done);
     }
     for line in plans.iter().flat_map(render::plan_lines) {

@@ -142,7 +142,11 @@ pub(crate) fn github(receipts: &[&Receipt]) -> Result<(), Failure> {
         .collect();
     let mut outputs = vec![("images", json(&names.into()))];
     if let [receipt] = receipts {
-        let tags: Vec<&str> = receipt.tags.iter().map(|tag| tag.tag.as_str()).collect();
+        let named = receipt
+            .tags
+            .iter()
+            .filter(|tag| tag.state != TagState::HeldBack);
+        let tags: Vec<&str> = named.map(|tag| tag.tag.as_str()).collect();
         outputs.extend([
             ("digest", receipt.digest.to_string()),
             ("pinned", receipt.pinned.to_string()),

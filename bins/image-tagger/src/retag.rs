@@ -32,6 +32,6 @@ pub(crate) async fn run(args: &RetagArgs, session: &Session<'_>) -> Result<Exit,
         &observer,
     )
     .await
-    .map_err(|error| failures::image(&error))?;
+    .map_err(|error| failures::absent(&error))?;
     push::ended(&receipt, started, session)
 }

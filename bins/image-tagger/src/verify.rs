@@ -35,9 +35,9 @@ pub(crate) async fn run(args: &VerifyArgs, session: &Session<'_>) -> Result<Exit
             verified: true,
         })?;
     } else {
-        session
-            .printer
-            .line(&format!("verified: {image} is whole, {pinned}"))?;
+        session.printer.line(&format!(
+            "verified: {image} is there with all its parts, {pinned}"
+        ))?;
     }
     GithubActions::from_env().outputs(&[
         ("digest", digest.to_string()),

@@ -1,5 +1,6 @@
 //! Layout `cargo`.
 
+#[cfg(feature = "git")]
 use std::collections::BTreeSet;
 
 use change_detect::sim::Draft;

@@ -23,19 +23,24 @@ pub(super) fn checked(
 ) -> Body {
     let reader = Verified::new(reader, blob.digest.clone());
     let size = blob.size;
-    let chunks = stream::try_unfold((reader, 0_u64), move |(mut reader, mut sent)| {
+    // The last chunk waits until the end, where the digest tells whether it is the right one.
+    let begin = (reader, 0_u64, None::<Bytes>);
+    let chunks = stream::try_unfold(begin, move |(mut reader, mut read, mut held)| {
         let failure = Arc::clone(&failure);
         async move {
-            let mut buffer = vec![0; CHUNK];
             loop {
+                let mut buffer = vec![0; CHUNK];
                 match reader.read(&mut buffer).await {
-                    Ok(0) => return Ok(None),
+                    Ok(0) => return Ok(held.map(|last| (last, (reader, read, None)))),
                     Ok(count) => {
-                        sent += count as u64;
+                        read += count as u64;
                         // Longer than promised: read to its end, where the digest will tell.
-                        if sent <= size {
-                            buffer.truncate(count);
-                            return Ok(Some((Bytes::from(buffer), (reader, sent))));
+                        if read > size {
+                            continue;
+                        }
+                        buffer.truncate(count);
+                        if let Some(ready) = held.replace(Bytes::from(buffer)) {
+                            return Ok(Some((ready, (reader, read, held))));
                         }
                     }
                     Err(error) => {

@@ -19,7 +19,15 @@ impl Image {
         let root = source.root().await?;
         let mut children = Vec::new();
         for child in root.manifests() {
-            children.push(source.child(&child.digest).await?);
+            let child = source.child(&child.digest).await?;
+            if child.media_type().is_index() {
+                return Err(Error::InvalidManifest {
+                    digest: root.digest().clone(),
+                    problem: "it is an index with another index in it, which is not supported"
+                        .to_owned(),
+                });
+            }
+            children.push(child);
         }
         let mut blobs: BTreeMap<Digest, Descriptor> = BTreeMap::new();
         for manifest in std::iter::once(&root).chain(&children) {

@@ -31,23 +31,34 @@ impl Order<'_> {
         if standing.digest == *root.digest() {
             return Ok((TagState::Unchanged, None));
         }
-        Ok(match self.held_back(standing).await? {
-            Some(reason) => (TagState::HeldBack, Some(reason)),
-            None => (TagState::Moved, None),
-        })
-    }
-
-    /// Why a tag that names this stays there, if it does.
-    async fn held_back(&self, standing: &Descriptor) -> Result<Option<String>, Error> {
-        let (Some(ancestry), Some(ours)) = (self.ancestry, &self.ours) else {
-            return Ok(None);
+        let Some(ancestry) = self.ancestry else {
+            return Ok((TagState::Moved, None));
         };
-        let theirs = self.revision(standing).await?;
-        let Some(theirs) = theirs.filter(|theirs| theirs != ours) else {
-            return Ok(None);
+        let unknown = |why: &str| {
+            let reason = format!("moved, but it cannot be told whether it moved forward: {why}");
+            Ok((TagState::Moved, Some(reason)))
         };
-        let is_newer = ancestry.is_ancestor(ours, &theirs).await == Some(true);
-        Ok(is_newer.then(|| format!("it names {}, which follows {}", short(&theirs), short(ours))))
+        let Some(ours) = &self.ours else {
+            return unknown("this image has no label org.opencontainers.image.revision");
+        };
+        let Some(theirs) = self.revision(standing).await? else {
+            return unknown("the image that it named does not say its commit");
+        };
+        if theirs == *ours {
+            return Ok((TagState::Moved, None));
+        }
+        match ancestry.is_ancestor(ours, &theirs).await {
+            Some(true) => {
+                let reason = format!("it names {}, which follows {}", short(&theirs), short(ours));
+                Ok((TagState::HeldBack, Some(reason)))
+            }
+            Some(false) => Ok((TagState::Moved, None)),
+            None => unknown(&format!(
+                "the history at hand does not lead from {} to {}, as in a shallow clone",
+                short(&theirs),
+                short(ours)
+            )),
+        }
     }
 
     /// Whether an image is certainly older than the one that is pushed.
@@ -63,11 +74,22 @@ impl Order<'_> {
         })
     }
 
+    /// The commit of an image, if it can be told: a damaged one does not tell.
     async fn revision(&self, standing: &Descriptor) -> Result<Option<String>, Error> {
         let reference = Reference::Digest(standing.digest.clone());
-        match self.registry.manifest(self.repository, &reference).await? {
-            Some(manifest) => revision(self.registry, self.repository, &manifest).await,
-            None => Ok(None),
+        let told = match self.registry.manifest(self.repository, &reference).await {
+            Ok(Some(manifest)) => revision(self.registry, self.repository, &manifest).await,
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match told {
+            Err(
+                Error::MissingBlobs { .. }
+                | Error::InvalidManifest { .. }
+                | Error::DigestMismatch { .. }
+                | Error::ImageNotFound { .. },
+            ) => Ok(None),
+            told => told,
         }
     }
 }

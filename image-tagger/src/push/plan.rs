@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::blobs::holder;
+use super::blobs::{Counts, Porter, Shared, holder};
 use super::image::{Image, source_revision};
 use super::order::Order;
 use super::{PushOptions, PushRequest, TagState};
@@ -59,7 +59,7 @@ pub struct PlannedTag {
     pub previous: Option<Digest>,
     /// What it would become.
     pub state: TagState,
-    /// Why, when it would be held back.
+    /// Why it would be held back, or why it cannot be told whether it would move forward.
     pub reason: Option<String>,
 }
 
@@ -75,6 +75,17 @@ pub async fn plan(
     options: &PushOptions,
 ) -> Result<PushPlan, Error> {
     let image = Image::read(source).await?;
+    let (shared, counts) = (Shared::default(), Counts::default());
+    let porter = Porter {
+        registry,
+        source,
+        request,
+        options,
+        observer: &|_| {},
+        shared: &shared,
+        counts,
+    };
+    porter.check(&image.blobs).await?;
     let mut blobs = Vec::new();
     for blob in &image.blobs {
         let action = if registry

@@ -19,7 +19,7 @@ pub enum TagState {
     HeldBack,
 }
 
-/// What a push did; every line of it was read back.
+/// What a push did; every tag in it was read back, or confirmed by the registry with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -59,7 +59,7 @@ pub struct TagReceipt {
     /// Whether it was read back, or its put confirmed with the digest, and names what it should: this image, or the newer
     /// one that it was left on.
     pub verified: bool,
-    /// Why, when it was held back.
+    /// Why it was held back, or why it cannot be told whether it moved forward.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -234,7 +234,11 @@ mod tests {
         });
         let index = Manifest::new(index.to_string().into_bytes(), None).unwrap();
         assert_eq!(to_scan(&index), [Digest::of(b"arm")]);
-        let plain = serde_json::json!({"mediaType": crate::MediaType::OCI_MANIFEST, "layers": []});
+        let plain = serde_json::json!({
+            "mediaType": crate::MediaType::OCI_MANIFEST,
+            "config": {"mediaType": "x", "digest": Digest::of(b"{}"), "size": 2},
+            "layers": [],
+        });
         let plain = Manifest::new(plain.to_string().into_bytes(), None).unwrap();
         assert_eq!(to_scan(&plain), [plain.digest().clone()]);
     }

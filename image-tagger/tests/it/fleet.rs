@@ -236,3 +236,58 @@ proptest::proptest! {
         });
     }
 }
+
+/// A history that knows nothing, as that of a shallow clone.
+#[derive(Debug)]
+struct Cut;
+
+#[async_trait]
+impl Ancestry for Cut {
+    async fn is_ancestor(&self, _ancestor: &str, _of: &str) -> Option<bool> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_order_cannot_be_told_the_receipt_says_so() {
+    let registry = SimRegistry::new();
+    let known = PushOptions::default().ancestry(Arc::new(Numbers));
+    let cut = PushOptions::default().ancestry(Arc::new(Cut));
+    let unlabelled = image("no label");
+    let newer = build(2);
+    push(&registry, &newer, &request("app"), &known, &|_| {})
+        .await
+        .unwrap();
+    let cases: [(&PackedImage, &PushOptions, &str); 3] = [
+        (&build(1), &cut, "shallow clone"),
+        (&unlabelled, &known, "no label"),
+        (&newer, &known, "does not say its commit"),
+    ];
+    for (image, options, why) in cases {
+        let receipt = push(&registry, image, &request("app"), options, &|_| {})
+            .await
+            .unwrap();
+        let latest = &receipt.tags[1];
+        assert_eq!(latest.state, TagState::Moved);
+        let reason = latest.reason.as_deref().unwrap();
+        assert!(reason.contains(why), "{reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_image_under_the_moving_tag_is_replaced() {
+    let registry = SimRegistry::new();
+    let options = PushOptions::default().ancestry(Arc::new(Numbers));
+    let old = build(1);
+    push(&registry, &old, &request("app"), &options, &|_| {})
+        .await
+        .unwrap();
+    let latest = "latest".parse().unwrap();
+    let root = registry.manifest(&repository("app"), &latest).await;
+    let config = root.unwrap().unwrap().config().unwrap().digest.clone();
+    registry.lose_blob(&repository("app"), &config);
+    let receipt = push(&registry, &build(2), &request("app"), &options, &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(receipt.tags[1].state, TagState::Moved);
+}

@@ -73,6 +73,10 @@ async fn an_empty_list_is_nothing_to_do_and_a_broken_one_is_refused() {
             r#"[{"source":"oci:x","repository":"a.b/c","tags":["v1"]}]"#,
             "no such folder",
         ),
+        (
+            r#"[{"source":"oci:x","repository":"a.b/c","tags":["v1"]},{"source":"oci:y","repository":"a.b/c","tags":["v0"],"moving":"v1"}]"#,
+            "named twice",
+        ),
     ] {
         std::fs::write(&list, text).unwrap();
         site.run(&["push-all", "fleet.json"])
