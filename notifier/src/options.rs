@@ -10,12 +10,13 @@ pub struct DeliveryOptions {
     pub timeout: Duration,
     /// How much time may have gone by, from the first try on, when another try begins. Zero means one try.
     pub retry_budget: Duration,
-    /// How many tries at most, at least one.
+    /// How many tries may fail without a word at most, at least one. A rate limit says when it ends, so it does not
+    /// count: only the budget bounds it.
     pub max_attempts: u32,
 }
 
 impl Default for DeliveryOptions {
-    /// Ten seconds for a try, a minute for all waits, five tries.
+    /// Ten seconds for a try, a minute for all waits, five tries that fail.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
@@ -40,7 +41,7 @@ impl DeliveryOptions {
         self
     }
 
-    /// Sets how many tries are made at most; zero counts as one.
+    /// Sets how many tries may fail at most, rate limits aside; zero counts as one.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);

@@ -11,6 +11,8 @@ use crate::options::DeliveryOptions;
 
 /// What a rate limit without a `Retry-After` waits: Slack's documented rate is one message per second.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The least that a rate limit waits, so that a place that asks for no wait is not asked without pause.
+const LEAST_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The first wait after an unreachable place; it doubles from there.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -44,22 +46,27 @@ where
     F: Future<Output = Attempt<T>> + Send,
 {
     let started = Instant::now();
-    let mut attempts = 0;
+    let mut attempts: u32 = 0;
+    // A rate limit says when it ends, so only the time for it is bounded; what fails without a word is counted.
+    let mut failures: u32 = 0;
     loop {
-        attempts += 1;
+        attempts = attempts.saturating_add(1);
         let outcome = post().await;
         let elapsed = started.elapsed();
         let wait = match &outcome {
             Attempt::RateLimited { retry_after } => retry_after
                 .unwrap_or(DEFAULT_RETRY_AFTER)
+                .max(LEAST_RETRY_AFTER)
                 .saturating_add(jitter()),
             Attempt::NotSent(_) | Attempt::Repeatable(_) => {
-                FIRST_BACKOFF.saturating_mul(1 << attempts.min(6)) / 2 + jitter()
+                failures += 1;
+                FIRST_BACKOFF.saturating_mul(1 << failures.min(6)) / 2 + jitter()
             }
             Attempt::Delivered(_) | Attempt::Failed(_) => Duration::ZERO,
         };
-        let may_retry =
-            attempts < options.max_attempts && elapsed.saturating_add(wait) <= options.retry_budget;
+        let counted = !matches!(outcome, Attempt::RateLimited { .. });
+        let may_retry = (!counted || failures < options.max_attempts)
+            && elapsed.saturating_add(wait) <= options.retry_budget;
         match outcome {
             Attempt::Delivered(answer) => {
                 return Ok((Delivery::new(attempts, elapsed.as_secs_f64()), answer));
@@ -132,6 +139,37 @@ mod tests {
         let delivery = result.unwrap();
         assert_eq!(delivery.attempts, 3);
         assert!((10.0..10.6).contains(&delivery.seconds), "{delivery:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_limit_is_bounded_by_the_budget_and_not_by_a_count() {
+        let script = |seconds| (0..12).map(|_| limited(seconds)).collect();
+        let (result, _) = run(&DeliveryOptions::default(), script(1)).await;
+        assert_eq!(result.unwrap().attempts, 13);
+        let options = DeliveryOptions::default().retry_budget(Duration::from_secs(5));
+        let (result, posts) = run(&options, script(1)).await;
+        assert!(matches!(result, Err(Error::RateLimited { .. })));
+        assert!((4..=6).contains(&posts), "{posts}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_limit_that_asks_for_no_wait_does_not_spin() {
+        let options = DeliveryOptions::default().retry_budget(Duration::from_secs(10));
+        let started = Instant::now();
+        let (result, posts) = run(&options, (0..1000).map(|_| limited(0)).collect()).await;
+        assert!(matches!(result, Err(Error::RateLimited { .. })));
+        assert!(
+            posts <= 11 && started.elapsed() >= Duration::from_secs(7),
+            "{posts}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_limit_does_not_use_up_the_tries_of_an_unreachable_place() {
+        let mut script: Vec<Attempt> = (0..6).map(|_| limited(1)).collect();
+        script.extend((0..4).map(|_| not_sent()));
+        let (result, _) = run(&DeliveryOptions::default(), script).await;
+        assert_eq!(result.unwrap().attempts, 11);
     }
 
     #[tokio::test(start_paused = true)]

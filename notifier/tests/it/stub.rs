@@ -120,6 +120,20 @@ async fn a_rate_limit_is_waited_out_and_the_message_shown_once() {
 }
 
 #[tokio::test]
+async fn a_rate_limit_that_lasts_is_waited_out_as_long_as_the_budget_has_room() {
+    let stub = SlackStub::start();
+    let options = options().retry_budget(Duration::from_secs(20));
+    let channel =
+        SlackWebhook::with_options("slack", stub.webhook().parse().unwrap(), options).unwrap();
+    for _ in 0..6 {
+        stub.fault(SlackFault::RateLimited(1));
+    }
+    let delivery = send(&channel).await.unwrap();
+    assert_eq!((delivery.attempts, stub.messages().len()), (7, 1));
+    assert!(delivery.seconds >= 6.0, "{delivery:?}");
+}
+
+#[tokio::test]
 async fn a_rate_limit_past_the_budget_is_told_at_once() {
     for index in 0..3 {
         let stub = SlackStub::start();
