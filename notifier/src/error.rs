@@ -29,7 +29,7 @@ pub enum Error {
         channel: String,
         /// How often it was tried.
         attempts: u32,
-        /// How long the place asked to wait, where it did; it is longer than the budget that was left.
+        /// How long the place asked to wait, where it did; it is longer than the budget, or the time, that was left.
         retry_after: Option<Duration>,
     },
     /// The place refuses to show anything from here: a dead webhook, an archived channel. Its configuration must change.

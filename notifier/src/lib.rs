@@ -43,6 +43,7 @@ mod retry;
 mod slack;
 mod sns;
 mod text;
+mod time_left;
 mod writer;
 
 #[cfg(feature = "http")]
@@ -93,6 +94,7 @@ pub use slack_token::{InvalidSlackConversation, InvalidSlackToken, SlackConversa
 pub use slack_webhook::SlackWebhook;
 pub use sns::{InvalidSnsEvent, SnsOrigin, SnsRecord, sns_records, sns_report};
 pub use text::text;
+pub use time_left::within;
 #[cfg(feature = "http")]
 pub use webhook::Webhook;
 pub use writer::WriterChannel;

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::channel::Delivery;
 use crate::error::Error;
 use crate::options::DeliveryOptions;
+use crate::time_left::has_room_for;
 
 /// What a rate limit without a `Retry-After` waits: Slack's documented rate is one message per second.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -66,7 +67,8 @@ where
         };
         let counted = !matches!(outcome, Attempt::RateLimited { .. });
         let may_retry = (!counted || failures < options.max_attempts)
-            && elapsed.saturating_add(wait) <= options.retry_budget;
+            && elapsed.saturating_add(wait) <= options.retry_budget
+            && has_room_for(wait);
         match outcome {
             Attempt::Delivered(answer) => {
                 return Ok((Delivery::new(attempts, elapsed.as_secs_f64()), answer));

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use deploy_notifier::{Channel, SnsOrigin, SnsRecord, sns_records};
+use deploy_notifier::{Channel, Delivery, SnsOrigin, SnsRecord, sns_records, within};
+use futures_util::future::join_all;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -47,12 +48,22 @@ impl From<NotDelivered> for Diagnostic {
     }
 }
 
-/// What became of one message.
+/// What became of one message in one channel.
 #[derive(Debug)]
-struct Told {
-    delivered: usize,
-    /// Each channel's reason why it does not have the message.
-    missing: Vec<String>,
+enum Told {
+    Delivered,
+    /// It was shown there when the event was handed over before.
+    Known,
+    /// The channel does not have it, for this reason.
+    Missing(String),
+}
+
+/// Why a channel does not have a message.
+#[derive(Debug)]
+struct Trouble {
+    reasons: Vec<String>,
+    outcome_known: bool,
+    hint: Option<String>,
 }
 
 impl Handler {
@@ -81,73 +92,77 @@ impl Handler {
         let mut delivered = 0;
         let mut failed = Vec::new();
         for record in &records {
-            let told = self.tell(record, &event.context).await;
-            delivered += told.delivered;
-            if !told.missing.is_empty() {
-                failed.push((record, told.missing.join("; ")));
+            let mut missing = Vec::new();
+            for told in self.tell(record, &event.context).await {
+                match told {
+                    Told::Delivered => delivered += 1,
+                    Told::Known => {}
+                    Told::Missing(reason) => missing.push(reason),
+                }
+            }
+            if !missing.is_empty() {
+                failed.push((record, missing.join("; ")));
             }
         }
         self.answer(&records, &failed, delivered)
     }
 
-    /// Shows one message in each channel that does not have it yet. One after the other: Slack takes one a second.
-    async fn tell(&self, record: &SnsRecord, context: &Context) -> Told {
+    /// Shows one message in all channels at once, so that a slow one takes no time from the others. The messages of an
+    /// event come one after the other: Slack takes one a second.
+    async fn tell(&self, record: &SnsRecord, context: &Context) -> Vec<Told> {
+        let tells = self
+            .channels
+            .iter()
+            .map(|channel| self.tell_channel(channel.as_ref(), record, context));
+        join_all(tells).await
+    }
+
+    /// Shows a message in a channel that does not have it yet.
+    async fn tell_channel(
+        &self,
+        channel: &dyn Channel,
+        record: &SnsRecord,
+        context: &Context,
+    ) -> Told {
         let request = context.request_id.as_str();
-        let message = record.id.as_deref();
-        let mut told = Told {
-            delivered: 0,
-            missing: Vec::new(),
-        };
-        for channel in &self.channels {
-            let name = channel.name();
-            if message.is_some_and(|id| self.memory().knows(id, name)) {
-                let channel = name;
-                Line::AlreadyDelivered {
-                    request,
-                    message,
-                    channel,
-                }
-                .write();
-                continue;
-            }
-            let (reasons, outcome_known, hint) =
-                match timeout(time_left(context), channel.send(&record.report)).await {
-                    Ok(Ok(delivery)) => {
-                        if let Some(id) = message {
-                            self.memory().remember(id, name);
-                        }
-                        told.delivered += 1;
-                        let line = Line::Delivered {
-                            request,
-                            message,
-                            channel: name,
-                            attempts: delivery.attempts,
-                            seconds: delivery.seconds,
-                        };
-                        line.write();
-                        continue;
-                    }
-                    Ok(Err(error)) => (chain(&error), error.outcome_known(), error.hint()),
-                    Err(_) => {
-                        let reason =
-                            format!("channel `{name}` did not have the time that it needs");
-                        let hint = "give the function a longer timeout than its RETRY_BUDGET";
-                        (vec![reason], false, Some(hint.to_owned()))
-                    }
-                };
-            let line = Line::NotDelivered {
+        let (message, name) = (record.id.as_deref(), channel.name());
+        if message.is_some_and(|id| self.memory().knows(id, name)) {
+            let line = Line::AlreadyDelivered {
                 request,
                 message,
                 channel: name,
-                reasons: &reasons,
-                outcome_known,
-                hint,
             };
             line.write();
-            told.missing
-                .push(reasons.first().cloned().unwrap_or_default());
+            return Told::Known;
         }
-        told
+        match send(channel, record, time_left(context)).await {
+            Ok(delivery) => {
+                if let Some(id) = message {
+                    self.memory().remember(id, name);
+                }
+                let line = Line::Delivered {
+                    request,
+                    message,
+                    channel: name,
+                    attempts: delivery.attempts,
+                    seconds: delivery.seconds,
+                };
+                line.write();
+                Told::Delivered
+            }
+            Err(trouble) => {
+                let line = Line::NotDelivered {
+                    request,
+                    message,
+                    channel: name,
+                    reasons: &trouble.reasons,
+                    outcome_known: trouble.outcome_known,
+                    hint: trouble.hint,
+                };
+                line.write();
+                Told::Missing(trouble.reasons.into_iter().next().unwrap_or_default())
+            }
+        }
     }
 
     /// Success only when every channel has every message.
@@ -203,6 +218,37 @@ impl Handler {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends within the time that is left. What cannot be begun or waited out in it certainly was not sent.
+async fn send(
+    channel: &dyn Channel,
+    record: &SnsRecord,
+    time: Duration,
+) -> Result<Delivery, Trouble> {
+    let late = |reason: String, outcome_known| Trouble {
+        reasons: vec![reason],
+        outcome_known,
+        hint: Some("give the function a longer timeout than its RETRY_BUDGET".to_owned()),
+    };
+    let name = channel.name();
+    // A timeout of no time would still begin to send.
+    if time.is_zero() {
+        let reason = format!("channel `{name}` was not tried: the function has no time left");
+        return Err(late(reason, true));
+    }
+    match timeout(time, within(time, channel.send(&record.report))).await {
+        Ok(Ok(delivery)) => Ok(delivery),
+        Ok(Err(error)) => Err(Trouble {
+            reasons: chain(&error),
+            outcome_known: error.outcome_known(),
+            hint: error.hint(),
+        }),
+        Err(_) => {
+            let reason = format!("channel `{name}` did not have the time that it needs");
+            Err(late(reason, false))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes wrong: Lambda hears of it, and nothing is shown twice when that can be avoided.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deploy_notifier::testing::{SlackFault, SlackStub};
 use serde_json::json;
@@ -88,20 +88,66 @@ fn a_rate_limit_is_waited_out_within_the_functions_time() {
 }
 
 #[test]
-fn a_function_that_runs_out_of_time_says_so_before_it_is_killed() {
+fn a_wait_that_outlasts_the_function_is_not_begun() {
     let mut function = Function::start();
     function.stub.fault(SlackFault::RateLimited(10));
+    let started = Instant::now();
+    let error = function
+        .invoke_within(&event("metric"), Duration::from_secs(8))
+        .unwrap_err();
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("asks to wait 10 s"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(4));
+    assert_eq!(function.stub.messages().len(), 0);
+    assert_eq!(function.log()[0]["outcome_known"], true);
+}
+
+#[test]
+fn a_function_that_runs_out_of_time_says_so_before_it_is_killed() {
+    let mut function = Function::start();
+    function
+        .stub
+        .fault(SlackFault::Slow(Duration::from_secs(4)));
+    let started = Instant::now();
     let error = function
         .invoke_within(&event("metric"), Duration::from_millis(1500))
         .unwrap_err();
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("did not have the time"), "{error}");
+    assert!(started.elapsed() < Duration::from_millis(3500));
+    assert_eq!(function.log()[0]["outcome_known"], false);
+}
+
+#[test]
+fn without_time_left_nothing_is_sent() {
+    let mut function = Function::start();
+    let error = function
+        .invoke_within(&event("metric"), Duration::from_millis(300))
+        .unwrap_err();
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("was not tried"), "{error}");
+    assert_eq!(function.stub.requests(), 0);
+    assert_eq!(function.log()[0]["outcome_known"], true);
+}
+
+#[test]
+fn a_slow_channel_takes_no_time_from_the_others() {
+    let (slow, stub) = (SlackStub::start(), SlackStub::start());
+    slow.fault(SlackFault::Slow(Duration::from_secs(4)));
+    let variables = [
+        ("SLACK_WEBHOOK_URL", slow.webhook()),
+        ("ALARM_WEBHOOK_URL", stub.plain_hook()),
+    ];
+    let mut function = Function::with(stub, &variables);
+    let error = function
+        .invoke_within(&event("metric"), Duration::from_secs(2))
+        .unwrap_err();
+    let message = error["errorMessage"].as_str().unwrap();
     assert!(
-        error["errorMessage"]
-            .as_str()
-            .unwrap()
-            .contains("did not have the time"),
+        message.contains("`slack`") && !message.contains("`webhook`"),
         "{error}"
     );
-    assert_eq!(function.stub.messages().len(), 0);
+    assert_eq!(function.stub.messages().len(), 1);
 }
 
 #[test]
