@@ -105,11 +105,7 @@ impl Channels {
                 .hint("the next report of this deployment will be posted as a card of its own")
         };
         // Whole or not at all: half a file would be a usage error in the next run.
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let file =
-            tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        let file = tempfile::NamedTempFile::new_in(folder(path)).map_err(failed)?;
         std::fs::write(file.path(), text).map_err(failed)?;
         file.persist(path).map_err(|error| failed(error.error))?;
         Ok(())
@@ -131,6 +127,25 @@ impl Channels {
             .find(|name| !taken(name))
             .expect("there are more numbers than channels")
     }
+}
+
+/// Whether cards can be kept in the file: what is sent before that turns out to be impossible has no card.
+pub(crate) fn can_be_kept(path: &Path) -> Result<(), Failure> {
+    match tempfile::NamedTempFile::new_in(folder(path)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::usage(format!(
+            "the cards cannot be kept in `{}`",
+            path.display()
+        ))
+        .caused_by(&error)
+        .hint("give --cards a file in a folder that exists and may be written")),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn read_cards(path: &Path) -> Result<LiveCards, Failure> {

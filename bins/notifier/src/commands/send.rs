@@ -7,7 +7,7 @@ use windlass_cli::{
 };
 
 use crate::args::{Args, SendArgs};
-use crate::channels::Channels;
+use crate::channels::{self, Channels};
 use crate::input;
 use crate::outcome::{Document, Row, exit};
 
@@ -40,13 +40,26 @@ pub(crate) async fn run(args: &SendArgs, all: &Args, printer: &Printer) -> Resul
         let reason = failure.message().to_owned();
         log.write(&Step::Failed { reason });
     }
-    log.map_or(Ok(()), |log| log.finish())?;
+    if let Some(log) = log {
+        note(log.finish(), printer);
+    }
     ended
+}
+
+/// Warns of what could not be written down. The report is where it is, and an exit code that says otherwise would have
+/// it sent again.
+fn note(written: Result<(), Failure>, printer: &Printer) {
+    if let Err(failure) = written {
+        printer.warn(failure.to_string().trim_start_matches("error: "));
+    }
 }
 
 async fn tell(args: &SendArgs, log: Option<&EventLog>, printer: &Printer) -> Result<Exit, Failure> {
     let report = input::report(&args.report)?;
     let channels = Channels::open(args)?;
+    if let Some(path) = &args.cards {
+        channels::can_be_kept(path)?;
+    }
     if args.dry_run {
         return plan(&report, &channels, printer);
     }
@@ -64,12 +77,13 @@ async fn tell(args: &SendArgs, log: Option<&EventLog>, printer: &Printer) -> Res
         true => Exit::Done,
         false => exit(&outcome),
     };
-    show(&document, printer)?;
     // First of what can fail: without its card the end of this deployment would be posted anew.
     if let Some(path) = &args.cards {
-        channels.keep_cards(path).await?;
+        note(channels.keep_cards(path).await, printer);
     }
-    GithubActions::from_env().outputs(&document.outputs(exit))?;
+    note(show(&document, printer), printer);
+    let outputs = document.outputs(exit);
+    note(GithubActions::from_env().outputs(&outputs), printer);
     Ok(exit)
 }
 

@@ -1,6 +1,11 @@
 //! One live card over several runs.
 
-use crate::run::{COMPLETED, FAILED, Place, STARTED};
+use std::process::Stdio;
+use std::time::Duration;
+
+use deploy_notifier::testing::SlackFault;
+
+use crate::run::{COMPLETED, Ended, FAILED, Place, STARTED};
 
 fn arguments(api: &str) -> Vec<&str> {
     vec![
@@ -64,4 +69,68 @@ fn a_file_that_holds_something_else_is_not_overwritten() {
         "my shopping list"
     );
     assert_eq!(place.stub.requests(), 0);
+}
+
+#[test]
+fn a_file_that_cannot_be_kept_is_found_before_anything_is_sent() {
+    let place = Place::new();
+    let api = place.stub.api();
+    let mut arguments = arguments(&api);
+    arguments[7] = "no/such/cards.json";
+    place
+        .send(STARTED, &arguments)
+        .assert_said(2, &["`no/such/cards.json`", "hint: "]);
+    assert_eq!(place.stub.requests(), 0);
+    arguments[7] = ".";
+    place.send(STARTED, &arguments).assert_said(2, &["`.`"]);
+    assert_eq!(place.stub.requests(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn cards_are_kept_even_when_nothing_can_be_shown() {
+    let place = Place::new();
+    let api = place.stub.api();
+    place.write("report.json", STARTED);
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut send = vec!["send", "--report", "report.json", "--format", "json"];
+    send.extend(arguments(&api));
+    let output = place.command(&send).stdout(full).output().unwrap();
+    Ended::of(output).assert_said(0, &["warning: cannot write to stdout"]);
+    place.send(COMPLETED, &arguments(&api)).assert_said(0, &[]);
+    let messages = place.stub.messages();
+    assert_eq!((messages.len(), messages[0].updates), (1, 1));
+}
+
+#[test]
+fn cards_that_cannot_be_kept_after_all_are_a_warning() {
+    let place = Place::new();
+    let api = place.stub.api();
+    place.write("report.json", STARTED);
+    let folder = place.path().join("kept");
+    std::fs::create_dir(&folder).unwrap();
+    place
+        .stub
+        .fault(SlackFault::Slow(Duration::from_millis(1500)));
+    let mut send = vec!["send", "--report", "report.json"];
+    send.extend(arguments(&api));
+    *send.last_mut().unwrap() = "kept/cards.json";
+    let child = place
+        .command(&send)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while place.stub.requests() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    Ended::of(child.wait_with_output().unwrap()).assert_said(
+        0,
+        &["warning: the cards cannot be kept", "a card of its own"],
+    );
+    assert_eq!(place.stub.messages().len(), 1);
 }

@@ -101,6 +101,34 @@ fn github_gets_the_names_and_the_code() {
 }
 
 #[test]
+fn what_cannot_be_written_down_leaves_the_code_to_the_delivery() {
+    let place = Place::new();
+    place.write("report.json", FAILED);
+    let run = |variable: &str, more: &[&str]| {
+        let send = ["send", "--report", "report.json", "--webhook-env", variable];
+        let mut command = place.command(&send);
+        command
+            .args(more)
+            .env("GITHUB_OUTPUT", place.path().join("no/such/outputs"));
+        Ended::of(command.output().unwrap())
+    };
+    let warning = "warning: cannot write to `";
+    run("HOOK", &[]).assert_said(0, &[warning]);
+    run("DEAD", &[]).assert_said(1, &[warning]);
+    run("DEAD", &["--best-effort"]).assert_said(0, &[warning]);
+    if cfg!(target_os = "linux") {
+        let log = &["--events", "/dev/full"];
+        let warning = "warning: the event log `/dev/full` is incomplete";
+        run("HOOK", log).assert_said(0, &[warning]);
+        run("DEAD", log).assert_said(1, &[warning]);
+        place
+            .send("{", &["--webhook-env", "HOOK", log[0], log[1]])
+            .assert_said(2, &[warning]);
+    }
+    assert_eq!(place.stub.messages().len(), 2);
+}
+
+#[test]
 fn a_dry_run_says_where_it_would_go_and_sends_nothing() {
     let place = Place::new();
     let arguments = [
