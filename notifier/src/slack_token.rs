@@ -82,10 +82,12 @@ impl fmt::Debug for SlackToken {
 #[serde(transparent)]
 pub struct SlackConversation(String);
 
-/// A text that names no conversation.
+/// A text that names no conversation. The text itself is not repeated: a secret may have been put in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no channel of Slack")]
-pub struct InvalidSlackConversation(String);
+#[error("the channel {reason}")]
+pub struct InvalidSlackConversation {
+    reason: &'static str,
+}
 
 impl InvalidSlackConversation {
     /// What to do about it.
@@ -105,8 +107,20 @@ impl FromStr for SlackConversation {
     type Err = InvalidSlackConversation;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Slack's names have at most 80 characters, and letters of any script.
+        let invalid = |reason| Err(InvalidSlackConversation { reason });
         let name = text.strip_prefix('#').unwrap_or(text);
+        let begins = |start: &str| {
+            name.get(..start.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+        };
+        // It would be sent, and shown in results and logs, as a channel's name.
+        if begins("xox") || begins("xapp-") {
+            return invalid("is a token, which belongs elsewhere");
+        }
+        if text.contains("://") {
+            return invalid("is a URL");
+        }
+        // Slack's names have at most 80 characters, and letters of any script.
         let fits = (1..=80).contains(&name.chars().count())
             && name
                 .chars()
@@ -114,7 +128,7 @@ impl FromStr for SlackConversation {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidSlackConversation(text.chars().take(100).collect()))
+            invalid("is neither an id nor a name of Slack")
         }
     }
 }
@@ -168,6 +182,23 @@ mod tests {
             &"a".repeat(81),
         ] {
             assert!(text.parse::<SlackConversation>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_place_of_a_conversation_is_refused_and_not_repeated() {
+        for text in [
+            "xoxb-hunter2",
+            "#XOXP-hunter2",
+            "xoxe.xoxp-hunter2",
+            "xapp-hunter2",
+            "xoxb-hunter2 https",
+            "https://hooks.slack.com/services/hunter2",
+            "hunter2 hunter2",
+        ] {
+            let error = text.parse::<SlackConversation>().unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{text}");
+            assert!(error.hint().is_some());
         }
     }
 }

@@ -48,8 +48,18 @@ pub(crate) fn handler(variable: &dyn Fn(&str) -> Option<String>) -> Result<Handl
     let value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
     let duration = |name: &str, default: u64| match value(name) {
         None => Ok(Duration::from_secs(default)),
-        Some(text) => humantime::parse_duration(text.trim())
-            .map_err(|error| Fault::of(name, &error, Some("write a time such as 20s".into()))),
+        // The parser's own error repeats what it read.
+        Some(text) => match humantime::parse_duration(text.trim()) {
+            Ok(time) if !time.is_zero() => Ok(time),
+            other => {
+                let reason = match other {
+                    Ok(_) => "it must be longer than nothing",
+                    Err(_) => "it is no time",
+                };
+                let hint = "write a time such as 20s".to_owned();
+                Err(Fault::of(name, &reason, Some(hint)))
+            }
+        },
     };
     // Lambda's own time for a function is short by default; waits that outlast it are cut by the handler.
     let options = DeliveryOptions::default()
@@ -173,6 +183,22 @@ mod tests {
             ),
             (&[(URL, "http://hunter2.example/")], "`ALARM_WEBHOOK_URL`"),
             (&[(BUDGET, "hunter2")], "`RETRY_BUDGET`"),
+            (&[(BUDGET, "5s hunter2")], "`RETRY_BUDGET`"),
+            (&[(TIMEOUT, "5hunter2")], "`DELIVERY_TIMEOUT`"),
+            (&[(TIMEOUT, "0s")], "longer than nothing"),
+            (&[(BUDGET, "0ms")], "longer than nothing"),
+            (
+                &[(TOKEN, "xoxb-1"), (CHANNEL, "xoxb-hunter2 https")],
+                "`SLACK_CHANNEL`",
+            ),
+            (
+                &[(TOKEN, "xoxb-1"), (CHANNEL, "xoxb-hunter2")],
+                "`SLACK_CHANNEL`",
+            ),
+            (
+                &[(TOKEN, "xoxb-1"), (CHANNEL, "https://hunter2")],
+                "`SLACK_CHANNEL`",
+            ),
             (&[(LAYOUT, "hunter2")], "`SLACK_LAYOUT`"),
             (&[(QUEUE, "hunter2")], "`QUEUE_FAILURES`"),
         ] {

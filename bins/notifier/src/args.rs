@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use deploy_notifier::{SlackConversation, SlackLayout};
+use deploy_notifier::SlackLayout;
 use windlass_cli::{CommonArgs, Format};
 
 /// Tells people of deployments, and says whether they were told.
@@ -74,7 +74,7 @@ pub(crate) struct SendArgs {
 
     /// The channel to post to with the token: its id, or a public channel's name.
     #[arg(long, value_name = "CHANNEL", requires = "token_env")]
-    pub(crate) channel: Option<SlackConversation>,
+    pub(crate) channel: Option<String>,
 
     /// Keep in FILE which card shows which deployment, so that a later run updates the card and does not post another.
     #[arg(long, value_name = "FILE", requires = "token_env")]
@@ -97,11 +97,11 @@ pub(crate) struct SendArgs {
     pub(crate) layout: Layout,
 
     /// How long one try may take.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) timeout: Duration,
 
     /// How long to go on trying: for a rate limit to end, or a host to be reachable.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
     pub(crate) retry_budget: Duration,
 
     /// End with exit code 0 even when nobody was told; what went wrong is still said. Usage errors keep their code.
@@ -159,6 +159,15 @@ pub(crate) struct ValidateArgs {
     /// How to write the result to stdout.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+/// A time to wait for something; in no time nothing arrives.
+fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than nothing, such as 1s".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// How cards are laid out.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use deploy_notifier::{
-    Channel, DeliveryOptions, Fanout, LiveCards, SecretUrl, SlackApi, SlackToken, SlackWebhook,
-    Webhook, WriterChannel,
+    Channel, DeliveryOptions, Fanout, LiveCards, SecretUrl, SlackApi, SlackConversation,
+    SlackToken, SlackWebhook, Webhook, WriterChannel,
 };
 use std::sync::Arc;
 use windlass_cli::{Exit, Failure};
@@ -39,7 +39,8 @@ impl Channels {
                 .layout(args.layout.into());
             channels.add(name, place, channel);
         }
-        if let (Some(variable), Some(conversation)) = (&args.token_env, &args.channel) {
+        if let (Some(variable), Some(text)) = (&args.token_env, &args.channel) {
+            let conversation = conversation(text)?;
             let name = channels.free_name("slack");
             let token = secret(variable, "--token-env")?;
             let token: SlackToken =
@@ -52,22 +53,14 @@ impl Channels {
                     })?;
             let place = format!("{conversation}, with the token in `{variable}`");
             let channel = match &args.slack_api {
-                None => {
-                    SlackApi::with_options(&name, &token, conversation.clone(), options.clone())
-                }
+                None => SlackApi::with_options(&name, &token, conversation, options.clone()),
                 Some(text) => {
                     let endpoint: SecretUrl =
                         text.parse()
                             .map_err(|error: deploy_notifier::InvalidSecretUrl| {
                                 Failure::usage("--slack-api is no URL of an API").caused_by(&error)
                             })?;
-                    SlackApi::at(
-                        endpoint,
-                        &name,
-                        &token,
-                        conversation.clone(),
-                        options.clone(),
-                    )
+                    SlackApi::at(endpoint, &name, &token, conversation, options.clone())
                 }
             };
             let mut channel = channel
@@ -165,6 +158,16 @@ fn read_cards(path: &Path) -> Result<LiveCards, Failure> {
             .caused_by(&error)
             .hint("give --cards a file of its own, or delete this one")
     })
+}
+
+/// Not left to the command line's parser, which repeats what it refuses: a secret may have been put in its place.
+fn conversation(text: &str) -> Result<SlackConversation, Failure> {
+    text.parse()
+        .map_err(|error: deploy_notifier::InvalidSlackConversation| {
+            Failure::usage("--channel was not given a channel of Slack")
+                .caused_by(&error)
+                .hint(error.hint())
+        })
 }
 
 fn url(variable: &str, flag: &str) -> Result<SecretUrl, Failure> {

@@ -79,8 +79,34 @@ fn flags_that_need_each_other_say_so() {
     let arguments = ["--token-env", "TOKEN", "--channel", "two words"];
     place
         .send(FAILED, &arguments)
-        .assert_said(2, &["`two words` is no channel of Slack"]);
+        .assert_said(2, &["--channel was not given", "neither an id nor a name"]);
     place
         .send(FAILED, &["--webhook-env", "HOOK", "--timeout", "soon"])
         .assert_said(2, &["--timeout"]);
+}
+
+#[test]
+fn a_secret_given_in_place_of_a_channel_is_not_repeated() {
+    let place = Place::new();
+    for value in [
+        "xoxb-hunter2",
+        "xoxb-hunter2 https",
+        "https://hooks.slack.com/services/hunter2",
+    ] {
+        place
+            .send(FAILED, &["--token-env", "TOKEN", "--channel", value])
+            .assert_said(2, &["--channel was not given", "hint: "]);
+    }
+    assert_eq!(place.stub.requests(), 0);
+}
+
+#[test]
+fn no_time_at_all_is_refused() {
+    let place = Place::new();
+    for flag in ["--timeout", "--retry-budget"] {
+        place
+            .send(FAILED, &["--webhook-env", "HOOK", flag, "0s"])
+            .assert_said(2, &[flag, "longer than nothing"]);
+    }
+    assert_eq!(place.stub.requests(), 0);
 }
