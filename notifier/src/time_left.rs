@@ -27,7 +27,7 @@ tokio::task_local! {
 /// let channel = SimChannel::new("slack");
 /// channel.fault(Fault::RateLimited { retry_after: Some(Duration::from_secs(30)) });
 ///
-/// let report = Report::Notice(Notice::new("Backup failed"));
+/// let report = Report::Notice(Notice::new("Backup failed", "The disk is full."));
 /// let error = within(Duration::from_secs(3), channel.send(&report)).await.unwrap_err();
 /// assert!(matches!(error, Error::RateLimited { attempts: 1, .. }));
 /// # Ok(()) }

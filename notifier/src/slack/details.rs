@@ -17,8 +17,7 @@ pub fn slack_details(report: &Report) -> Option<SlackMessage> {
     let card = Card::new(report);
     let mut budget = Budget::new();
     let text = headline(&card);
-    let mut fallback = Escaped::new();
-    fallback.append_escaped(&text);
+    let fallback = headline(&card);
     budget.take(text.units() + fallback.units() + REST, 1);
     let mut blocks = Blocks::default();
     let mut section = Escaped::<SECTION>::new();
@@ -34,7 +33,9 @@ pub fn slack_details(report: &Report) -> Option<SlackMessage> {
         if !section.is_blank() {
             section.markup("\n");
         }
-        section.append_escaped(&line);
+        if !section.append_escaped(&line) {
+            break;
+        }
         shown += 1;
     }
     blocks.section(section, &mut budget);

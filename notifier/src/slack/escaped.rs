@@ -76,6 +76,7 @@ impl<const N: usize> Escaped<N> {
     }
 
     /// Adds another text whole, or nothing when it does not fit.
+    #[must_use = "the text may not fit"]
     pub(crate) fn append_escaped<const M: usize>(&mut self, other: &Escaped<M>) -> bool {
         self.append(&other.text)
     }
@@ -124,6 +125,29 @@ impl<const N: usize> Serialize for Mrkdwn<N> {
         object.serialize_field("verbatim", &true)?;
         object.end()
     }
+}
+
+/// A stranger's text on one line, cut so that it takes at most `cap` units once it is escaped, and how many it takes.
+/// For texts that are put together before they are escaped.
+pub(crate) fn cut(raw: &str, cap: usize) -> (String, usize) {
+    let line = one_line(raw);
+    (1..=cap)
+        .rev()
+        .map(|limit| {
+            let text = truncated(&line, limit);
+            let units = units(&text);
+            (text, units)
+        })
+        .find(|(_, units)| *units <= cap)
+        .unwrap_or_default()
+}
+
+/// How many units a text takes once it is escaped.
+fn units(line: &str) -> usize {
+    defused(line)
+        .chars()
+        .map(|c| utf16_len(entity(c)).max(c.len_utf16()))
+        .sum()
 }
 
 /// What stands for a character, or nothing when it stands for itself.
@@ -291,7 +315,26 @@ mod tests {
         assert_eq!(escaped.as_str(), "label");
     }
 
+    #[test]
+    fn a_cut_counts_what_the_escape_takes() {
+        assert_eq!(cut("a&b", 7), ("a&b".to_owned(), 7));
+        assert_eq!(cut("a&b", 6), ("a…".to_owned(), 2));
+        assert_eq!(cut("&", 4), (String::new(), 0));
+        assert_eq!(cut("@here", 6).1, 6);
+    }
+
     proptest! {
+        #[test]
+        fn a_cut_is_as_long_as_its_text(raw in any::<String>(), hostile in "[<>&|@a-c\\n\u{202e}🚀]{0,90}") {
+            for raw in [raw, hostile] {
+                let (cut, units) = cut(&raw, 40);
+                let mut escaped = Escaped::<1000>::new();
+                escaped.text(&cut, 1000);
+                prop_assert_eq!(escaped.units(), units);
+                prop_assert!(units <= 40);
+            }
+        }
+
         #[test]
         fn no_text_escapes_or_outgrows_its_place(raw in any::<String>(), label in "[<>&|@a-c\\n\u{202e}🚀]{0,40}") {
             let mut escaped = Escaped::<60>::new();

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Blocks, Budget, FIELD, HEADER, SECTION};
-use super::escaped::Escaped;
+use super::escaped::{Escaped, cut};
 use super::message::{Attachment, Body, Field, SlackMessage, color};
 use crate::card::{Card, CommitLine, Item};
-use crate::clean::{one_line, truncated};
+use crate::clean::one_line;
 use crate::report::{Report, Severity};
 
 /// The most of one value, of one line about one thing, and of a name, in UTF-16 units: people read a card at a glance.
@@ -44,8 +44,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
     let card = Card::new(report);
     let mut budget = Budget::new();
     let text = headline(&card);
-    let mut fallback = Escaped::new();
-    fallback.append_escaped(&text);
+    let fallback = headline(&card);
     // The constants above keep both far below the budget; they are counted all the same, as everything is.
     budget.take(text.units() + fallback.units(), 0);
     let mut blocks = Blocks::default();
@@ -71,7 +70,7 @@ pub fn slack_with(report: &Report, layout: SlackLayout) -> SlackMessage {
 }
 
 /// The title and whom it concerns: all that a notification on a phone shows.
-pub(super) fn headline(card: &Card<'_>) -> Escaped<SECTION> {
+pub(super) fn headline<const N: usize>(card: &Card<'_>) -> Escaped<N> {
     let mut text = Escaped::new();
     text.text(&card.title, VALUE);
     let concerned = card.concerned();
@@ -107,7 +106,9 @@ fn draw_blocks(card: &Card<'_>, budget: &mut Budget) -> Blocks {
         if shown > 0 {
             lines.markup("\n");
         }
-        lines.append_escaped(&line);
+        if !lines.append_escaped(&line) {
+            break;
+        }
         shown += 1;
     }
     if card.items.len() > shown {
@@ -144,20 +145,17 @@ fn draw_fields(card: &Card<'_>, budget: &mut Budget) -> Vec<Field> {
         push(field(label, value, true));
     }
     if let Some(commit) = &card.commit {
-        let mut value = Escaped::new();
-        value.append_escaped(&commit_line(commit));
-        push(field("Commit", value, false));
+        push(field("Commit", commit_line(commit), false));
     }
     for item in card.items.iter().take(ITEMS) {
-        let (mut title, mut value) = (Escaped::new(), Escaped::new());
+        let mut title = Escaped::new();
         title.text(item.name, NAME);
         if title.is_blank() {
             title.markup("Message");
         }
-        value.append_escaped(&item_text(item));
         push(Field {
             title,
-            value,
+            value: item_text(item),
             short: false,
         });
     }
@@ -216,53 +214,62 @@ fn facts(card: &Card<'_>) -> Vec<(&'static str, String)> {
 
 /// The names on one line; as many as fit, and how many more there are.
 fn names(names: &[&str]) -> String {
-    // A quarter of the value is left for the entities that escaping may bring.
-    const ROOM: usize = VALUE * 3 / 4;
+    // Room stays for saying how many were left out.
+    const ROOM: usize = VALUE - 30;
     let mut line = String::new();
+    let mut units = 0;
     for (index, name) in names.iter().enumerate() {
-        let name = truncated(&one_line(name), NAME);
+        let (name, takes) = cut(name, NAME);
         let more = names.len() - index;
-        if index > 0 && line.len() + name.len() > ROOM {
+        if index > 0 && units + takes + 2 > ROOM {
             line.push_str(&format!(" and {more} more"));
             break;
         }
         if index > 0 {
             line.push_str(", ");
+            units += 2;
         }
         line.push_str(&name);
+        units += takes;
     }
     line
 }
 
-fn commit_line(commit: &CommitLine<'_>) -> Escaped<SECTION> {
-    let mut line = Escaped::new();
+/// The commit and who made it; without its link when that leaves no room for both.
+fn commit_line<const N: usize>(commit: &CommitLine<'_>) -> Escaped<N> {
     let label = commit.label();
-    match commit.url {
-        Some(url) => line.link(url, &label, VALUE),
-        None => line.text(&label, VALUE),
-    }
     let author = commit.author.map(one_line).unwrap_or_default();
-    if !author.is_empty() {
-        line.markup(if line.is_blank() { "by " } else { ", by " });
-        line.text(&author, NAME);
-    }
-    line
+    let with = |link: Option<&str>| {
+        let mut line = Escaped::new();
+        match link {
+            Some(url) => line.link(url, &label, VALUE),
+            None => line.text(&label, VALUE),
+        }
+        let mut by = Escaped::<{ NAME + 8 }>::new();
+        if !author.is_empty() {
+            by.markup(if line.is_blank() { "by " } else { ", by " });
+            by.text(&author, NAME);
+        }
+        line.append_escaped(&by).then_some(line)
+    };
+    with(commit.url).or_else(|| with(None)).unwrap_or_default()
 }
 
 /// A line about one thing: its name as code, then what there is to say.
 pub(super) fn item_line(item: &Item<'_>) -> Escaped<LINE> {
     let mut line = Escaped::new();
     line.code(item.name, NAME);
-    let said = item_text(item);
+    let said = item_text::<{ LINE - NAME - 2 }>(item);
     if !said.is_blank() {
         line.markup(if line.is_blank() { "" } else { ": " });
-        line.append_escaped(&said);
+        let fits = line.append_escaped(&said);
+        debug_assert!(fits, "the limits of the parts add up to the line's");
     }
     line
 }
 
 /// What there is to say about one thing, without its name.
-fn item_text(item: &Item<'_>) -> Escaped<{ LINE - NAME - 2 }> {
+fn item_text<const N: usize>(item: &Item<'_>) -> Escaped<N> {
     let mut line = Escaped::new();
     line.markup(item.status);
     let detail = item.detail.as_deref().map(one_line).unwrap_or_default();
@@ -416,6 +423,60 @@ mod tests {
             last,
             json!({"title": "More", "value": "… and 30", "short": false})
         );
+    }
+
+    #[test]
+    fn a_commit_whose_link_does_not_fit_is_shown_without_it() {
+        let field = |length: usize, author: &str| {
+            let deployment = Deployment::new("dev".parse().unwrap())
+                .commit("2fd4e1c67a2d28fced849ee1bb76e7391b93eb12".parse().unwrap())
+                .title("t".repeat(250))
+                .author(author)
+                .url(format!("https://x.example/{}", "a".repeat(length)));
+            let report = Report::DeploymentFailed(deployment);
+            let message = serde_json::to_value(slack_with(&report, SlackLayout::Fields)).unwrap();
+            let fields = message["attachments"][0]["fields"].as_array().unwrap();
+            let commit = fields.iter().find(|field| field["title"] == "Commit");
+            commit.unwrap()["value"].as_str().unwrap().to_owned()
+        };
+        assert!(field(1000, "Ada").starts_with("<https://x.example/"));
+        for length in 1600..1800 {
+            let value = field(length, "Ada");
+            assert!(value.contains("2fd4e1c"), "{length}: {value}");
+            assert!(
+                value.ends_with("t, by Ada") || value.ends_with(">, by Ada"),
+                "{value}"
+            );
+        }
+        let whole = field(1900, "Ada");
+        assert!(
+            !whole.contains("https") && whole.starts_with("2fd4e1c"),
+            "{whole}"
+        );
+    }
+
+    #[test]
+    fn how_many_more_there_are_is_never_cut_off() {
+        for name in [
+            "&".repeat(80),
+            "<a>&".repeat(10),
+            "@here@here".to_owned(),
+            "ä".repeat(70),
+        ] {
+            let services = (0..4000).map(|_| ServiceResult::new(&name, ServiceStatus::Failed));
+            let deployment = Deployment::new("dev".parse().unwrap()).services(services);
+            let report = Report::DeploymentFailed(deployment);
+            let message = serde_json::to_value(slack(&report)).unwrap();
+            for text in [
+                &message["text"],
+                &message["attachments"][0]["blocks"][0]["fields"][1]["text"],
+            ] {
+                let text = text.as_str().unwrap();
+                let (shown, more) = text.rsplit_once(" and ").unwrap();
+                let shown = shown.split(", ").count();
+                assert_eq!(more, format!("{} more", 4000 - shown), "{text}");
+            }
+        }
     }
 
     #[test]
