@@ -104,12 +104,17 @@ impl Check {
         let attachments = list(self, "attachments", ATTACHMENTS);
         if text.is_none_or(|text| text.trim().is_empty())
             && blocks.is_empty()
-            && attachments.is_empty()
+            && !attachments.iter().any(shows_something)
         {
-            self.say(
-                "",
-                "has neither text nor blocks nor attachments, so that there is nothing to show",
-            );
+            let problem = match attachments.is_empty() {
+                true => {
+                    "has neither text nor blocks nor attachments, so that there is nothing to show"
+                }
+                false => {
+                    "has neither text nor blocks, and its attachments are empty, so that there is nothing to show"
+                }
+            };
+            self.say("", problem);
         }
         self.blocks(&blocks, "blocks");
         for (index, attachment) in attachments.iter().enumerate() {
@@ -359,6 +364,35 @@ impl Check {
     }
 }
 
+/// Whether an attachment holds more than a colour. What is of the wrong type is told where it stands.
+fn shows_something(attachment: &Value) -> bool {
+    const CONTENT: [&str; 11] = [
+        "text",
+        "pretext",
+        "title",
+        "fallback",
+        "author_name",
+        "footer",
+        "image_url",
+        "thumb_url",
+        "fields",
+        "blocks",
+        "actions",
+    ];
+    let Some(attachment) = attachment.as_object() else {
+        return true;
+    };
+    CONTENT
+        .iter()
+        .filter_map(|key| attachment.get(*key))
+        .any(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.trim().is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,12 +480,30 @@ mod tests {
     }
 
     #[test]
+    fn an_attachment_with_any_content_is_something_to_show() {
+        for attachment in [
+            json!({"fallback": "x"}),
+            json!({"image_url": "https://x.example/a.png"}),
+            json!({"fields": [{"title": "a", "value": "b"}]}),
+            json!({"blocks": [section("x")]}),
+        ] {
+            let message = json!({"attachments": [{}, attachment]});
+            assert!(said(message.clone()).is_empty(), "{message}");
+        }
+        assert!(said(json!({"text": "x", "attachments": [{"color": "good"}]})).is_empty());
+    }
+
+    #[test]
     fn each_problem_says_where_it_is() {
         for (message, problem) in [
             (json!([]), "is no JSON object"),
             (
                 json!({"text": " "}),
                 "has neither text nor blocks nor attachments, so that there is nothing to show",
+            ),
+            (
+                json!({"attachments": [{"color": "good", "text": " ", "fields": []}, {}]}),
+                "has neither text nor blocks, and its attachments are empty, so that there is nothing to show",
             ),
             (json!({"text": 7}), "text: is no text"),
             (json!({"text": "x", "blocks": {}}), "blocks: is no list"),

@@ -64,3 +64,18 @@ fn what_is_rendered_validates() {
             .assert_said(0, &[]);
     }
 }
+
+#[test]
+fn a_message_with_nothing_to_show_is_refused() {
+    let place = Place::new();
+    for message in [
+        r#"{"attachments":[{}]}"#,
+        r#"{"attachments":[{"color":"good"}]}"#,
+    ] {
+        let path = place.write("message.json", message);
+        let ended = place.run(&["validate", "--message", path.to_str().unwrap()]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let shown = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(shown.contains("nothing to show"), "{shown}");
+    }
+}
