@@ -68,6 +68,7 @@ fn conventions(
     source: &dyn DiffSource,
     at: &CommitId,
     projects: &[Project],
+    settings: &mut Settings,
 ) -> Result<Vec<Build>, Error> {
     let included = projects.iter().filter(|project| !project.entry.is_main());
     let included = included.map(|project| project.entry.folder.clone());
@@ -76,6 +77,18 @@ fn conventions(
         for file in walk(source, at, &folder)? {
             let name = file.path.file_name();
             let is_script = name.ends_with(b".gradle") || name.ends_with(b".gradle.kts");
+            let is_class = [&b".kt"[..], b".java", b".groovy"]
+                .iter()
+                .any(|ending| name.ends_with(ending));
+            if is_class
+                && let Some(bytes) = source.read(at, &file.path)?
+                && String::from_utf8_lossy(&bytes).contains("project(")
+            {
+                settings.caveat(format!(
+                    "`{}` may make projects need each other: what only it says is not seen",
+                    file.path
+                ));
+            }
             if !is_script || name.starts_with(b"settings.") || name.starts_with(b"build.") {
                 continue;
             }
@@ -114,7 +127,7 @@ pub(crate) fn inventory(
         .map(|project| project.entry.path.as_str())
         .zip(0..)
         .collect();
-    let conventions = conventions(source, at, &projects)?;
+    let conventions = conventions(source, at, &projects, &mut settings)?;
     let mut used = vec![false; projects.len()];
     let mut dependencies = Vec::new();
     for (index, project) in projects.iter().enumerate() {
