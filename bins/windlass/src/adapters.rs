@@ -1,7 +1,6 @@
 //! The outside systems of one environment, behind the libraries' traits.
 
 use std::sync::Arc;
-#[cfg(feature = "aws")]
 use std::time::Duration;
 
 use change_detect::ModuleName;
