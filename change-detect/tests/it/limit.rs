@@ -153,6 +153,8 @@ fn nested(layout: Layout, folders: &[Folder], lock: u8) -> Draft {
             .file("Cargo.lock", format!("version = 4\n# {lock}\n")),
         Layout::Npm => draft
             .file("package.json", format!("{{\"workspaces\": {members}}}"))
+            // The root is no package here, so another one has to be there whatever is drawn.
+            .file("services/always/package.json", "{\"name\": \"always\"}")
             .file(
                 "package-lock.json",
                 format!("{{\"lockfileVersion\": 3, \"x\": {lock}}}"),
