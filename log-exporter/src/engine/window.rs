@@ -37,13 +37,13 @@ where
         )
     };
     let mut chain = load().await?;
-    // What an earlier run had to cut is cut as small from the start.
+    // What an earlier run had to cut is cut from the start.
     let mut width = chain
         .manifests()
         .iter()
         .filter(|manifest| manifest.read_at >= unit.due)
         .map(|manifest| manifest.span.length())
-        .min()
+        .next_back()
         .filter(|length| *length < unit.window.span().length());
     let fair = is_fair(tools);
     let mut overtaken = 0;
@@ -87,6 +87,13 @@ where
                             _ => WindowState::Written,
                         };
                         chain = chain.with(*manifest);
+                        // What was quick may be wider the next time.
+                        let left = tools
+                            .stop_at()
+                            .map(|stop| stop.saturating_duration_since(Instant::now()));
+                        if left.is_none_or(|left| begun.elapsed() * 4 < left) {
+                            width = width.map(|width| width * 2);
+                        }
                         if gone.is_some() {
                             outcome.state = WindowState::GroupGone;
                             outcome.reason = gone;

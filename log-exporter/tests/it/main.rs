@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod bulk;
 #[cfg(feature = "testing")]
 mod contract;
 mod crash;
 mod deadline;
 mod late;
+#[cfg(all(feature = "aws", feature = "testing"))]
+mod moto;
 mod random;
 mod reading;
 mod retention;
