@@ -97,4 +97,4 @@ pub use source::{
 };
 pub use sweep::{Schedule, Sweep};
 pub use time::{Clock, EmptySpan, InvalidTime, Millis, Span, Window};
-pub use verify::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, verify};
+pub use verify::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify};

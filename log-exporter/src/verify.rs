@@ -281,6 +281,29 @@ pub async fn verify<A: Archive + ?Sized>(
     Ok(report)
 }
 
+/// The groups that an archive has something of, each with its first hour, in order.
+///
+/// # Errors
+/// When the archive cannot be listed.
+pub async fn places<A: Archive + ?Sized>(
+    archive: &A,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Vec<(Place, Window)>, Error> {
+    let (clock, limit) = (Clock::new(Millis::default()), RateLimit::new(f64::INFINITY));
+    let tools = Tools::new(archive, options, &clock, &limit, observer, 1);
+    let keys = chain::keys(archive, &options.layout.manifests(), &tools.retry).await?;
+    let mut found: BTreeMap<Place, Window> = BTreeMap::new();
+    for (place, window) in keys
+        .iter()
+        .filter_map(|listed| options.layout.read(&listed.key))
+    {
+        let first = found.entry(place).or_insert(window);
+        *first = window.min(*first);
+    }
+    Ok(found.into_iter().collect())
+}
+
 fn wanted(groups: &[Selection], place: &Place) -> bool {
     groups.is_empty()
         || groups.iter().any(|selection| match selection {
