@@ -27,6 +27,10 @@ Tasks:
   bench push     push images beside skopeo: requests by the registry's log, bytes, seconds, memory; a Markdown table
                    --keep DIR           make the images there, leave them and take them again
                    --ours FILE          measure this binary instead of a release build of image-tagger
+  bench logs     archive a million events from a CloudWatch Logs on loopback, beside a script with boto3: CPU, memory, seconds
+                   --events N           how many (1000000)
+                   --ours FILE          measure this binary instead of a release build of log-exporter
+                   --python FILE        the Python that has boto3; otherwise an environment is made with it
   release-check  whether each crate that is published can be
   help           this text
 
@@ -41,6 +45,7 @@ pub(crate) enum Command {
     Guard,
     Bench(bench::Options),
     BenchPush(bench::push::Options),
+    BenchLogs(bench::logs::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -90,6 +95,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match rest.next().as_deref() {
         Some("detect") => {}
         Some("push") => return bench_push(rest),
+        Some("logs") => return bench_logs(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -155,6 +161,35 @@ fn bench_push(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> 
     Ok(Command::BenchPush(options))
 }
 
+fn bench_logs(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::logs::Options::default();
+    while let Some(argument) = rest.next() {
+        let mut value = || {
+            rest.next()
+                .ok_or_else(|| usage(&format!("`{argument}` needs a value")))
+        };
+        match argument.as_str() {
+            "--events" => {
+                let events = value()?;
+                options.events = events
+                    .parse()
+                    .ok()
+                    .filter(|events| (1_000..=3_000_000).contains(events))
+                    .ok_or_else(|| {
+                        usage(&format!(
+                            "`{events}` is not a number of events: it takes 1000 to 3000000"
+                        ))
+                    })?;
+            }
+            "--ours" => options.ours = Some(PathBuf::from(value()?)),
+            "--python" => options.python = Some(PathBuf::from(value()?)),
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(usage(&format!("`bench logs` takes no argument `{other}`"))),
+        }
+    }
+    Ok(Command::BenchLogs(options))
+}
+
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match (rest.next(), rest.next()) {
         (Some(scratch), Some(program)) => Ok(Command::Hold(Held {
@@ -173,6 +208,22 @@ fn usage(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bench_of_logs_takes_a_number_within_its_limits() {
+        match parsed("bench logs --events 1000 --python py") {
+            Ok(Command::BenchLogs(options)) => {
+                assert_eq!((options.events, options.python), (1000, Some("py".into())));
+            }
+            other => panic!("{other:?}"),
+        }
+        for bad in ["--events 999", "--events x", "--events", "--runs 3"] {
+            assert!(matches!(
+                parsed(&format!("bench logs {bad}")),
+                Err(Error::Setup(_))
+            ));
+        }
+    }
 
     fn parsed(line: &str) -> Result<Command, Error> {
         parse(line.split_whitespace().map(str::to_owned).collect())

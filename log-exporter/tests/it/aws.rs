@@ -416,3 +416,83 @@ async fn what_is_not_there_is_told_from_what_may_not_be_seen() {
             .contains("s3:ListBucket")
     );
 }
+
+#[tokio::test]
+async fn each_missing_permission_is_named() {
+    let denied = || failed(400, "AccessDeniedException");
+    let replay = Replay::new(vec![denied(), denied(), denied(), denied(), denied()]);
+    let logs = replay.logs();
+    let group = "g".parse().unwrap();
+    let task = ExportTask {
+        group: "g".parse().unwrap(),
+        span: span(0, 1000),
+        bucket: "bucket".to_owned(),
+        prefix: String::new(),
+    };
+    let errors = [
+        (
+            "logs:DescribeLogGroups",
+            logs.groups(None, None).await.unwrap_err(),
+        ),
+        (
+            "logs:FilterLogEvents",
+            logs.events(&group, span(0, 1), None).await.unwrap_err(),
+        ),
+        (
+            "logs:PutRetentionPolicy",
+            logs.set_retention(&group, 30).await.unwrap_err(),
+        ),
+        (
+            "logs:CreateExportTask",
+            logs.start_export(&task).await.unwrap_err(),
+        ),
+        (
+            "logs:DescribeExportTasks",
+            logs.export_state("t").await.unwrap_err(),
+        ),
+    ];
+    let denied = || xml(403, "AccessDenied");
+    let replay = Replay::new(vec![
+        denied(),
+        denied(),
+        (403, vec![], vec![]),
+        denied(),
+        denied(),
+        denied(),
+    ]);
+    let archive = replay.archive();
+    let (bytes, version) = (Bytes::from_static(b"x"), Version::new("\"1\""));
+    let sha256 = Sha256::of(&bytes);
+    let more = [
+        (
+            "s3:PutObject",
+            archive
+                .put_new("k", bytes.clone(), &sha256)
+                .await
+                .unwrap_err(),
+        ),
+        (
+            "s3:PutObject",
+            archive
+                .put_over("k", bytes.clone(), &sha256, &version)
+                .await
+                .unwrap_err(),
+        ),
+        ("s3:GetObject", archive.stat("k").await.unwrap_err()),
+        ("s3:GetObject", archive.get("k").await.unwrap_err()),
+        ("s3:ListBucket", archive.list("p", None).await.unwrap_err()),
+        ("s3:DeleteObject", archive.delete("k").await.unwrap_err()),
+    ];
+    for (action, error) in errors.iter().chain(&more) {
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(action), "{action}: {hint}");
+        assert!(!error.is_passing());
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_have_expired_are_no_missing_permission() {
+    let replay = Replay::new(vec![failed(400, "ExpiredTokenException")]);
+    let error = replay.logs().groups(None, None).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("log in again"), "{error:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use log_exporter::sim::SourceFault;
+use log_exporter::sim::{ArchiveFault, SourceFault};
 use log_exporter::{Event, WindowState};
 use tokio::time::Instant;
 
@@ -82,4 +82,29 @@ async fn without_time_nothing_is_begun() {
     let report = stage.run().await;
     assert_eq!((report.windows.len(), report.remaining.len()), (0, 3));
     assert_eq!(report.count(WindowState::Unfinished), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_writes_make_a_run_end_earlier() {
+    let mut stage = Stage::new();
+    // Each request to the archive takes half a minute: a part takes a minute, and three of those are kept.
+    stage.archive.fail_next([ArchiveFault::Slow; 4000]);
+    let mut runs = 0;
+    loop {
+        with_deadline(&mut stage, 900);
+        let started = Instant::now();
+        let report = stage.run().await;
+        assert!(
+            started.elapsed() < Duration::from_secs(900),
+            "{:?}",
+            started.elapsed()
+        );
+        runs += 1;
+        assert!(runs < 10, "{report:?}");
+        if report.is_complete() {
+            break;
+        }
+    }
+    assert!(runs > 1);
+    stage.assert_exact().await;
 }

@@ -29,8 +29,9 @@ async fn a_flipped_byte_a_missing_part_a_missing_window_and_an_orphan_are_found(
     let truth = site.fill(&group, &[5, 4, 3], 30).await;
     let folder = site.folder.path().join("archive");
     let archive = ["--archive", folder.to_str().unwrap()];
+    let (from, to) = (site.ago(5), site.ago(2));
     let mut export = vec![
-        "export", "--group", &group, "--from", "5h", "--to", "2h", "--verify", "--codec", "zstd",
+        "export", "--group", &group, "--from", &from, "--to", &to, "--verify", "--codec", "zstd",
     ];
     export.extend(archive);
     let exported = site.run(&export);
@@ -80,11 +81,8 @@ async fn a_flipped_byte_a_missing_part_a_missing_window_and_an_orphan_are_found(
 
     let mut manifests = Vec::new();
     for ago in 3..6 {
-        let start = crate::site::now() / crate::site::HOUR - ago;
-        manifests.push(find(
-            &folder.join("manifests"),
-            &format!("hour={:02}", start % 24),
-        ));
+        let hour = format!("hour={}", &site.ago(ago)[11..13]);
+        manifests.push(find(&folder.join("manifests"), &hour));
     }
     fs::remove_file(&manifests[1]).unwrap();
     verify(1, "missing window");

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(crate) const HOUR: i64 = 3_600_000;
+const HOUR: i64 = 3_600_000;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     Ended::of(command(arguments).output().unwrap())
 }
 
-pub(crate) fn now() -> i64 {
+fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since.as_millis()).unwrap()
 }
@@ -68,6 +68,8 @@ pub(crate) struct Site {
     url: String,
     pub(crate) name: String,
     pub(crate) folder: TempDir,
+    /// The hour in which the test began.
+    hour: i64,
     logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
 }
@@ -99,6 +101,7 @@ impl Site {
             url,
             name: format!("log-exporter-{name}-{}", std::process::id()),
             folder: TempDir::new().unwrap(),
+            hour: now() / HOUR * HOUR,
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
             s3: aws_sdk_s3::Client::from_conf(s3),
         };
@@ -115,18 +118,22 @@ impl Site {
         format!("/{}/{name}", self.name)
     }
 
+    /// The start of the hour that began so long ago.
+    pub(crate) fn ago(&self, hours: i64) -> String {
+        log_exporter::Millis::from_epoch(self.hour - hours * HOUR).to_string()
+    }
+
     /// Makes a group with some events in each of the hours that began so long ago, and returns them.
     pub(crate) async fn fill(&self, group: &str, hours: &[i64], each: i64) -> Truth {
         let create = self.logs.create_log_group().log_group_name(group);
         create.send().await.unwrap();
         let mut truth = Truth::new();
-        let hour = now() / HOUR * HOUR;
         for stream in ["web/1", "web/2"] {
             let create = self.logs.create_log_stream().log_group_name(group);
             create.log_stream_name(stream).send().await.unwrap();
             let mut events = Vec::new();
             for ago in hours {
-                let start = hour - ago * HOUR;
+                let start = self.hour - ago * HOUR;
                 for n in 0..each {
                     // The first and the last millisecond of the hour among them.
                     let time = start + n * (HOUR - 1) / (each - 1).max(1);
