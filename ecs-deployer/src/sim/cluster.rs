@@ -166,6 +166,9 @@ pub(super) struct Record {
     pub(super) id: DeploymentId,
     pub(super) status: ServiceDeploymentStatus,
     pub(super) reason: Option<String>,
+    /// What the deployment brings.
+    #[serde(default)]
+    pub(super) task_definition: Option<TaskDefinitionArn>,
 }
 
 #[derive(Debug)]
@@ -456,6 +459,7 @@ impl Service {
             id: id.clone(),
             status: ServiceDeploymentStatus::InProgress,
             reason: None,
+            task_definition: Some(self.spec.task_definition.clone()),
         });
         let surplus = self.records.len().saturating_sub(RECORDS);
         self.records.drain(..surplus);

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use super::SimCluster;
-use super::cluster::{CallFault, Phase, Service, SimDeployment, State, Task};
+use super::cluster::{CallFault, Phase, Record, Service, SimDeployment, State, Task};
 use crate::{
-    ClusterName, ControlPlane, Deployment, DeploymentId, DeploymentStatus, Error,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceName, ServiceState, ServiceUpdate, StopType,
+    BreakerSettings, ClusterName, ControlPlane, Deployment, DeploymentDetails, DeploymentId,
+    DeploymentStatus, Directory, Error, HookAction, ServiceDeployment, ServiceDeploymentStatus,
+    ServiceName, ServiceRevision, ServiceRevisionArn, ServiceState, ServiceUpdate, StopType,
     StoppedTask, TaskDefinition, TaskDefinitionArn,
 };
 
@@ -112,6 +113,9 @@ impl ControlPlane for SimCluster {
         }
         let id = state.next_deployment();
         let service = self.service(&mut state, &update.service)?;
+        if let Some(count) = update.desired_count {
+            service.spec.desired_count = count;
+        }
         let differs = update
             .task_definition
             .as_ref()
@@ -134,15 +138,66 @@ impl ControlPlane for SimCluster {
         let mut state = self.enter("describe a service deployment")?;
         self.check(cluster)?;
         let service = self.service(&mut state, service)?;
+        let name = service.spec.name.clone();
         let record = service.records.iter().find(|record| record.id == *id);
         Ok(record.map(|record| {
-            let arn = format!(
-                "service-deployment/{cluster}/{}/{}",
-                service.spec.name,
-                id.number()
-            );
-            ServiceDeployment::new(arn, id.clone(), record.status, record.reason.clone())
+            let mut described = brief(cluster, &name, record);
+            described.details = Some(Box::new(DeploymentDetails::default()));
+            described
         }))
+    }
+
+    async fn service_deployments(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> Result<Vec<ServiceDeployment>, Error> {
+        let mut state = self.enter("list service deployments")?;
+        self.check(cluster)?;
+        let service = self.service(&mut state, service)?;
+        let name = service.spec.name.clone();
+        Ok(service
+            .records
+            .iter()
+            .rev()
+            .map(|record| brief(cluster, &name, record))
+            .collect())
+    }
+
+    async fn service_revisions(
+        &self,
+        revisions: &[ServiceRevisionArn],
+    ) -> Result<Vec<ServiceRevision>, Error> {
+        let state = self.enter("describe service revisions")?;
+        let find = |arn: &ServiceRevisionArn| {
+            let id = arn.deployment();
+            let record = state
+                .services
+                .values()
+                .flat_map(|service| &service.records)
+                .find(|record| record.id == id)?;
+            let task_definition = record.task_definition.clone()?;
+            Some(ServiceRevision::new(arn.clone(), task_definition))
+        };
+        Ok(revisions.iter().filter_map(find).collect())
+    }
+
+    async fn continue_deployment(
+        &self,
+        deployment: &ServiceDeployment,
+        _hook: &str,
+        _action: HookAction,
+    ) -> Result<(), Error> {
+        let _state = self.enter("continue the deployment")?;
+        Err(Error::Refused {
+            operation: "continue the deployment",
+            code: Some("ConflictException".to_owned()),
+            message: Some(format!(
+                "The service deployment {} is not waiting for an action.",
+                deployment.arn
+            )),
+            request_id: None,
+        })
     }
 
     async fn stop_deployment(
@@ -218,6 +273,32 @@ impl ControlPlane for SimCluster {
     }
 }
 
+#[async_trait]
+impl Directory for SimCluster {
+    async fn clusters(&self) -> Result<Vec<ClusterName>, Error> {
+        let _state = self.enter("list clusters")?;
+        Ok(vec![self.inner.name.clone()])
+    }
+
+    async fn services(&self, cluster: &ClusterName) -> Result<Vec<ServiceName>, Error> {
+        let state = self.enter("list services")?;
+        self.check(cluster)?;
+        Ok(state.services.keys().cloned().collect())
+    }
+}
+
+/// A record without its details.
+fn brief(cluster: &ClusterName, service: &ServiceName, record: &Record) -> ServiceDeployment {
+    let number = record.id.number();
+    let arn = format!("service-deployment/{cluster}/{service}/{number}");
+    let mut brief =
+        ServiceDeployment::new(arn, record.id.clone(), record.status, record.reason.clone());
+    brief.target = format!("service-revision/{cluster}/{service}/{number}")
+        .parse()
+        .ok();
+    brief
+}
+
 fn describe(service: &Service) -> ServiceState {
     let count = |which: &dyn Fn(&Task) -> bool| {
         u32::try_from(service.tasks.iter().filter(|task| which(task)).count()).unwrap_or(u32::MAX)
@@ -256,5 +337,9 @@ fn describe(service: &Service) -> ServiceState {
     state.events = service.events.iter().cloned().collect();
     state.minimum_healthy_percent = service.spec.minimum_healthy_percent;
     state.maximum_percent = service.spec.maximum_percent;
+    state.breaker = service
+        .spec
+        .circuit_breaker
+        .map(|breaker| BreakerSettings::new(breaker.rollback));
     state
 }
