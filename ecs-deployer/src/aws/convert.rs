@@ -82,25 +82,25 @@ fn settings(state: &mut ServiceState, configuration: &types::DeploymentConfigura
 }
 
 fn launch(service: &types::Service) -> LaunchSettings {
-    let mut launch = LaunchSettings::default();
-    launch.launch_type = service.launch_type().map(|kind| kind.as_str().to_owned());
-    launch.capacity_providers = service
-        .capacity_provider_strategy()
-        .iter()
-        .map(|item| CapacityProvider::new(item.capacity_provider(), item.weight(), item.base()))
-        .collect();
-    launch.platform_version = service.platform_version().map(str::to_owned);
-    launch.network = service
-        .network_configuration()
-        .and_then(|network| network.awsvpc_configuration())
-        .map(|vpc| {
-            NetworkSettings::new(
-                vpc.subnets().to_vec(),
-                vpc.security_groups().to_vec(),
-                vpc.assign_public_ip() == Some(&types::AssignPublicIp::Enabled),
-            )
-        });
-    launch
+    LaunchSettings {
+        launch_type: service.launch_type().map(|kind| kind.as_str().to_owned()),
+        capacity_providers: service
+            .capacity_provider_strategy()
+            .iter()
+            .map(|item| CapacityProvider::new(item.capacity_provider(), item.weight(), item.base()))
+            .collect(),
+        platform_version: service.platform_version().map(str::to_owned),
+        network: service
+            .network_configuration()
+            .and_then(|network| network.awsvpc_configuration())
+            .map(|vpc| {
+                NetworkSettings::new(
+                    vpc.subnets().to_vec(),
+                    vpc.security_groups().to_vec(),
+                    vpc.assign_public_ip() == Some(&types::AssignPublicIp::Enabled),
+                )
+            }),
+    }
 }
 
 fn deployment(described: &types::Deployment) -> Result<Deployment, BoxError> {
@@ -183,49 +183,50 @@ pub(super) fn record(described: &types::ServiceDeployment) -> Option<ServiceDepl
     record.started_at = moment(described.started_at());
     record.finished_at = moment(described.finished_at().or_else(|| described.stopped_at()));
     record.target = Some(target);
-    let mut details = DeploymentDetails::default();
-    details.sources = described
-        .source_service_revisions()
-        .iter()
-        .filter_map(|source| source.arn()?.parse().ok())
-        .collect();
-    details.tasks = TaskCounts::new(
-        count(summary.requested_task_count()),
-        count(summary.running_task_count()),
-        count(summary.pending_task_count()),
-    );
-    details.production_traffic = summary.requested_production_traffic_weight();
-    details.test_traffic = summary.requested_test_traffic_weight();
-    details.stage = described
-        .lifecycle_stage()
-        .map(|stage| LifecycleStage::from(stage.as_str()));
-    details.hooks = described
-        .lifecycle_hook_details()
-        .iter()
-        .filter_map(hook)
-        .collect();
-    details.breaker = described.deployment_circuit_breaker().map(|breaker| {
-        BreakerState::new(
-            monitor(breaker.status()),
-            count(breaker.failure_count()),
-            count(breaker.threshold()),
-        )
-    });
-    details.alarms = described.alarms().map(|alarms| {
-        AlarmsState::new(
-            monitor(alarms.status()),
-            alarms.alarm_names().to_vec(),
-            alarms.triggered_alarm_names().to_vec(),
-        )
-    });
-    details.rollback = described.rollback().map(|rollback| {
-        let revision = rollback
-            .service_revision_arn()
-            .and_then(|arn| arn.parse().ok());
-        let mut state = RollbackState::new(rollback.reason().map(str::to_owned), revision);
-        state.started_at = moment(rollback.started_at());
-        state
-    });
+    let details = DeploymentDetails {
+        sources: described
+            .source_service_revisions()
+            .iter()
+            .filter_map(|source| source.arn()?.parse().ok())
+            .collect(),
+        tasks: TaskCounts::new(
+            count(summary.requested_task_count()),
+            count(summary.running_task_count()),
+            count(summary.pending_task_count()),
+        ),
+        production_traffic: summary.requested_production_traffic_weight(),
+        test_traffic: summary.requested_test_traffic_weight(),
+        stage: described
+            .lifecycle_stage()
+            .map(|stage| LifecycleStage::from(stage.as_str())),
+        hooks: described
+            .lifecycle_hook_details()
+            .iter()
+            .filter_map(hook)
+            .collect(),
+        breaker: described.deployment_circuit_breaker().map(|breaker| {
+            BreakerState::new(
+                monitor(breaker.status()),
+                count(breaker.failure_count()),
+                count(breaker.threshold()),
+            )
+        }),
+        alarms: described.alarms().map(|alarms| {
+            AlarmsState::new(
+                monitor(alarms.status()),
+                alarms.alarm_names().to_vec(),
+                alarms.triggered_alarm_names().to_vec(),
+            )
+        }),
+        rollback: described.rollback().map(|rollback| {
+            let revision = rollback
+                .service_revision_arn()
+                .and_then(|arn| arn.parse().ok());
+            let mut state = RollbackState::new(rollback.reason().map(str::to_owned), revision);
+            state.started_at = moment(rollback.started_at());
+            state
+        }),
+    };
     record.details = Some(Box::new(details));
     Some(record)
 }
