@@ -107,6 +107,22 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// ECS did not start a task.
+    #[error("ECS did not start a task of `{task_definition}`: {reason}")]
+    TaskNotStarted {
+        /// What it was to run.
+        task_definition: String,
+        /// Why, in ECS's words.
+        reason: String,
+    },
+    /// Nobody is there who could look something up.
+    #[error("{what} cannot be looked up: {reason}")]
+    CannotLookUp {
+        /// What was looked for.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// A saved simulator cannot be restored.
     #[error("the saved cluster cannot be restored: {problem}")]
     InvalidSnapshot {
@@ -153,9 +169,12 @@ impl Error {
             Self::Denied { action, .. } => format!("allow {action} in the IAM policy of the credentials in use"),
             Self::Throttled { .. } => "run fewer deployments at a time, or ask AWS for a higher rate".to_owned(),
             Self::Unreachable { .. } => "check the network, the region and the credentials, then run again".to_owned(),
-            Self::NotDeployable { .. } | Self::NoEarlierRevision { .. } | Self::Refused { .. } | Self::InvalidSnapshot { .. } => {
-                return None;
-            }
+            Self::NotDeployable { .. }
+            | Self::NoEarlierRevision { .. }
+            | Self::Refused { .. }
+            | Self::TaskNotStarted { .. }
+            | Self::CannotLookUp { .. }
+            | Self::InvalidSnapshot { .. } => return None,
         };
         Some(hint)
     }
@@ -172,6 +191,13 @@ impl Error {
                 | Self::NotDeployable { .. }
                 | Self::NoEarlierRevision { .. }
         )
+    }
+
+    pub(crate) fn cannot_look_up(what: String) -> Self {
+        Self::CannotLookUp {
+            what,
+            reason: "this program has no way to ask for it".to_owned(),
+        }
     }
 
     /// Whether asking again later may help.

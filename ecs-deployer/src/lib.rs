@@ -38,32 +38,54 @@
 pub mod aws;
 mod control_plane;
 mod diagnosis;
+mod directory;
 mod engine;
 mod error;
 mod event;
 mod image;
+mod look_up;
 mod names;
+mod open;
 mod outcome;
+mod record;
 mod request;
 mod service;
 pub mod sim;
+mod task;
 mod task_definition;
+mod task_logs;
+mod task_runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod update;
 
 pub use control_plane::ControlPlane;
+pub use directory::Directory;
 pub use engine::{deploy, rollback, wait};
 pub use error::Error;
 pub use event::{Event, Observer};
 pub use image::{ImageRef, InvalidImageRef};
+pub use look_up::{AccountLookUp, AlarmState, ImageFacts, ImageLookUp, Platform};
 pub use names::{
-    ClusterName, ContainerName, DeploymentId, InvalidName, ServiceName, TaskDefinitionArn, TaskId,
+    ClusterName, ContainerName, DeploymentId, InvalidName, ServiceName, ServiceRevisionArn,
+    TaskDefinitionArn, TaskId,
 };
 pub use outcome::{ServiceOutcome, Verdict};
+pub use record::{
+    AlarmsState, BreakerState, DeploymentDetails, HookAction, HookKind, HookStatus, LifecycleHook,
+    LifecycleStage, MonitorStatus, RevisionImage, RollbackState, ServiceDeployment,
+    ServiceDeploymentStatus, ServiceRevision, TaskCounts, UnixMillis,
+};
 pub use request::{DeployRequest, OnFailure, Options, RollbackRequest};
 pub use service::{
-    Controller, Deployment, DeploymentStatus, RolloutState, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceEvent, ServiceState, ServiceUpdate, StopCode, StopType,
-    StoppedContainer, StoppedTask,
+    AlarmSettings, BreakerSettings, Controller, Deployment, DeploymentStatus, RolloutState,
+    ServiceEvent, ServiceState, Strategy,
+};
+pub use task::{
+    CapacityProvider, ContainerOverride, ContainerState, LaunchSettings, NetworkSettings, StopCode,
+    StoppedContainer, StoppedTask, TaskRequest, TaskState,
 };
 pub use task_definition::{ImageChange, TaskDefinition};
+pub use task_logs::{LogPage, LogStream, TaskLogs};
+pub use task_runner::TaskRunner;
+pub use update::{ServiceUpdate, StopType};

@@ -12,6 +12,7 @@
 //! Not modelled: placement on hosts and capacity providers (only how many tasks there is room for), availability zones,
 //! scheduling strategy DAEMON, task sets, early success criteria, the retries of an image digest that cannot be resolved.
 
+mod alone;
 mod behaviour;
 mod clock;
 mod cluster;

@@ -13,8 +13,8 @@ use super::rates::Rates;
 use super::rules::Rules;
 use super::{Clock, Knobs, ServiceSpec, TaskHealth, TaskLaunch, TaskRuntime, Timings};
 use crate::{
-    ClusterName, DeploymentId, Error, ServiceDeploymentStatus, ServiceName, StopCode, StopType,
-    StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
+    ClusterName, DeploymentId, Error, HookAction, ServiceDeploymentStatus, ServiceName, StopCode,
+    StopType, StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
 };
 
 /// A simulated cluster. Clones are the same cluster.
@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) alarms: BTreeSet<String>,
     /// Digests that images were pushed with.
     pub(super) pushed: BTreeMap<String, String>,
+    /// The tasks that were run with a token.
+    pub(super) tokens: BTreeMap<String, TaskId>,
 }
 
 /// What one cluster holds.
@@ -426,6 +428,7 @@ impl State {
             knobs: Knobs::default(),
             alarms: BTreeSet::new(),
             pushed: BTreeMap::new(),
+            tokens: BTreeMap::new(),
         }
     }
 
@@ -569,18 +572,8 @@ impl Inner {
         task: &Task,
         definition: &Value,
     ) {
-        let images = TaskDefinition::new(definition.clone()).containers();
-        let nobody = || "ecs-svc/0".parse().expect("digits follow the prefix");
-        self.runtime.start(&TaskLaunch {
-            cluster: cluster.clone(),
-            service: service.clone(),
-            task: task.id.clone(),
-            deployment: task.deployment.clone().unwrap_or_else(nobody),
-            task_definition: task.task_definition.clone(),
-            images,
-            digests: task.digests.clone(),
-            at: task.created,
-        });
+        self.runtime
+            .start(&task.as_launch(cluster, service, definition));
     }
 }
 
@@ -655,6 +648,37 @@ impl Service {
         }
     }
 
+    /// A person decides about a hook that waits.
+    pub(super) fn answer_hook(
+        &mut self,
+        id: &DeploymentId,
+        hook: &str,
+        action: HookAction,
+        at: Duration,
+    ) -> Result<(), Error> {
+        let waiting = self
+            .record(id)
+            .and_then(|record| record.shift.as_mut())
+            .and_then(|shift| shift.hooks.iter_mut().find(|run| run.id == hook))
+            .filter(|run| run.state == HookState::AwaitingAction);
+        let Some(run) = waiting else {
+            return Err(Error::Refused {
+                operation: "continue the service deployment",
+                code: Some("ConflictException".to_owned()),
+                message: Some(format!(
+                    "The service deployment is not waiting at the lifecycle hook {hook}."
+                )),
+                request_id: None,
+            });
+        };
+        run.since = at;
+        run.state = match action {
+            HookAction::Continue => HookState::Succeeded,
+            HookAction::Rollback => HookState::Failed,
+        };
+        Ok(())
+    }
+
     /// The cause of a person's request.
     pub(super) const fn cause_of_request() -> Cause {
         Cause::User
@@ -675,6 +699,26 @@ impl Task {
             takes,
             stopped: StoppedTask::new(self.id.clone(), code, reason, Vec::new()),
         };
+    }
+
+    /// What a runtime is told of it.
+    pub(super) fn as_launch(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        definition: &Value,
+    ) -> TaskLaunch {
+        let nobody = || "ecs-svc/0".parse().expect("digits follow the prefix");
+        TaskLaunch {
+            cluster: cluster.clone(),
+            service: service.clone(),
+            task: self.id.clone(),
+            deployment: self.deployment.clone().unwrap_or_else(nobody),
+            task_definition: self.task_definition.clone(),
+            images: TaskDefinition::new(definition.clone()).containers(),
+            digests: self.digests.clone(),
+            at: self.created,
+        }
     }
 
     fn view(&self) -> Option<TaskView> {

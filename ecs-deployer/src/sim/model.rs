@@ -98,6 +98,8 @@ pub(super) struct Record {
     /// A person wants it to end, from the next pass on.
     pub(super) requested: Option<StopType>,
     pub(super) failures: u32,
+    /// The digest that each image was found to have by the deployment's first task.
+    pub(super) digests: BTreeMap<String, String>,
     pub(super) triggered_alarms: BTreeSet<String>,
     pub(super) shift: Option<Shift>,
 }
@@ -183,7 +185,6 @@ pub(super) struct Task {
 pub(super) enum Phase {
     Pending,
     Running {
-        since: Duration,
         health: TaskHealth,
     },
     /// It was asked to stop; it holds its place until it has.
@@ -334,6 +335,7 @@ impl Service {
             superseded_by: None,
             requested: None,
             failures: 0,
+            digests: BTreeMap::new(),
             triggered_alarms: BTreeSet::new(),
             shift: self.spec.strategy.shifts_traffic().then(|| Shift {
                 stage: 0,
@@ -403,11 +405,6 @@ impl Service {
             failed.rollout_state = RolloutState::Failed;
             failed.reason = Some(cause.failed());
             failed.updated = at;
-            if let Some(failures) = Some(failed.failed)
-                && let Some(record) = self.records.iter_mut().find(|record| record.id == *id)
-            {
-                record.failures = failures;
-            }
         }
         if let Some(original) = taken_back {
             if let Some(record) = self.record(&original) {

@@ -1,18 +1,31 @@
 //! The simulated cluster as a control plane.
 
+mod describe;
+mod tasks;
+
 use async_trait::async_trait;
 
+use self::describe::{brief, describe, detailed, revision};
 use super::SimCluster;
 use super::cluster::{CallFault, State};
-use super::model::{Service, SimDeployment, Task};
+use super::model::{Service, Task};
 use crate::{
-    ClusterName, ControlPlane, Deployment, DeploymentId, DeploymentStatus, Error,
-    ServiceDeployment, ServiceName, ServiceState, ServiceUpdate, StopType, StoppedTask,
-    TaskDefinition, TaskDefinitionArn,
+    AccountLookUp, AlarmState, ClusterName, ControlPlane, DeploymentId, Directory, Error,
+    HookAction, ServiceDeployment, ServiceName, ServiceRevision, ServiceRevisionArn, ServiceState,
+    ServiceUpdate, StopType, StoppedTask, TaskDefinition, TaskDefinitionArn,
 };
 
 /// How many services one `DescribeServices` takes.
 const SERVICES_A_CALL: usize = 10;
+
+/// How many revisions one `DescribeServiceRevisions` takes.
+const REVISIONS_A_CALL: usize = 20;
+
+/// How many names a list has on a page.
+const NAMES_A_PAGE: usize = 100;
+
+/// When the model's time begins, in milliseconds since 1970: 2026-01-01.
+pub(super) const EPOCH: u64 = 1_767_225_600_000;
 
 impl SimCluster {
     /// Makes a call of the control plane: counts it and the calls of the API that it takes, fails it if it is to fail, lets the
@@ -71,6 +84,28 @@ impl SimCluster {
             .ok_or_else(|| Error::ServiceNotFound {
                 cluster: cluster.clone(),
                 service: service.clone(),
+            })
+    }
+
+    /// The service that had a deployment.
+    fn having<'a>(
+        &self,
+        state: &'a mut State,
+        id: &DeploymentId,
+    ) -> Result<&'a mut Service, Error> {
+        let services = state
+            .clusters
+            .get_mut(&self.name)
+            .into_iter()
+            .flat_map(|content| content.services.values_mut());
+        services
+            .into_iter()
+            .find(|service| service.records.iter().any(|record| record.id == *id))
+            .ok_or_else(|| Error::Refused {
+                operation: "find the service deployment",
+                code: Some("ServiceDeploymentNotFoundException".to_owned()),
+                message: Some("The service deployment does not exist.".to_owned()),
+                request_id: None,
             })
     }
 
@@ -143,6 +178,9 @@ impl ControlPlane for SimCluster {
             let alarms = state.alarms.clone();
             let now = self.now();
             let service = self.service(state, &update.cluster, &update.service)?;
+            if let Some(count) = update.desired_count {
+                service.spec.desired_count = count;
+            }
             let current = &service.spec.task_definition;
             let wanted = update.task_definition.as_ref();
             let differs = wanted.is_some_and(|arn| arn.short() != current.short());
@@ -167,19 +205,60 @@ impl ControlPlane for SimCluster {
         service: &ServiceName,
         id: &DeploymentId,
     ) -> Result<Option<ServiceDeployment>, Error> {
-        let actions = ["ListServiceDeployments"];
+        let actions = ["ListServiceDeployments", "DescribeServiceDeployments"];
         self.call("describe a service deployment", &actions, |state| {
             let service = self.service(state, cluster, service)?;
             let record = service.records.iter().find(|record| record.id == *id);
-            Ok(record.map(|record| {
-                let arn = format!(
-                    "service-deployment/{}/{}/{}",
-                    self.name,
-                    service.spec.name,
-                    id.number()
-                );
-                ServiceDeployment::new(arn, id.clone(), record.status, record.reason.clone())
-            }))
+            Ok(record.map(|record| detailed(&self.name, service, record)))
+        })
+    }
+
+    async fn service_deployments(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> Result<Vec<ServiceDeployment>, Error> {
+        let actions = ["ListServiceDeployments"];
+        self.call("list service deployments", &actions, |state| {
+            let service = self.service(state, cluster, service)?;
+            let name = &service.spec.name;
+            let records = service.records.iter().rev();
+            Ok(records
+                .map(|record| brief(&self.name, name, record))
+                .collect())
+        })
+    }
+
+    async fn service_revisions(
+        &self,
+        revisions: &[ServiceRevisionArn],
+    ) -> Result<Vec<ServiceRevision>, Error> {
+        let calls = revisions.len().div_ceil(REVISIONS_A_CALL);
+        let actions = vec!["DescribeServiceRevisions"; calls];
+        self.call("describe service revisions", &actions, |state| {
+            let find = |arn: &ServiceRevisionArn| {
+                let id = arn.deployment();
+                let services = state.clusters.get(&self.name)?.services.values();
+                let record = services
+                    .flat_map(|service| &service.records)
+                    .find(|record| record.id == id)?;
+                Some(revision(state, arn, record))
+            };
+            Ok(revisions.iter().filter_map(find).collect())
+        })
+    }
+
+    async fn continue_deployment(
+        &self,
+        deployment: &ServiceDeployment,
+        hook: &str,
+        action: HookAction,
+    ) -> Result<(), Error> {
+        let actions = ["ContinueServiceDeployment"];
+        self.call("continue the service deployment", &actions, |state| {
+            let now = self.now();
+            let service = self.having(state, &deployment.id)?;
+            service.answer_hook(&deployment.id, hook, action, now)
         })
     }
 
@@ -191,22 +270,8 @@ impl ControlPlane for SimCluster {
         let actions = ["StopServiceDeployment"];
         self.call("stop the service deployment", &actions, |state| {
             let now = self.now();
-            let services = state
-                .clusters
-                .get_mut(&self.name)
-                .into_iter()
-                .flat_map(|content| content.services.values_mut());
-            for service in services {
-                if service.record(&deployment.id).is_some() {
-                    return service.request_stop(&deployment.id, how, now);
-                }
-            }
-            Err(Error::Refused {
-                operation: "stop the service deployment",
-                code: Some("ServiceDeploymentNotFoundException".to_owned()),
-                message: Some("The service deployment does not exist.".to_owned()),
-                request_id: None,
-            })
+            self.having(state, &deployment.id)?
+                .request_stop(&deployment.id, how, now)
         })
     }
 
@@ -231,45 +296,36 @@ impl ControlPlane for SimCluster {
     }
 }
 
-fn describe(service: &Service) -> ServiceState {
-    let is_pending = |task: &Task| task.is_wanted() && !task.is_running();
-    let deployment = |deployment: &SimDeployment| {
-        let mut described = Deployment::new(
-            deployment.id.clone(),
-            deployment.status,
-            deployment.task_definition.clone(),
-        );
-        let is_primary = deployment.status == DeploymentStatus::Primary;
-        described.desired = if is_primary {
-            service.spec.desired_count
-        } else {
-            0
-        };
-        described.running = service.count(|task| task.is_of(&deployment.id) && task.is_running());
-        described.pending = service.count(|task| task.is_of(&deployment.id) && is_pending(task));
-        described.failed_tasks = deployment.failed;
-        described.rollout_state = deployment.rollout_state;
-        described
-            .rollout_state_reason
-            .clone_from(&deployment.reason);
-        described
-    };
-    let spec = &service.spec;
-    let mut state = ServiceState::new(spec.name.clone(), spec.task_definition.clone());
-    if service.draining {
-        state.status = "DRAINING".to_owned();
+#[async_trait]
+impl Directory for SimCluster {
+    async fn clusters(&self) -> Result<Vec<ClusterName>, Error> {
+        self.call("list clusters", &["ListClusters"], |state| {
+            Ok(state.clusters.keys().cloned().collect())
+        })
     }
-    state.desired = spec.desired_count;
-    state.running = service.count(Task::is_running);
-    state.pending = service.count(is_pending);
-    state.deployments = service.deployments.iter().map(deployment).collect();
-    state.events = service
-        .events
-        .iter()
-        .map(|said| said.event.clone())
-        .collect();
-    state.minimum_healthy_percent = spec.minimum_healthy_percent;
-    state.maximum_percent = spec.maximum_percent;
-    state.controller = spec.controller.clone();
-    state
+
+    async fn services(&self, cluster: &ClusterName) -> Result<Vec<ServiceName>, Error> {
+        let names = Self::services(self);
+        let actions = vec!["ListServices"; names.len().div_ceil(NAMES_A_PAGE).max(1)];
+        self.call("list services", &actions, |_| {
+            self.check(cluster)?;
+            Ok(names)
+        })
+    }
+}
+
+#[async_trait]
+impl AccountLookUp for SimCluster {
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Option<AlarmState>>, Error> {
+        self.call("describe alarms", &["DescribeAlarms"], |state| {
+            let state_of = |name: &String| {
+                Some(if state.alarms.contains(name) {
+                    AlarmState::Alarm
+                } else {
+                    AlarmState::Ok
+                })
+            };
+            Ok(names.iter().map(state_of).collect())
+        })
+    }
 }

@@ -639,7 +639,11 @@ impl Pass<'_> {
         for (image, digest) in found {
             deployment.digests.entry(image).or_insert(digest);
         }
-        deployment.digests.clone()
+        let (id, digests) = (deployment.id.clone(), deployment.digests.clone());
+        if let Some(record) = self.service.record(&id) {
+            record.digests.clone_from(&digests);
+        }
+        digests
     }
 
     /// Asks tasks to stop, and says so.
@@ -804,8 +808,8 @@ impl Pass<'_> {
 
 impl Task {
     pub(super) fn run(&mut self, health: TaskHealth, at: Duration) {
-        let since = *self.started.get_or_insert(at);
-        self.phase = Phase::Running { since, health };
+        self.started.get_or_insert(at);
+        self.phase = Phase::Running { health };
     }
 
     pub(super) fn end(
