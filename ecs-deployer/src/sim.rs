@@ -24,6 +24,8 @@ mod rules;
 mod runtime;
 mod scheduler;
 mod scripted;
+#[cfg(feature = "server")]
+pub mod server;
 mod shift;
 mod snapshot;
 mod spec;

@@ -454,6 +454,20 @@ impl State {
             })
     }
 
+    #[cfg(feature = "server")]
+    pub(super) fn definition_mut(
+        &mut self,
+        arn: &TaskDefinitionArn,
+    ) -> Result<&mut Definition, Error> {
+        let revision = arn.revision() as usize;
+        self.definitions
+            .get_mut(arn.family())
+            .and_then(|revisions| revisions.get_mut(revision.checked_sub(1)?))
+            .ok_or_else(|| Error::TaskDefinitionNotFound {
+                task_definition: arn.to_string(),
+            })
+    }
+
     pub(super) fn register(
         &mut self,
         definition: &TaskDefinition,
@@ -626,6 +640,11 @@ impl Service {
             StopType::Rollback => "Rollback requested by the user.".to_owned(),
         });
         Ok(())
+    }
+
+    /// It was deleted, and its last task has gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.draining && !self.tasks.iter().any(Task::is_alive)
     }
 
     /// Begins to end: its tasks go, and nothing is started any more.

@@ -98,6 +98,8 @@ pub(super) struct Record {
     /// A person wants it to end, from the next pass on.
     pub(super) requested: Option<StopType>,
     pub(super) failures: u32,
+    /// The circuit breaker has ended it.
+    pub(super) broken: bool,
     /// The digest that each image was found to have by the deployment's first task.
     pub(super) digests: BTreeMap<String, String>,
     pub(super) triggered_alarms: BTreeSet<String>,
@@ -173,6 +175,8 @@ pub(super) struct Task {
     /// When it was asked to stop, or stopped by itself.
     pub(super) stopping: Option<Duration>,
     pub(super) stopped: Option<Duration>,
+    /// A container of it has a health check of its own.
+    pub(super) container_check: bool,
     /// The digests of its containers' images, by image.
     pub(super) digests: BTreeMap<String, String>,
     /// What whoever ran it said, for one that was run by itself.
@@ -335,6 +339,7 @@ impl Service {
             superseded_by: None,
             requested: None,
             failures: 0,
+            broken: false,
             digests: BTreeMap::new(),
             triggered_alarms: BTreeSet::new(),
             shift: self.spec.strategy.shifts_traffic().then(|| Shift {
@@ -395,6 +400,11 @@ impl Service {
         renew: bool,
         at: Duration,
     ) -> Option<DeploymentId> {
+        if matches!(cause, Cause::Breaker)
+            && let Some(record) = self.record(id)
+        {
+            record.broken = true;
+        }
         // A rollback that fails is not rolled back in its turn.
         let taken_back = self
             .deployments
@@ -541,6 +551,7 @@ impl Task {
             started: None,
             stopping: None,
             stopped: None,
+            container_check: false,
             digests: BTreeMap::new(),
             group,
             started_by: None,

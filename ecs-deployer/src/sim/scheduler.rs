@@ -216,7 +216,7 @@ impl Pass<'_> {
             Observation::Pending => {}
             Observation::Running { health } => {
                 let since = task.started.unwrap_or(self.at);
-                let health = self.judge(health, since);
+                let health = self.judge(index, health, since);
                 if !was_unhealthy {
                     self.tell_unhealthy(&id, &health);
                 }
@@ -251,10 +251,11 @@ impl Pass<'_> {
     }
 
     /// What the checks that the service has say of a task.
-    fn judge(&self, seen: TaskHealth, since: Duration) -> TaskHealth {
+    fn judge(&self, index: usize, seen: TaskHealth, since: Duration) -> TaskHealth {
         let spec = &self.service.spec;
         let age = self.at.saturating_sub(since);
-        if !spec.health_check && !spec.container_check {
+        let container_check = self.service.tasks[index].container_check;
+        if !spec.health_check && !container_check {
             return if age >= self.inner.timings.healthy_without_check {
                 TaskHealth::Healthy
             } else {
@@ -263,7 +264,7 @@ impl Pass<'_> {
         }
         match seen {
             TaskHealth::Unhealthy { .. } if !spec.health_check => TaskHealth::Healthy,
-            TaskHealth::ContainerUnhealthy if !spec.container_check => TaskHealth::Healthy,
+            TaskHealth::ContainerUnhealthy if !container_check => TaskHealth::Healthy,
             TaskHealth::Unhealthy { .. } | TaskHealth::ContainerUnhealthy if age < spec.grace => {
                 TaskHealth::Unknown
             }
@@ -615,6 +616,7 @@ impl Pass<'_> {
             self.at,
         );
         task.started_by = Some(deployment.to_string());
+        task.container_check = self.service.spec.container_check || has_health_check(&definition);
         task.digests = self.resolve(deployment, &definition);
         self.inner
             .launch(self.cluster, &self.service.spec.name, &task, &definition);
@@ -804,6 +806,15 @@ impl Pass<'_> {
             self.fail(&id, &Service::cause_of_request(), true);
         }
     }
+}
+
+/// Whether a container of a task definition has a health check of its own.
+pub(super) fn has_health_check(definition: &serde_json::Value) -> bool {
+    let containers = definition["containerDefinitions"].as_array();
+    containers
+        .into_iter()
+        .flatten()
+        .any(|container| container["healthCheck"].is_object())
 }
 
 impl Task {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{Content, Definition, State};
 use super::model::{Completed, Record, Said, Service, SimDeployment, Task, group_of};
 use super::rules::Rules;
+use super::scheduler::has_health_check;
 use super::{Clock, ServiceSpec, SimCluster, TaskRuntime, Timings};
 use crate::{ClusterName, DeploymentId, Error, RolloutState};
 
@@ -189,6 +190,9 @@ impl SavedService {
             );
             task.started_by = Some(deployment.to_string());
             task.digests = of.digests.clone();
+            let definition = state.definition(&of.task_definition);
+            task.container_check = self.spec.container_check
+                || definition.is_ok_and(|definition| has_health_check(&definition.document));
             tasks.push(task);
         }
         for deployment in self

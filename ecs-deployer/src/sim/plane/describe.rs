@@ -142,8 +142,7 @@ pub(super) fn detailed(
     let ended = record.status.is_terminal();
     details.breaker = service.spec.circuit_breaker.map(|breaker| {
         let threshold = breaker.threshold.failures(service.spec.desired_count);
-        let triggered = record.failures >= threshold && record.rollback.is_some();
-        BreakerState::new(monitor(triggered, ended), record.failures, threshold)
+        BreakerState::new(monitor(record.broken, ended), record.failures, threshold)
     });
     details.alarms = service.spec.alarms.as_ref().map(|rule| {
         AlarmsState::new(
