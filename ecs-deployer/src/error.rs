@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{ClusterName, ContainerName, ServiceName};
+use crate::{ClusterName, ContainerName, DeploymentId, ServiceName};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -57,6 +57,14 @@ pub enum Error {
         service: ServiceName,
         /// Why.
         reason: String,
+    },
+    /// ECS has no such deployment, or not any more.
+    #[error("`{service}` has no deployment `{deployment}`, or its record cannot be read")]
+    DeploymentNotFound {
+        /// The service.
+        service: ServiceName,
+        /// The deployment.
+        deployment: DeploymentId,
     },
     /// There is no revision to go back to.
     #[error("`{service}` has no earlier revision to go back to")]
@@ -169,8 +177,15 @@ impl Error {
             Self::Denied { action, .. } => format!("allow {action} in the IAM policy of the credentials in use"),
             Self::Throttled { .. } => "run fewer deployments at a time, or ask AWS for a higher rate".to_owned(),
             Self::Unreachable { .. } => "check the network, the region and the credentials, then run again".to_owned(),
+            Self::NoEarlierRevision { .. } => {
+                "name one with its family and number; ECS's records, for which ecs:ListServiceDeployments and \
+                 ecs:DescribeServiceRevisions are needed, know of no other that was deployed with success"
+                    .to_owned()
+            }
+            Self::DeploymentNotFound { .. } => {
+                "check its id; the record takes ecs:ListServiceDeployments and ecs:DescribeServiceRevisions, and is kept for 90 days".to_owned()
+            }
             Self::NotDeployable { .. }
-            | Self::NoEarlierRevision { .. }
             | Self::Refused { .. }
             | Self::TaskNotStarted { .. }
             | Self::CannotLookUp { .. }
@@ -189,6 +204,7 @@ impl Error {
                 | Self::NoSuchContainer { .. }
                 | Self::Deadlock { .. }
                 | Self::NotDeployable { .. }
+                | Self::DeploymentNotFound { .. }
                 | Self::NoEarlierRevision { .. }
         )
     }

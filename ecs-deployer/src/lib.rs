@@ -61,7 +61,7 @@ mod update;
 
 pub use control_plane::ControlPlane;
 pub use directory::Directory;
-pub use engine::{deploy, rollback, wait};
+pub use engine::{Deployer, deploy, rollback, wait};
 pub use error::Error;
 pub use event::{Event, Observer};
 pub use image::{ImageRef, InvalidImageRef};
@@ -76,7 +76,7 @@ pub use record::{
     LifecycleStage, MonitorStatus, RevisionImage, RollbackState, ServiceDeployment,
     ServiceDeploymentStatus, ServiceRevision, TaskCounts, UnixMillis,
 };
-pub use request::{DeployRequest, OnFailure, Options, RollbackRequest};
+pub use request::{DeployRequest, OnFailure, OnSuperseded, Options, RollbackRequest};
 pub use service::{
     AlarmSettings, BreakerSettings, Controller, Deployment, DeploymentStatus, RolloutState,
     ServiceEvent, ServiceState, Strategy,

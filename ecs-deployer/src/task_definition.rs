@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ContainerName, Error, ImageRef, TaskDefinitionArn};
+use crate::{ContainerName, Error, ImageRef, LogStream, TaskDefinitionArn, TaskId};
 
 /// What ECS adds to a task definition when it describes it, and does not take back.
 const RESPONSE_ONLY: [&str; 9] = [
@@ -144,6 +144,28 @@ impl TaskDefinition {
                     .collect())
             }
         }
+    }
+
+    /// Where the containers of a task write their logs, as far as they use `awslogs` with a prefix of streams.
+    pub fn log_streams(&self, task: &TaskId) -> BTreeMap<ContainerName, LogStream> {
+        let containers = self.0["containerDefinitions"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let stream = |container: &Value| {
+            let name = container["name"].as_str()?;
+            let log = &container["logConfiguration"];
+            let options = &log["options"];
+            if log["logDriver"].as_str() != Some("awslogs") {
+                return None;
+            }
+            let group = options["awslogs-group"].as_str()?;
+            let prefix = options["awslogs-stream-prefix"].as_str()?;
+            let region = options["awslogs-region"].as_str().map(str::to_owned);
+            let stream = LogStream::new(group, format!("{prefix}/{name}/{task}"), region);
+            Some((name.parse().ok()?, stream))
+        };
+        containers.iter().filter_map(stream).collect()
     }
 
     /// The document as it is registered: without what only a response has.
