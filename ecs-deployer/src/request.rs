@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{ClusterName, DeploymentId, ImageChange, ImageFacts, ServiceName, TaskDefinitionArn};
+use crate::{
+    ClusterName, DeploymentId, ImageChange, ImageFacts, ServiceName, TaskDefinition,
+    TaskDefinitionArn,
+};
 
 /// A deployment that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct DeployRequest {
     pub service: ServiceName,
     /// The images that it is to run.
     pub images: ImageChange,
+    /// What is registered with these images; `None` takes what the service runs now.
+    pub base: Option<TaskDefinition>,
     /// Begin a deployment even when the images run already.
     pub force_new_deployment: bool,
     /// Another desired count; `None` leaves it alone, as an autoscaler needs it.
@@ -31,10 +36,18 @@ impl DeployRequest {
             cluster,
             service,
             images,
+            base: None,
             force_new_deployment: false,
             desired_count: None,
             expected: None,
         }
+    }
+
+    /// Registers this task definition with the images, in place of a copy of what the service runs.
+    #[must_use]
+    pub fn base(mut self, definition: TaskDefinition) -> Self {
+        self.base = Some(definition);
+        self
     }
 
     /// Changes the desired count as well.

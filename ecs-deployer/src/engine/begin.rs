@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::watch::Watch;
 use crate::{
     Controller, DeployRequest, Deployment, DeploymentId, Error, Event, ImageChange, ImageRef,
-    ServiceOutcome, ServiceState, ServiceUpdate, TaskDefinition, TaskDefinitionArn, Verdict,
+    Reveal, ServiceOutcome, ServiceState, ServiceUpdate, TaskDefinition, TaskDefinitionArn,
+    Verdict,
 };
 
 /// What came of beginning.
@@ -21,8 +22,12 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
     check_kind(&state)?;
     watch.skip_history(&state);
     let current = watch.definition(&state.task_definition).await?;
-    let wanted = current.with_images(&request.images)?;
-    let runs_them = current.has_images(&request.images)?;
+    let wanted = request
+        .base
+        .as_ref()
+        .unwrap_or(&current)
+        .with_images(&request.images)?;
+    let runs_them = runs_already(&current, &wanted, request)?;
     watch.image = image(&wanted, &request.images);
     watch.expected.clone_from(&request.expected);
     watch.log_source = Some(wanted.clone());
@@ -135,6 +140,18 @@ pub(super) async fn update_service(
             }
             other => return other,
         }
+    }
+}
+
+/// Whether what is wanted is what the service's task definition is.
+pub(crate) fn runs_already(
+    current: &TaskDefinition,
+    wanted: &TaskDefinition,
+    request: &DeployRequest,
+) -> Result<bool, Error> {
+    match &request.base {
+        None => current.has_images(&request.images),
+        Some(_) => Ok(current.differences(wanted, Reveal::Nothing).is_empty()),
     }
 }
 

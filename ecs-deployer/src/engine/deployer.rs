@@ -30,6 +30,23 @@ impl<'a> Deployer<'a> {
         }
     }
 
+    /// The control plane.
+    pub(crate) const fn plane(&self) -> &'a dyn ControlPlane {
+        self.plane
+    }
+
+    /// The same on another control plane.
+    pub(crate) const fn on<'b>(&self, plane: &'b dyn ControlPlane) -> Deployer<'b>
+    where
+        'a: 'b,
+    {
+        Deployer {
+            plane,
+            logs: self.logs,
+            tasks: self.tasks,
+        }
+    }
+
     /// Reads the last lines of failed containers.
     #[must_use]
     pub const fn logs(mut self, logs: &'a dyn TaskLogs) -> Self {
