@@ -3,10 +3,14 @@
 //! Task definitions go through as the JSON that ECS speaks, past the SDK's types: a field that this SDK does not know yet
 //! would be lost in them.
 
+#[cfg(feature = "aws-account")]
+mod account;
 mod calls;
 mod convert;
 mod directory;
 mod failure;
+#[cfg(feature = "aws-account")]
+mod logs;
 mod plane;
 mod raw;
 mod records;
@@ -17,7 +21,11 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_ecs::Client;
 
+#[cfg(feature = "aws-account")]
+pub use self::account::AwsAccount;
 pub use self::calls::ApiCalls;
+#[cfg(feature = "aws-account")]
+pub use self::logs::CloudWatchLogs;
 use crate::DeploymentId;
 
 /// ECS as a [`ControlPlane`](crate::ControlPlane), a [`TaskRunner`](crate::TaskRunner) and a

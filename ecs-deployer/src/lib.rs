@@ -36,19 +36,27 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod batched;
 mod control_plane;
 mod diagnosis;
+mod difference;
 mod directory;
 mod engine;
 mod error;
 mod event;
+mod fleet;
 mod image;
 mod look_up;
 mod names;
 mod open;
 mod outcome;
+mod pin;
+mod plan;
+mod preflight;
+mod rates;
 mod record;
 mod request;
+mod run_task;
 mod service;
 pub mod sim;
 mod task;
@@ -60,10 +68,12 @@ pub mod testing;
 mod update;
 
 pub use control_plane::ControlPlane;
+pub use difference::{Change, ChangeKind, Reveal};
 pub use directory::Directory;
-pub use engine::{deploy, rollback, wait};
+pub use engine::{Deployer, deploy, rollback, wait};
 pub use error::Error;
 pub use event::{Event, Observer};
+pub use fleet::{Fleet, FleetOptions, OnFleetFailure, ServiceResult, deploy_all};
 pub use image::{ImageRef, InvalidImageRef};
 pub use look_up::{AccountLookUp, AlarmState, ImageFacts, ImageLookUp, Platform};
 pub use names::{
@@ -71,12 +81,17 @@ pub use names::{
     TaskDefinitionArn, TaskId,
 };
 pub use outcome::{ServiceOutcome, Verdict};
+pub use pin::{Pinned, pin};
+pub use plan::{Action, Plan, plan};
+pub use preflight::{Check, CheckName, Finding, LookUps, Preflight, preflight};
+pub use rates::RateLimited;
 pub use record::{
     AlarmsState, BreakerState, DeploymentDetails, HookAction, HookKind, HookStatus, LifecycleHook,
     LifecycleStage, MonitorStatus, RevisionImage, RollbackState, ServiceDeployment,
     ServiceDeploymentStatus, ServiceRevision, TaskCounts, UnixMillis,
 };
-pub use request::{DeployRequest, OnFailure, Options, RollbackRequest};
+pub use request::{DeployRequest, OnFailure, OnSuperseded, Options, RollbackRequest};
+pub use run_task::{RunOptions, TaskEvent, TaskOutcome, follow_task, run_task};
 pub use service::{
     AlarmSettings, BreakerSettings, Controller, Deployment, DeploymentStatus, RolloutState,
     ServiceEvent, ServiceState, Strategy,

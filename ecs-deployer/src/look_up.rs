@@ -16,6 +16,8 @@ pub struct ImageFacts {
     pub digest: String,
     /// What it runs on; empty when the registry does not say.
     pub platforms: Vec<Platform>,
+    /// The digests of its parts for single platforms, which a task may report in place of the whole's.
+    pub parts: Vec<String>,
 }
 
 impl ImageFacts {
@@ -24,7 +26,13 @@ impl ImageFacts {
         Self {
             digest: digest.into(),
             platforms,
+            parts: Vec::new(),
         }
+    }
+
+    /// Whether a digest is that of this image, or of its part for one platform.
+    pub fn is(&self, digest: &str) -> bool {
+        self.digest == digest || self.parts.iter().any(|part| part == digest)
     }
 }
 
