@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ecs_deployer::aws::EcsControlPlane;
+use ecs_deployer::sim::server::EcsServerBuilder;
 use ecs_deployer::sim::{Scenario, Truth};
 use ecs_deployer::testing::control_plane_contract;
 use ecs_deployer::{
@@ -34,7 +35,9 @@ fn truth(site: &Site, outcome: &ServiceOutcome) -> Truth {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_adapter_keeps_the_contract_over_the_wire() {
-    let site = Site::new("healthy").await;
+    // The contract has it that what was registered is described, and ECS adds its defaults.
+    let plain = |builder: EcsServerBuilder| builder.throttle(false).fill_in_defaults(false);
+    let site = Site::with("healthy", plain).await;
     let plane = EcsControlPlane::new(site.client.clone());
     let (cluster, service) = names();
     control_plane_contract(&plane, &cluster, &service).await;

@@ -437,8 +437,26 @@ async fn unknown_things_have_their_own_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_fields_of_a_task_definition_survive() {
+async fn described_task_definitions_have_the_defaults_of_ecs() {
     let site = Site::new("healthy").await;
+    let register = site
+        .client
+        .register_task_definition()
+        .family("plain")
+        .container_definitions(container("h/x:1"));
+    let registered = register.send().await.unwrap();
+    let container = &registered
+        .task_definition()
+        .unwrap()
+        .container_definitions()[0];
+    assert_eq!(container.essential(), Some(true));
+    assert_eq!(container.cpu(), 0);
+    assert!(container.environment.as_ref().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_of_a_task_definition_survive() {
+    let site = Site::with("healthy", |builder| builder.fill_in_defaults(false)).await;
     let call = |target: &str, body: serde_json::Value| {
         let request = reqwest::Client::new()
             .post(site.server.url())
