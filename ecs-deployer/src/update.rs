@@ -1,6 +1,6 @@
 //! What ECS is told to do with a service.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{ServiceName, TaskDefinitionArn};
 
@@ -55,7 +55,7 @@ impl ServiceUpdate {
 }
 
 /// How a deployment is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum StopType {

@@ -4,10 +4,12 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod bounds;
 #[cfg(feature = "testing")]
 mod contract;
 mod random;
 mod scheduler;
 mod snapshot;
 mod stage;
+mod truth;
 mod verdicts;
