@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ecs_deployer::sim::{FaultPlan, ServiceSpec, Truth, What};
 use ecs_deployer::{
-    ControlPlane, DeploymentId, Error, OnFailure, Options, ServiceOutcome, TaskDefinitionArn,
-    Verdict, deploy,
+    ControlPlane, DeploymentId, Error, OnFailure, Options, ServiceOutcome, StopCode,
+    TaskDefinitionArn, Verdict, deploy,
 };
 
 use crate::distorted::{Bug, Distorted};
@@ -81,6 +81,7 @@ impl Played {
                 .ok_or_else(|| "no deployment".to_owned());
         };
         let truth = self.stage.cluster.truth(&service(), &id).unwrap();
+        self.judge_failed_tasks(outcome, &id).await?;
         let says = |right: bool| {
             right
                 .then_some(())
@@ -125,6 +126,36 @@ impl Played {
             return Err(format!("it does not say why: {:?}", outcome.reason));
         }
         Ok(())
+    }
+
+    /// What is called a failed task was stopped neither for scaling nor by a person.
+    async fn judge_failed_tasks(
+        &self,
+        outcome: &ServiceOutcome,
+        id: &DeploymentId,
+    ) -> Result<(), String> {
+        let stopped = self
+            .stage
+            .cluster
+            .stopped_tasks(&name(), &service(), id)
+            .await
+            .unwrap();
+        let harmless = stopped.iter().find(|task| {
+            let meant = task.reason.starts_with("Scaling activity")
+                || task.stop_code == StopCode::UserInitiated;
+            meant
+                && outcome
+                    .stopped_tasks
+                    .iter()
+                    .any(|failed| failed.task == task.task)
+        });
+        match harmless {
+            Some(task) => Err(format!(
+                "the task {} did not fail: {}",
+                task.task, task.reason
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Somebody's deployment replaced ours, or the one that was to bring the old revision back.
