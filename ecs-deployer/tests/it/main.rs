@@ -7,6 +7,8 @@ mod aws;
 mod bounds;
 #[cfg(feature = "testing")]
 mod contract;
+mod distorted;
+mod fault_plans;
 mod random;
 mod scheduler;
 mod snapshot;
