@@ -4,10 +4,16 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod bounds;
 #[cfg(feature = "testing")]
 mod contract;
+mod distorted;
+mod fault_plans;
 mod random;
+mod records;
+mod rules;
 mod scheduler;
 mod snapshot;
 mod stage;
+mod truth;
 mod verdicts;
