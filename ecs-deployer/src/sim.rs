@@ -22,6 +22,7 @@ mod plane;
 mod rates;
 mod rules;
 mod runtime;
+mod scenario;
 mod scheduler;
 mod scripted;
 #[cfg(feature = "server")]
@@ -39,6 +40,7 @@ pub use plan::{Anchor, FaultPlan, Happening, Knobs, What};
 #[cfg(any(test, feature = "testing"))]
 pub use rules::Flaw;
 pub use runtime::{Observation, TaskHealth, TaskLaunch, TaskRuntime};
+pub use scenario::{InvalidScenario, Scenario, ScenarioBreaker, ScenarioService};
 pub use scripted::ScriptedRuntime;
 pub use snapshot::Snapshot;
 pub use spec::{AlarmRule, Breaker, Hook, ServiceSpec, Strategy, Threshold};

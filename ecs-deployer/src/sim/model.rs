@@ -179,7 +179,11 @@ pub(super) struct Task {
     pub(super) container_check: bool,
     /// The digests of its containers' images, by image.
     pub(super) digests: BTreeMap<String, String>,
-    /// What whoever ran it said, for one that was run by itself.
+    /// Its service, or its family if it was run by itself.
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "only the API's own documents name it")
+    )]
     pub(super) group: String,
     pub(super) started_by: Option<String>,
     pub(super) overrides: Option<Value>,

@@ -74,6 +74,7 @@ pub struct EcsServerBuilder {
     epoch: u64,
     denied: BTreeSet<String>,
     throttle: bool,
+    fills_in: bool,
 }
 
 impl EcsServerBuilder {
@@ -116,6 +117,14 @@ impl EcsServerBuilder {
         self
     }
 
+    /// Sets whether described task definitions have the defaults that ECS writes into them, such as `"volumes": []`; they do
+    /// by default.
+    #[must_use]
+    pub const fn fill_in_defaults(mut self, on: bool) -> Self {
+        self.fills_in = on;
+        self
+    }
+
     /// Starts the server on the runtime that this is called on.
     ///
     /// # Errors
@@ -130,6 +139,7 @@ impl EcsServerBuilder {
             place: self.place,
             epoch: self.epoch,
             denied: self.denied,
+            fills_in: self.fills_in,
             tags: Mutex::new(BTreeMap::new()),
         });
         let (stop, stopped) = watch::channel(());
@@ -153,6 +163,7 @@ impl EcsServer {
             epoch: EPOCH,
             denied: BTreeSet::new(),
             throttle: true,
+            fills_in: true,
         }
     }
 

@@ -44,7 +44,9 @@ pub(super) fn describe(service: &Service) -> ServiceState {
     };
     let spec = &service.spec;
     let mut state = ServiceState::new(spec.name.clone(), spec.task_definition.clone());
-    if service.draining {
+    if service.is_gone() {
+        state.status = "INACTIVE".to_owned();
+    } else if service.draining {
         state.status = "DRAINING".to_owned();
     }
     state.desired = spec.desired_count;
@@ -85,10 +87,11 @@ fn launch(spec: &ServiceSpec) -> LaunchSettings {
         let value = spec.settings.get(name)?;
         value.as_str().map(str::to_owned)
     };
-    let mut launch = LaunchSettings::default();
-    launch.launch_type = text("launchType");
-    launch.platform_version = text("platformVersion");
-    launch
+    LaunchSettings {
+        launch_type: text("launchType"),
+        platform_version: text("platformVersion"),
+        ..LaunchSettings::default()
+    }
 }
 
 /// A record without its details.
@@ -126,13 +129,15 @@ pub(super) fn detailed(
 ) -> ServiceDeployment {
     let name = &service.spec.name;
     let of = |id: &DeploymentId| revision_arn(cluster, name, id);
-    let mut details = DeploymentDetails::default();
-    details.sources = record.sources.iter().filter_map(of).collect();
-    details.tasks = TaskCounts::new(
-        service.spec.desired_count,
-        service.count(|task| task.is_of(&record.id) && task.is_running()),
-        service.count(|task| task.is_of(&record.id) && task.is_wanted() && !task.is_running()),
-    );
+    let mut details = DeploymentDetails {
+        sources: record.sources.iter().filter_map(of).collect(),
+        tasks: TaskCounts::new(
+            service.spec.desired_count,
+            service.count(|task| task.is_of(&record.id) && task.is_running()),
+            service.count(|task| task.is_of(&record.id) && task.is_wanted() && !task.is_running()),
+        ),
+        ..DeploymentDetails::default()
+    };
     if let Some(shift) = &record.shift {
         details.production_traffic = Some(shift.weight);
         details.test_traffic = Some(shift.test_weight);

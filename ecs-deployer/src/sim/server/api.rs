@@ -22,6 +22,8 @@ pub(super) struct Api {
     pub(super) place: Place,
     pub(super) epoch: u64,
     pub(super) denied: BTreeSet<String>,
+    /// Whether described task definitions have the defaults that ECS writes into them.
+    pub(super) fills_in: bool,
     /// The tags of all but task definitions, by ARN.
     pub(super) tags: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
 }

@@ -148,6 +148,9 @@ fn describe_one(call: &Call<'_>, arn: &TaskDefinitionArn, definition: &Definitio
     if let Some(fields) = document.as_object_mut() {
         fields.remove("tags");
     }
+    if call.api.fills_in {
+        fill_in(&mut document);
+    }
     document["taskDefinitionArn"] = call.api.place.definition(arn).into();
     document["revision"] = arn.revision().into();
     document["status"] = if definition.deregistered.is_some() {
@@ -168,4 +171,39 @@ fn describe_one(call: &Call<'_>, arn: &TaskDefinitionArn, definition: &Definitio
         .map(|at| seconds(call.api.epoch, at));
     put(&mut document, "deregisteredAt", gone);
     document
+}
+
+/// Adds what ECS writes where a document leaves it out.
+fn fill_in(document: &mut Value) {
+    let nothing = || json!([]);
+    if let Some(fields) = document.as_object_mut() {
+        for list in ["volumes", "placementConstraints"] {
+            fields.entry(list).or_insert_with(nothing);
+        }
+    }
+    let awsvpc = document["networkMode"] == "awsvpc";
+    let containers = document["containerDefinitions"].as_array_mut();
+    for container in containers.into_iter().flatten() {
+        let Some(fields) = container.as_object_mut() else {
+            continue;
+        };
+        fields.entry("cpu").or_insert_with(|| json!(0));
+        fields.entry("essential").or_insert_with(|| json!(true));
+        for list in [
+            "portMappings",
+            "environment",
+            "mountPoints",
+            "volumesFrom",
+            "systemControls",
+        ] {
+            fields.entry(list).or_insert_with(nothing);
+        }
+        let ports = fields["portMappings"].as_array_mut();
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            port.entry("protocol").or_insert_with(|| json!("tcp"));
+            if let Some(number) = port.get("containerPort").cloned().filter(|_| awsvpc) {
+                port.entry("hostPort").or_insert(number);
+            }
+        }
+    }
 }
