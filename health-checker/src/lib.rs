@@ -46,6 +46,7 @@ mod http;
 mod name;
 mod options;
 mod probe;
+pub mod quality_gate;
 mod report;
 mod revision;
 pub mod sim;
