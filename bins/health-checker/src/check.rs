@@ -4,7 +4,7 @@ mod args;
 
 use std::time::Duration;
 
-use health_checker::{HttpProbe, Options, TargetReport, Verdict};
+use health_checker::{NetworkProbe, Options, TargetReport, Verdict};
 use windlass_cli::{Exit, Failure};
 
 pub(crate) use args::CheckArgs;
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit,
         })
         .collect::<Result<_, _>>()?;
     let report = health_checker::check(
-        &HttpProbe::new(),
+        &NetworkProbe::new(),
         &targets,
         &Options::default(),
         &|event: health_checker::Event| {
