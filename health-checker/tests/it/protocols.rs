@@ -252,7 +252,7 @@ const OK: &[u8] = b"\x01ok\0\0\0\0\0\0\0\xf0\x3f";
 
 #[tokio::test]
 async fn mongodb_is_up_as_primary_or_secondary_and_says_which() {
-    let version = b"\x03topologyVersion\0\x16\0\0\0\x12counter\0\0\0\0\0\0\0\0\0".as_slice();
+    let version = b"\x03topologyVersion\0\x16\0\0\0\x12counter\0\0\0\0\0\0\0\0\0\0".as_slice();
     let primary = hello(&[b"\x08isWritablePrimary\0\x01", version, OK]);
     let secondary = hello(&[b"\x08isWritablePrimary\0\0", b"\x08secondary\0\x01", OK]);
     let server = Wire::start([Take(HELLO), Drip(primary), Wait]).await;
