@@ -1,13 +1,25 @@
 //! `health-checker quality-gate`.
 
+mod args;
+mod cases;
+mod check;
+mod ensure;
+mod outcome;
+mod reports;
+mod server;
+mod summary;
+mod table;
+
 use windlass_cli::{Exit, Failure};
 
+pub(crate) use args::QualityGateArgs;
+
 use crate::run::Session;
+use args::GateCommand;
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct QualityGateArgs {}
-
-#[expect(clippy::unused_async, reason = "the other commands wait")]
-pub(crate) async fn run(_: &QualityGateArgs, _: &Session<'_>) -> Result<Exit, Failure> {
-    Err(Failure::usage("this build has no quality gate"))
+pub(crate) async fn run(args: &QualityGateArgs, session: &Session<'_>) -> Result<Exit, Failure> {
+    match &args.command {
+        None => check::run(&args.check, session).await,
+        Some(GateCommand::Ensure(args)) => ensure::run(args, session).await,
+    }
 }

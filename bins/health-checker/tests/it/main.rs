@@ -2,6 +2,8 @@
 
 // Always true here; it tells the lints that helpers are tests as well.
 #[cfg(test)]
+mod quality_gate;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod usage;
