@@ -38,6 +38,7 @@ mod engine;
 mod ensure;
 mod error;
 mod event;
+mod gate;
 #[cfg(feature = "http")]
 mod http;
 mod judge;
@@ -51,7 +52,7 @@ mod rule;
 mod server;
 pub mod sim;
 mod sonar;
-#[cfg(all(feature = "http", any(test, feature = "testing")))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod words;
 
@@ -59,12 +60,10 @@ pub use answer::{
     Analysis, Comparator, Condition, GateStatus, Level, Line, Measure, Mode, Task, TaskStatus,
 };
 pub use engine::check_gate;
-pub use ensure::{
-    Change, EnsureError, EnsureReport, EnsureRequest, GateConditions, ServerCondition, ensure_gate,
-    plan_gate,
-};
+pub use ensure::{Change, EnsureError, EnsureReport, EnsureRequest, ensure_gate, plan_gate};
 pub use error::SonarError;
 pub use event::{GateEvent, GateObserver};
+pub use gate::{GateConditions, ServerCondition};
 #[cfg(feature = "http")]
 pub use http::SonarHttp;
 pub use name::{AnalysisId, ConditionId, GateName, InvalidName, MetricKey, ProjectKey, TaskId};

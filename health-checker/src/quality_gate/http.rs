@@ -1,6 +1,8 @@
 //! A SonarQube server over HTTP.
 
 mod send;
+#[cfg(all(test, feature = "tls"))]
+mod tls;
 mod wire;
 
 use std::time::Duration;
@@ -11,8 +13,8 @@ use tokio::sync::OnceCell;
 
 use self::send::{Call, Sender};
 use super::answer::{Analysis, GateStatus, Line, Measure, Mode, Task};
-use super::ensure::{GateConditions, ServerCondition};
 use super::error::SonarError;
+use super::gate::{GateConditions, ServerCondition};
 use super::name::{AnalysisId, ConditionId, GateName, MetricKey, ProjectKey, TaskId};
 use super::server::{ServerUrl, ServerVersion, Token};
 use super::sonar::{GateAdmin, Sonar};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::answer::{Analysis, Comparator, GateStatus, Line, Measure, Mode, Task, TaskStatus};
-use super::ensure::{GateConditions, ServerCondition};
 use super::error::SonarError;
+use super::gate::{GateConditions, ServerCondition};
 use super::name::{AnalysisId, ConditionId, GateName, MetricKey, ProjectKey, TaskId};
 use super::sonar::{GateAdmin, Sonar};
 

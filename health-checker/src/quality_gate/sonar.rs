@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::answer::{Analysis, GateStatus, Line, Measure, Mode, Task};
-use super::ensure::{GateConditions, ServerCondition};
 use super::error::SonarError;
+use super::gate::{GateConditions, ServerCondition};
 use super::name::{AnalysisId, ConditionId, GateName, MetricKey, ProjectKey, TaskId};
 
 /// Reads a SonarQube server.

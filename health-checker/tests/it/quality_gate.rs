@@ -1,5 +1,7 @@
 //! The quality gate: against the simulated server, and against one on loopback.
 
+#[cfg(all(test, feature = "testing"))]
+mod contract;
 #[cfg(test)]
 mod ensure;
 #[cfg(test)]

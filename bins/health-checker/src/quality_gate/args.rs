@@ -7,13 +7,20 @@ use clap::{ArgGroup, Subcommand, ValueEnum};
 use health_checker::Revision;
 use health_checker::quality_gate::{GateName, Mode, Preset, ProjectKey, Rule};
 
-/// Follows analyses to the verdicts of their quality gates.
-///
-/// Exit codes: 0 every gate passed; 1 at least one failed; 2 usage or configuration, such as no report or one of another
-/// project; 3 none failed, but of at least one it could not be told; 8 none failed, and all that is missing is time:
-/// the server has not worked an analysis up. There is no partial success: half a gate is none.
+/// What ends a check of gates.
+const CHECK_CODES: &str = "\
+Exit codes: 0 every gate passed; 1 at least one failed; 2 usage or configuration, such as no report, an old one or one of \
+another project or server; 3 none failed, but of at least one it could not be told; 8 none failed, and all that is missing \
+is time: the server has not worked an analysis up. There is no partial success: half a gate is none.";
+
+/// What ends work on a gate.
+const ENSURE_CODES: &str = "\
+Exit codes: 0 the gate is as it should be; 1 it is not (with --check); 2 usage or configuration; 3 the server refused or \
+could not be reached, and nothing was changed; 4 some changes were made, then it went wrong; 8 the time was up, and nothing \
+was changed.";
+
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_long_help = CHECK_CODES)]
 pub(crate) struct QualityGateArgs {
     #[command(subcommand)]
     pub(crate) command: Option<GateCommand>,
@@ -84,13 +91,8 @@ pub(crate) struct CheckArgs {
     pub(crate) junit: Option<PathBuf>,
 }
 
-/// Makes the gate on the server what the rules ask for, or says what it lacks.
-///
-/// Exit codes: 0 the gate is as it should be; 1 it is not (with --check); 2 usage or configuration; 3 the server refused
-/// or could not be reached, and nothing was changed; 4 some changes were made, then it went wrong; 8 the time was up,
-/// and nothing was changed.
 #[derive(Debug, clap::Args)]
-#[command(group = ArgGroup::new("what").args(["preset", "require"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("what").args(["preset", "require"]).required(true).multiple(true), after_long_help = ENSURE_CODES)]
 pub(crate) struct EnsureArgs {
     /// The gate; it is made if there is none.
     #[arg(long, value_name = "GATE")]

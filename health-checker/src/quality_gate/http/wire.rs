@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::quality_gate::answer::{
     Analysis, Comparator, Condition, GateStatus, Level, Line, Measure, Mode, Task, TaskStatus,
 };
-use crate::quality_gate::ensure::{GateConditions, ServerCondition};
 use crate::quality_gate::error::SonarError;
+use crate::quality_gate::gate::{GateConditions, ServerCondition};
 use crate::quality_gate::name::GateName;
 use crate::text;
 
