@@ -68,12 +68,18 @@ struct Course<'a> {
 /// When a probe began, and what it showed.
 type Asked = (Instant, Round);
 
+struct Answer {
+    observation: Observation,
+    /// Whether the end of the check cut it off.
+    is_cut: bool,
+}
+
 impl Course<'_> {
     async fn follow(&self, target: &Target) -> TargetReport {
         let mut tally = Tally::new(target, self.options);
         while let Some((began, round)) = self.ask(target, tally.attempts()).await {
-            tally.take(&round, self.start.elapsed());
-            for observation in round.observations {
+            let objections = tally.take(&round, self.start.elapsed());
+            for (observation, objection) in round.observations.into_iter().zip(objections) {
                 let expected = tally.is_expected(&observation);
                 self.observer.observe(Event::Probed {
                     target: target.name.clone(),
@@ -85,6 +91,7 @@ impl Course<'_> {
                     latency_ms: observation.latency_ms,
                     revision: observation.revision,
                     expected,
+                    objection,
                 });
             }
             if tally.is_healthy() {
@@ -117,10 +124,9 @@ impl Course<'_> {
             self.probe.addresses(target, limit),
         )
         .await;
-        let observations = match addresses {
+        let answers = match addresses {
             Ok(Ok(addresses)) if addresses.is_empty() => {
-                let asked = self.one(target, None, Some(permit)).await;
-                asked.map(|observation| vec![observation])
+                vec![self.one(target, None, Some(permit)).await]
             }
             Ok(Ok(addresses)) => {
                 let mut permit = Some(permit);
@@ -128,27 +134,31 @@ impl Course<'_> {
                     .into_iter()
                     // The first goes ahead with the permit that is there, so nobody who holds one waits for another.
                     .map(|address| self.one(target, Some(address), permit.take()));
-                join_all(asked).await.into_iter().collect()
+                join_all(asked).await
             }
-            Ok(Err(observation)) => self.unless_cut(limit, observation).map(|o| vec![o]),
-            Err(_) => self.unless_cut(limit, silent(limit)).map(|o| vec![o]),
+            Ok(Err(observation)) => vec![Some(self.answer(limit, observation))],
+            Err(_) => vec![Some(self.answer(limit, silent(limit)))],
         };
-        match observations {
-            Some(observations) => Some((began, Round::of(observations))),
-            // Cut off before it had the time that a good answer may take: that says nothing about the target, unless
-            // nothing else does.
-            None if attempts > 0 => None,
-            None => Some((began, Round::from(silent(began.elapsed())))),
-        }
+        // What was cut off before it had the time that a good answer may take says nothing about the target, unless
+        // nothing else does.
+        let is_whole = answers
+            .iter()
+            .all(|answer| answer.as_ref().is_some_and(|answer| !answer.is_cut));
+        let answers: Vec<Observation> = answers
+            .into_iter()
+            .flatten()
+            .map(|answer| answer.observation)
+            .collect();
+        (!answers.is_empty() && (is_whole || attempts == 0)).then(|| (began, Round::of(answers)))
     }
 
-    /// What one address answers; `None` if it did not have the time to.
+    /// What one address answers; `None` if there was no time left to ask.
     async fn one(
         &self,
         target: &Target,
         address: Option<SocketAddr>,
         permit: Option<SemaphorePermit<'_>>,
-    ) -> Option<Observation> {
+    ) -> Option<Answer> {
         let permit = match permit {
             Some(permit) => permit,
             None => self.permit().await?,
@@ -162,7 +172,7 @@ impl Course<'_> {
         };
         let asked = timeout(limit.saturating_add(GRACE), asking).await;
         drop(permit);
-        self.unless_cut(limit, asked.unwrap_or_else(|_| silent(limit)))
+        Some(self.answer(limit, asked.unwrap_or_else(|_| silent(limit))))
     }
 
     async fn permit(&self) -> Option<SemaphorePermit<'_>> {
@@ -178,9 +188,12 @@ impl Course<'_> {
         (!remaining.is_zero()).then(|| self.options.try_timeout.min(remaining))
     }
 
-    fn unless_cut(&self, limit: Duration, observation: Observation) -> Option<Observation> {
+    fn answer(&self, limit: Duration, observation: Observation) -> Answer {
         let is_short = limit < self.options.try_timeout.min(self.options.latency_ceiling);
-        (!is_short || Instant::now() < self.deadline).then_some(observation)
+        Answer {
+            observation,
+            is_cut: is_short && Instant::now() >= self.deadline,
+        }
     }
 }
 
@@ -543,14 +556,14 @@ mod tests {
             serde_json::json!({"targets": [{
                 "name": "svc", "url": "http://svc/actuator/health", "verdict": "stale", "attempts": 1, "consecutive": 0,
                 "last": {"address": null, "status": 200, "body_status": "UP", "latency_ms": 0, "error": null}, "revision": "9ab01cd",
-                "reason": reason, "note": null, "probes": 1, "seen": {"new": 0, "old": 1, "builds": {"9ab01cd": 1}},
+                "reason": reason, "note": null, "probes": 1, "took_ms": 0, "seen": {"new": 0, "old": 1, "builds": {"9ab01cd": 1}},
             }]})
         );
         assert_eq!(
             events.into_inner().unwrap(),
             [
                 serde_json::json!({"event": "probed", "target": "svc", "address": null, "attempt": 1, "consecutive": 0, "needed": 3,
-                    "state": "up", "latency_ms": 0, "revision": "9ab01cd", "expected": false}),
+                    "state": "up", "latency_ms": 0, "revision": "9ab01cd", "expected": false, "objection": "another build answers: 9ab01cd"}),
                 serde_json::json!({"event": "target-finished", "target": "svc", "verdict": "stale", "reason": reason}),
             ]
         );

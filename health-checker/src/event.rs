@@ -52,6 +52,8 @@ pub enum Event {
         /// The right build answered, or none in particular is expected. `false` if another build answered or if it could
         /// not be told which.
         expected: bool,
+        /// Why the answer does not count as a success: a fragment that completes a sentence about the target.
+        objection: Option<String>,
     },
     /// A target will not be asked again.
     TargetFinished {

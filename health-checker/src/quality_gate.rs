@@ -28,7 +28,7 @@
 //! let report = check_gate(&sonar, &request, &policy, &GateOptions::default(), &|_: GateEvent| {}).await;
 //!
 //! assert_eq!(report.verdict, GateVerdict::Failed);
-//! assert_eq!(report.findings[0].message, "coverage: coverage is 80.0, must be > 80");
+//! assert_eq!(report.findings[0].message, "coverage is 80.0, must be > 80");
 //! # Ok(())
 //! # }
 //! ```

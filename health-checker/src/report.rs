@@ -49,6 +49,8 @@ pub struct TargetReport {
     pub note: Option<String>,
     /// How many probes that were: each a connection of its own, or the try of one.
     pub probes: u32,
+    /// From the start of the check to the last answer, in milliseconds.
+    pub took_ms: u64,
     /// Which builds answered how often.
     pub seen: Seen,
 }

@@ -88,19 +88,33 @@ impl<'a> Tally<'a> {
         self.consecutive
     }
 
-    /// Takes what a round showed `at` after the start of the check.
-    pub(crate) fn take(&mut self, round: &Round, at: Duration) {
+    /// Takes what a round showed `at` after the start of the check; says of each answer why it does not count.
+    pub(crate) fn take(&mut self, round: &Round, at: Duration) -> Vec<Option<String>> {
         self.attempts = self.attempts.saturating_add(1);
         self.probes = self.probes.saturating_add(round.probes);
         self.now = at;
         for observation in &round.observations {
             self.count_build(observation.revision.as_ref());
         }
-        let worst = round
+        let setbacks: Vec<Option<Setback>> = round
             .observations
             .iter()
-            .filter_map(|observation| self.setback(observation))
-            .max_by_key(Setback::weight);
+            .map(|observation| self.setback(observation))
+            .collect();
+        let objections = setbacks
+            .iter()
+            .zip(&round.observations)
+            .map(|(setback, observation)| {
+                Some(match setback.as_ref()? {
+                    Setback::Failed(reason) | Setback::Untold(reason) => reason.clone(),
+                    Setback::Old => format!(
+                        "another build answers: {}",
+                        observation.revision.as_ref().map_or("", Revision::short)
+                    ),
+                })
+            })
+            .collect();
+        let worst = setbacks.into_iter().flatten().max_by_key(Setback::weight);
         match worst {
             None => {
                 if self.consecutive == 0 {
@@ -133,6 +147,7 @@ impl<'a> Tally<'a> {
             latency_ms: worst.latency_ms,
             error: worst.error,
         });
+        objections
     }
 
     /// Whether an answer came from the right build, or none in particular is expected.
@@ -214,6 +229,7 @@ impl<'a> Tally<'a> {
             reason,
             note: self.note,
             probes: self.probes,
+            took_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             seen: self.seen,
         }
     }

@@ -21,6 +21,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         .map_err(|error| Failure::unreachable("cannot start").caused_by(&error))?;
     let ended = runtime.block_on(async {
         tokio::select! {
+            // A command that hears the signal itself knows more to say.
+            biased;
             ended = command(args, printer) => ended,
             signal = interrupted() => {
                 printer.note(&format!("interrupted by {signal}: there is no verdict"));

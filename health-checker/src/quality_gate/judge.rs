@@ -171,20 +171,25 @@ impl Judgement {
             None => ConditionState::Unknown,
         };
         let name = rule.name();
+        let what = match name == metric.as_str() {
+            true => name.to_owned(),
+            false => format!("{name}: {metric}"),
+        };
         let actual = found.map(|(actual, _)| actual.to_owned());
         match (state, &actual) {
             (ConditionState::Failed, Some(actual)) => {
-                let message = format!("{name}: {metric} is {actual}, must be {required}");
+                let message = format!("{what} is {actual}, must be {required}");
                 self.add(Gravity::Failure, FindingKind::RuleBroken, message);
             }
             (ConditionState::Unknown, Some(actual)) => {
-                let message = format!("{name}: {metric} is `{actual}`, which is no number");
+                let message = format!("{what} is `{actual}`, which is no number");
                 self.add(Gravity::Unknown, FindingKind::UnreadableMeasure, message);
             }
             // A rule asks for a measure: none at all does not keep it, however lenient the rest is.
             (ConditionState::Missing, _) => {
-                let message = format!("{name}: {metric} has no measure, must be {required}");
-                let hint = "have the analysis measure it (for coverage: hand the scanner a report), or drop the rule";
+                let message = format!("{what} has no measure, must be {required}");
+                let hint = "have the analysis measure it (for coverage: hand the scanner a report), or drop the rule; a pull \
+                            request is measured on its new code alone";
                 let finding = Finding::new(Gravity::Failure, FindingKind::MissingMeasure, message)
                     .hint(hint.to_owned());
                 self.findings.push(finding);
@@ -351,7 +356,7 @@ mod tests {
         assert_eq!(judgement.rows[2].source, Some(MeasureSource::Project));
         assert_eq!(
             judgement.findings[0].message,
-            "coverage: coverage is 80.0, must be > 80"
+            "coverage is 80.0, must be > 80"
         );
         assert_eq!(verdict(&judgement.findings), GateVerdict::Failed);
     }

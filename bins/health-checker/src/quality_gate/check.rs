@@ -57,8 +57,25 @@ pub(super) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit,
     conclude(args, session, &Document::new(services))
 }
 
-/// Says what became of it, everywhere where it is wanted.
+/// Says what became of it, everywhere where it is wanted. A place that cannot be written makes no red gate less red, and a
+/// green one no success.
 fn conclude(args: &CheckArgs, session: &Session<'_>, document: &Document) -> Result<Exit, Failure> {
+    let exit = document.exit();
+    match tell(args, session, document, exit) {
+        Err(failure) if exit != Exit::Done => {
+            session.printer.failure(&failure);
+            Ok(exit)
+        }
+        told => told.map(|()| exit),
+    }
+}
+
+fn tell(
+    args: &CheckArgs,
+    session: &Session<'_>,
+    document: &Document,
+    exit: Exit,
+) -> Result<(), Failure> {
     match session.printer.format() {
         Format::Json => session.printer.json(document)?,
         _ => session.printer.line(&table::render(document))?,
@@ -66,11 +83,9 @@ fn conclude(args: &CheckArgs, session: &Session<'_>, document: &Document) -> Res
     if let Some(path) = &args.junit {
         junit::write(path, "quality-gate", &cases::of(document))?;
     }
-    let exit = document.exit();
     let github = GithubActions::from_env();
     github.outputs(&document.outputs(exit))?;
-    github.summary(&summary::render(document))?;
-    Ok(exit)
+    github.summary(&summary::render(document))
 }
 
 /// One client for each server. Without --server the token goes to one alone: it is of one.

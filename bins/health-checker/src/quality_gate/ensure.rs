@@ -43,14 +43,22 @@ pub(super) async fn run(args: &EnsureArgs, session: &Session<'_>) -> Result<Exit
         if let Some(log) = &session.log {
             log.write(&event);
         }
-        if let GateEvent::Retrying {
-            reason, wait_ms, ..
-        } = &event
-        {
-            let wait = *wait_ms as f64 / 1000.0;
-            printer.note(&printable(&format!(
-                "{reason}; asking again in {wait:.1} s"
-            )));
+        match &event {
+            GateEvent::Retrying {
+                reason, wait_ms, ..
+            } => {
+                let wait = *wait_ms as f64 / 1000.0;
+                printer.note(&printable(&format!(
+                    "{reason}; asking again in {wait:.1} s"
+                )));
+            }
+            // At once, so that whoever interrupts this knows what was done.
+            GateEvent::GateChanged { change, .. } if printer.format() != Format::Json => {
+                if let Err(failure) = printer.line(&one_line(&change.to_string())) {
+                    printer.failure(&failure);
+                }
+            }
+            _ => {}
         }
     };
     let ended = match args.check {
@@ -152,14 +160,18 @@ fn show(session: &Session<'_>, document: &Document<'_>) -> Result<(), Failure> {
     if session.printer.format() == Format::Json {
         return session.printer.json(document);
     }
-    for change in document.changes {
-        let line = match document.state {
-            "drift" => format!("would {change}"),
-            _ => change.to_string(),
-        };
-        session.printer.line(&printable(&line).replace('\n', " "))?;
+    // What was changed was said when it was.
+    if document.state == "drift" {
+        for change in document.changes {
+            let line = one_line(&format!("would {change}"));
+            session.printer.line(&line)?;
+        }
     }
     Ok(())
+}
+
+fn one_line(text: &str) -> String {
+    printable(text).replace('\n', " ")
 }
 
 fn summary(document: &Document<'_>) -> String {

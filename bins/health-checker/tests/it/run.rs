@@ -1,10 +1,17 @@
 //! Running the binary.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// Probes in quick succession, for half a second.
+pub(crate) const QUICK: &[&str] = &["--interval", "10ms", "--timeout", "500ms"];
+
+/// The same, for as long as it takes.
+pub(crate) const PATIENT: &[&str] = &["--interval", "10ms", "--timeout", "60s"];
 
 /// A folder to run in.
 pub(crate) struct Place {
@@ -47,12 +54,36 @@ impl Place {
             .current_dir(self.path())
             .env_remove("GITHUB_OUTPUT")
             .env_remove("GITHUB_STEP_SUMMARY")
+            .env("SECRET", "hunter2")
             .stdin(Stdio::null());
         command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// `check` with these arguments, and then those.
+    pub(crate) fn check(&self, arguments: &[&str], more: &[&str]) -> Ended {
+        self.run(&[&["check"], arguments, more].concat())
+    }
+
+    /// Runs with a text on stdin.
+    pub(crate) fn pipe(&self, text: &str, arguments: &[&str]) -> Ended {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        Ended::of(child.wait_with_output().unwrap())
     }
 }
 

@@ -361,3 +361,15 @@ async fn a_server_that_is_not_there_is_transient() {
         format!("cannot ask for task `T1`: http://{gone} cannot be reached")
     );
 }
+
+#[tokio::test]
+async fn a_server_below_a_path_is_asked_below_it() {
+    let stub = stub(green(), "10.4");
+    let url = format!("{}/sonar/", stub.url());
+    let sonar = SonarHttp::new(name(&url), None).unwrap();
+    sonar.task(&name("T 1&x")).await.unwrap_err();
+    let request = stub.requests().remove(0);
+    assert_eq!(request.path, "/sonar/api/ce/task");
+    assert_eq!(request.get("id"), Some("T 1&x"));
+    assert_eq!(request.authorization, None);
+}

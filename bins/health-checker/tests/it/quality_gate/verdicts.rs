@@ -120,6 +120,37 @@ fn the_platforms_preset_fails_at_its_limits() {
     }
 }
 
+/// The README shows what is really printed.
+#[test]
+fn the_readmes_table_is_what_is_printed() {
+    let gate = GateStatus::new(Level::Ok, vec![coverage(Level::Ok, "80.0")]);
+    let site = Site::with(gate);
+    let measures = [
+        ("reliability_rating", "1.0"),
+        ("vulnerabilities", "0"),
+        ("sqale_debt_ratio", "4.9"),
+        ("duplicated_lines_density", "2.9"),
+    ]
+    .map(|(metric, value)| Measure::new(name(metric), value));
+    let sonar = site.stub.sonar();
+    sonar.set_measures(name("users"), Line::Main, measures.to_vec());
+    let ended = site.check(&["--preset", "skill-tracker"]);
+    let readme = include_str!("../../../README.md");
+    let printed = ended
+        .stdout
+        .replace(&site.stub.url(), "https://sonar.example.com");
+    assert!(readme.contains(&format!("```\n{printed}```")), "{printed}");
+}
+
+#[test]
+fn what_cannot_be_written_makes_no_red_gate_less_red() {
+    let arguments = ["--junit", "no/such/gate.xml"];
+    let red = Site::with(red()).check(&arguments);
+    red.assert_said(1, &["cannot write the JUnit report to `no/such/gate.xml`"]);
+    let green = Site::with(green()).check(&arguments);
+    green.assert_said(3, &["cannot write the JUnit report to `no/such/gate.xml`"]);
+}
+
 #[test]
 fn a_rule_of_ones_own_is_judged_too() {
     let run = |rule: &str| Site::with(green()).check(&["--require", rule]).code;
