@@ -10,7 +10,7 @@ use health_checker::quality_gate::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use windlass_cli::{EventLog, Exit, Failure, Format, GithubActions, Rows};
+use windlass_cli::{EventLog, Exit, Failure, Format, GithubActions, Rows, interrupted};
 
 use super::args::CheckArgs;
 use super::outcome::{Document, Service};
@@ -49,10 +49,16 @@ pub(super) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit,
             Service::new(name, &one.path, report)
         }
     });
-    let services: Vec<Service> = stream::iter(checks)
-        .buffered(args.max_parallel.max(1))
-        .collect()
-        .await;
+    let checks = stream::iter(checks).buffered(args.max_parallel.max(1));
+    let services: Vec<Service> = tokio::select! {
+        services = checks.collect() => services,
+        signal = interrupted() => {
+            rows.close();
+            let text = format!("interrupted by {signal}: there is no verdict; the server works on, and this can be run again");
+            session.printer.note(&text);
+            return Ok(Exit::Interrupted);
+        }
+    };
     rows.close();
     conclude(args, session, &Document::new(services))
 }

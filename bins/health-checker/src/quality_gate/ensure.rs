@@ -5,7 +5,7 @@ use health_checker::quality_gate::{
     ServerCondition, ensure_gate, plan_gate,
 };
 use serde::Serialize;
-use windlass_cli::{Exit, Failure, Format, GithubActions, markdown_cell, printable};
+use windlass_cli::{Exit, Failure, Format, GithubActions, interrupted, markdown_cell, printable};
 
 use super::args::EnsureArgs;
 use super::server;
@@ -61,9 +61,19 @@ pub(super) async fn run(args: &EnsureArgs, session: &Session<'_>) -> Result<Exit
             _ => {}
         }
     };
-    let ended = match args.check {
-        true => plan_gate(&sonar, &request, &options, &observer).await,
-        false => ensure_gate(&sonar, &request, &options, &observer).await,
+    let work = async {
+        match args.check {
+            true => plan_gate(&sonar, &request, &options, &observer).await,
+            false => ensure_gate(&sonar, &request, &options, &observer).await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = work => ended,
+        signal = interrupted() => {
+            let text = format!("interrupted by {signal}: what was changed stays changed; a second run goes on from there");
+            printer.note(&text);
+            return Ok(Exit::Interrupted);
+        }
     };
     match ended {
         Ok(report) => conclude(args, session, &report),

@@ -1,6 +1,7 @@
 //! Verdicts and exit codes.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use health_checker::quality_gate::testing::StubFault;
 use health_checker::quality_gate::{
@@ -379,4 +380,32 @@ fn github_junit_and_events_tell_the_same() {
         .collect();
     assert_eq!(judged.len(), 2);
     assert!(judged.contains(&&json!("users")));
+}
+
+#[test]
+fn an_interrupted_check_has_no_verdict() {
+    let site = Site::new();
+    let task = site.report("users", "");
+    let pending = Task::new(TaskStatus::Pending);
+    site.stub.sonar().add_task(task, [pending]);
+    let child = site
+        .command(&[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while site.stub.requests().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = crate::run::Ended::of(child.wait_with_output().unwrap());
+    ended.assert_said(130, &["interrupted by SIGTERM: there is no verdict"]);
+    assert_eq!(ended.stdout, "");
 }
