@@ -5,6 +5,7 @@
 mod addresses;
 mod matrix;
 mod protocols;
+mod real;
 mod server;
 mod web;
 mod wire;
