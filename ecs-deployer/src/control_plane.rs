@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    ClusterName, DeploymentId, Error, ServiceDeployment, ServiceName, ServiceState, ServiceUpdate,
-    StopType, StoppedTask, TaskDefinition, TaskDefinitionArn,
+    ClusterName, DeploymentId, Error, HookAction, ServiceDeployment, ServiceName, ServiceRevision,
+    ServiceRevisionArn, ServiceState, ServiceUpdate, StopType, StoppedTask, TaskDefinition,
+    TaskDefinitionArn,
 };
 
 /// The control plane of ECS, as far as deployments need it.
@@ -19,11 +20,11 @@ use crate::{
 ///   empty list where ECS forgets things by itself (service deployments, stopped tasks).
 /// - **Batching and paging** are the implementation's: lists of any length are taken, in the limits of the API.
 /// - **Throttling and lost connections** are retried by the implementation within its budget, nowhere else; what is left is
-///   [`Error::Throttled`] or [`Error::Unreachable`], after which a write may or may not have happened.
+///   [`Error::Throttled`], after which nothing has happened, or [`Error::Unreachable`], after which a write may have.
 /// - **Writes** return when ECS has taken note, not when the change is made. [`register_task_definition`] makes a new revision
 ///   each time. [`update_service`] begins a deployment only if something differs or one is forced, and its answer has that
 ///   deployment as PRIMARY. [`stop_deployment`] of one that has ended is an error.
-/// - **The desired count** is never changed.
+/// - **The desired count** is changed only by an update that names one.
 ///
 /// [`register_task_definition`]: Self::register_task_definition
 /// [`update_service`]: Self::update_service
@@ -64,7 +65,27 @@ pub trait ControlPlane: Debug + Send + Sync {
     /// When the service or the task definition does not exist.
     async fn update_service(&self, update: &ServiceUpdate) -> Result<ServiceState, Error>;
 
-    /// The record of a deployment; `None` when ECS does not have it, or not yet.
+    /// The last records of a service's deployments, newest first, without their details: at least the last hundred, while
+    /// ECS keeps them.
+    ///
+    /// # Errors
+    /// When ECS cannot be asked.
+    async fn service_deployments(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> Result<Vec<ServiceDeployment>, Error>;
+
+    /// Service revisions, in their order; those that ECS does not have are left out.
+    ///
+    /// # Errors
+    /// When ECS cannot be asked.
+    async fn service_revisions(
+        &self,
+        revisions: &[ServiceRevisionArn],
+    ) -> Result<Vec<ServiceRevision>, Error>;
+
+    /// The record of a deployment with its details; `None` when ECS does not have it, or not yet.
     ///
     /// # Errors
     /// When ECS cannot be asked.
@@ -83,6 +104,17 @@ pub trait ControlPlane: Debug + Send + Sync {
         &self,
         deployment: &ServiceDeployment,
         how: StopType,
+    ) -> Result<(), Error>;
+
+    /// Lets a deployment that waits at a hook go on, or go back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it does not wait at this hook.
+    async fn continue_deployment(
+        &self,
+        deployment: &ServiceDeployment,
+        hook: &str,
+        action: HookAction,
     ) -> Result<(), Error>;
 
     /// The tasks of a deployment that have stopped, as long as ECS remembers them (about an hour), oldest first.
@@ -125,6 +157,30 @@ macro_rules! forward {
 
             async fn update_service(&self, update: &ServiceUpdate) -> Result<ServiceState, Error> {
                 (**self).update_service(update).await
+            }
+
+            async fn service_deployments(
+                &self,
+                cluster: &ClusterName,
+                service: &ServiceName,
+            ) -> Result<Vec<ServiceDeployment>, Error> {
+                (**self).service_deployments(cluster, service).await
+            }
+
+            async fn service_revisions(
+                &self,
+                revisions: &[ServiceRevisionArn],
+            ) -> Result<Vec<ServiceRevision>, Error> {
+                (**self).service_revisions(revisions).await
+            }
+
+            async fn continue_deployment(
+                &self,
+                deployment: &ServiceDeployment,
+                hook: &str,
+                action: HookAction,
+            ) -> Result<(), Error> {
+                (**self).continue_deployment(deployment, hook, action).await
             }
 
             async fn service_deployment(

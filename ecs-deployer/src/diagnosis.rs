@@ -4,28 +4,74 @@ use std::collections::BTreeMap;
 
 use crate::{ServiceEvent, ServiceName, StopCode, StoppedTask};
 
-/// Whether a task stopped because something is wrong, as against scaling, a person or a host.
+/// What a stopped task says about its deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing: scaling, a person, or a host stopped it.
+    Harmless,
+    /// Something is wrong that may pass: a registry that limits its rate, an interface that was not there in time.
+    Transient,
+    /// Something is wrong with what is deployed.
+    Permanent,
+}
+
+/// What trouble that may pass calls itself, in lower case. It buys patience, never a success.
+const PASSING: [&str; 12] = [
+    "timeout",
+    "timed out",
+    "toomanyrequests",
+    "too many requests",
+    "rate exceeded",
+    "throttl",
+    "connection reset",
+    "connection refused",
+    "temporarily",
+    "capacity is unavailable",
+    "internalerror",
+    "internal server error",
+];
+
+/// What a stopped task says about its deployment.
 ///
 /// ECS gives failed health checks the same code as scaling, so the texts tell these two apart: `Scaling activity initiated
 /// by …` is normal.
-pub(crate) fn is_failure(task: &StoppedTask) -> bool {
+pub(crate) fn kind(task: &StoppedTask) -> Kind {
     match &task.stop_code {
-        StopCode::TaskFailedToStart | StopCode::EssentialContainerExited => true,
-        StopCode::ServiceSchedulerInitiated => {
-            !task.reason.starts_with("Scaling activity initiated by")
+        StopCode::TaskFailedToStart if may_pass(task) => Kind::Transient,
+        StopCode::TaskFailedToStart | StopCode::EssentialContainerExited => Kind::Permanent,
+        StopCode::ServiceSchedulerInitiated
+            if task.reason.starts_with("Scaling activity initiated by") =>
+        {
+            Kind::Harmless
         }
+        StopCode::ServiceSchedulerInitiated => Kind::Permanent,
         StopCode::UserInitiated
         | StopCode::SpotInterruption
         | StopCode::TerminationNotice
-        | StopCode::InfrastructureHealth => false,
+        | StopCode::InfrastructureHealth => Kind::Harmless,
         // Without a code, a container that never ran or exited with an error tells.
         StopCode::Other(_) => {
-            task.containers
+            let exited = task
+                .containers
                 .iter()
-                .any(|container| container.exit_code.is_some_and(|code| code != 0))
-                || task.reason.contains("Error:")
+                .any(|container| container.exit_code.is_some_and(|code| code != 0));
+            if exited || task.reason.contains("Error:") {
+                Kind::Permanent
+            } else {
+                Kind::Harmless
+            }
         }
     }
+}
+
+/// Whether a task stopped because something is wrong.
+fn is_failure(task: &StoppedTask) -> bool {
+    kind(task) != Kind::Harmless
+}
+
+fn may_pass(task: &StoppedTask) -> bool {
+    let text = task.reason.to_lowercase();
+    PASSING.iter().any(|sign| text.contains(sign))
 }
 
 /// Why a task failed, in a few words. `events` are the service's, which say what a load balancer saw.

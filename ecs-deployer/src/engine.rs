@@ -1,9 +1,14 @@
-//! The engine: deploy, follow, judge, go back.
+//! The engine: begin, follow, judge, go back.
 
-mod deploy;
+mod back;
+mod begin;
+mod deployer;
+mod failures;
 mod follow;
-mod rollback;
+mod history;
+mod judgement;
+mod pace;
 mod watch;
 
-pub use deploy::{deploy, wait};
-pub use rollback::rollback;
+pub(crate) use begin::{check_kind, runs_already};
+pub use deployer::{Deployer, deploy, rollback, wait};

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{ClusterName, ContainerName, ServiceName};
+use crate::{ClusterName, ContainerName, DeploymentId, ServiceName, TaskId};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,6 +29,12 @@ pub enum Error {
     TaskDefinitionNotFound {
         /// The task definition, as it was asked for.
         task_definition: String,
+    },
+    /// The registry does not have an image.
+    #[error("there is no image `{image}`")]
+    ImageNotFound {
+        /// The image.
+        image: String,
     },
     /// A change of images means no container of the task definition.
     #[error("no container of the task definition `{family}` is meant by `{wanted}`")]
@@ -58,14 +64,42 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// ECS has no such deployment, or not any more.
+    #[error("`{service}` has no deployment `{deployment}`, or its record cannot be read")]
+    DeploymentNotFound {
+        /// The service.
+        service: ServiceName,
+        /// The deployment.
+        deployment: DeploymentId,
+    },
     /// There is no revision to go back to.
     #[error("`{service}` has no earlier revision to go back to")]
     NoEarlierRevision {
         /// The service.
         service: ServiceName,
     },
+    /// Services that depend on each other in a circle.
+    #[error("services depend on each other in a circle: {}", services.iter().map(|service| format!("`{service}`")).collect::<Vec<_>>().join(" -> "))]
+    DependencyCircle {
+        /// The circle; the first is named again at its end.
+        services: Vec<ServiceName>,
+    },
+    /// A dependency names a service that is not deployed with the others.
+    #[error("`{service}` depends on `{on}`, and {} not among the services of this deployment", if service == on { "it is" } else { "one of them is" })]
+    UnknownDependency {
+        /// Who depends.
+        service: ServiceName,
+        /// On whom.
+        on: ServiceName,
+    },
+    /// A service is named more than once.
+    #[error("the service `{service}` is named more than once")]
+    NamedTwice {
+        /// The service.
+        service: ServiceName,
+    },
     /// ECS does not let us.
-    #[error("ECS does not let us {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
+    #[error("AWS does not let us {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
     Denied {
         /// What was tried.
         operation: &'static str,
@@ -78,8 +112,17 @@ pub enum Error {
         /// AWS's request id.
         request_id: Option<String>,
     },
+    /// There are no credentials to sign requests with.
+    #[error("cannot {operation}: there are no AWS credentials")]
+    NoCredentials {
+        /// What was tried.
+        operation: &'static str,
+        /// Where they were looked for.
+        #[source]
+        source: BoxError,
+    },
     /// ECS refused the request for good.
-    #[error("ECS refused to {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
+    #[error("AWS refused to {operation}{}", detail(code.as_deref(), message.as_deref(), request_id.as_deref()))]
     Refused {
         /// What was tried.
         operation: &'static str,
@@ -91,7 +134,7 @@ pub enum Error {
         request_id: Option<String>,
     },
     /// ECS limits how often we may ask, and the adapter's retries are used up.
-    #[error("ECS limits the rate of requests to {operation}")]
+    #[error("AWS limits the rate of requests to {operation}")]
     Throttled {
         /// What was tried.
         operation: &'static str,
@@ -99,13 +142,35 @@ pub enum Error {
         request_id: Option<String>,
     },
     /// ECS could not be reached, or its answer was not understood: the outcome is not known.
-    #[error("cannot {operation}: ECS could not be reached")]
+    #[error("cannot {operation}: AWS could not be reached")]
     Unreachable {
         /// What was tried.
         operation: &'static str,
         /// Why.
         #[source]
         source: BoxError,
+    },
+    /// ECS did not start a task.
+    #[error("ECS did not start a task of `{task_definition}`: {reason}")]
+    TaskNotStarted {
+        /// What it was to run.
+        task_definition: String,
+        /// Why, in ECS's words.
+        reason: String,
+    },
+    /// ECS has forgotten a task, as it does about an hour after its end.
+    #[error("ECS does not know the task `{task}` any more")]
+    TaskForgotten {
+        /// The task.
+        task: TaskId,
+    },
+    /// Nobody is there who could look something up.
+    #[error("{what} cannot be looked up: {reason}")]
+    CannotLookUp {
+        /// What was looked for.
+        what: String,
+        /// Why not.
+        reason: String,
     },
     /// A saved simulator cannot be restored.
     #[error("the saved cluster cannot be restored: {problem}")]
@@ -129,6 +194,17 @@ fn detail(code: Option<&str>, message: Option<&str>, request_id: Option<&str>) -
     text
 }
 
+/// An error with its sources in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
 impl Error {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
@@ -142,6 +218,7 @@ impl Error {
                 let names = containers.iter().map(ContainerName::as_str).collect::<Vec<_>>().join(", ");
                 format!("name the container as CONTAINER=IMAGE; there are: {names}")
             }
+            Self::ImageNotFound { .. } => "push it first, or check the tag".to_owned(),
             Self::Deadlock { .. } => {
                 "raise the service's maximum percent, or lower its minimum healthy percent".to_owned()
             }
@@ -151,11 +228,28 @@ impl Error {
                 format!("the credentials have expired: log in again (the call needs {action})")
             }
             Self::Denied { action, .. } => format!("allow {action} in the IAM policy of the credentials in use"),
+            Self::NoCredentials { .. } => {
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; in GitHub Actions use aws-actions/configure-aws-credentials".to_owned()
+            }
             Self::Throttled { .. } => "run fewer deployments at a time, or ask AWS for a higher rate".to_owned(),
             Self::Unreachable { .. } => "check the network, the region and the credentials, then run again".to_owned(),
-            Self::NotDeployable { .. } | Self::NoEarlierRevision { .. } | Self::Refused { .. } | Self::InvalidSnapshot { .. } => {
-                return None;
+            Self::NoEarlierRevision { .. } => {
+                "name one with its family and number; ECS's records, for which ecs:ListServiceDeployments and \
+                 ecs:DescribeServiceRevisions are needed, know of no other that was deployed with success"
+                    .to_owned()
             }
+            Self::DeploymentNotFound { .. } => {
+                "check its id; the record takes ecs:ListServiceDeployments and ecs:DescribeServiceRevisions, and is kept for 90 days".to_owned()
+            }
+            Self::DependencyCircle { .. } => "take one of the dependencies away".to_owned(),
+            Self::UnknownDependency { .. } => "deploy both together, or take the dependency away".to_owned(),
+            Self::NamedTwice { .. } => "give all of its images in one place".to_owned(),
+            Self::NotDeployable { .. }
+            | Self::Refused { .. }
+            | Self::TaskNotStarted { .. }
+            | Self::TaskForgotten { .. }
+            | Self::CannotLookUp { .. }
+            | Self::InvalidSnapshot { .. } => return None,
         };
         Some(hint)
     }
@@ -168,10 +262,70 @@ impl Error {
                 | Self::ServiceNotFound { .. }
                 | Self::TaskDefinitionNotFound { .. }
                 | Self::NoSuchContainer { .. }
+                | Self::ImageNotFound { .. }
                 | Self::Deadlock { .. }
+                | Self::DependencyCircle { .. }
+                | Self::UnknownDependency { .. }
+                | Self::NamedTwice { .. }
                 | Self::NotDeployable { .. }
+                | Self::DeploymentNotFound { .. }
                 | Self::NoEarlierRevision { .. }
         )
+    }
+
+    /// The same error once more, for each of those who asked together. Its source becomes text.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::ClusterNotFound { cluster } => Self::ClusterNotFound {
+                cluster: cluster.clone(),
+            },
+            Self::Denied {
+                operation,
+                action,
+                code,
+                message,
+                request_id,
+            } => Self::Denied {
+                operation,
+                action,
+                code: code.clone(),
+                message: message.clone(),
+                request_id: request_id.clone(),
+            },
+            Self::Refused {
+                operation,
+                code,
+                message,
+                request_id,
+            } => Self::Refused {
+                operation,
+                code: code.clone(),
+                message: message.clone(),
+                request_id: request_id.clone(),
+            },
+            Self::Throttled {
+                operation,
+                request_id,
+            } => Self::Throttled {
+                operation,
+                request_id: request_id.clone(),
+            },
+            Self::Unreachable { operation, source } => Self::Unreachable {
+                operation,
+                source: chain(source.as_ref()).into(),
+            },
+            other => Self::Unreachable {
+                operation: "describe services",
+                source: chain(other).into(),
+            },
+        }
+    }
+
+    pub(crate) fn cannot_look_up(what: String) -> Self {
+        Self::CannotLookUp {
+            what,
+            reason: "this program has no way to ask for it".to_owned(),
+        }
     }
 
     /// Whether asking again later may help.

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{DeploymentId, ServiceName, StoppedTask, TaskDefinitionArn, Verdict};
+use crate::{
+    DeploymentId, LifecycleHook, LifecycleStage, ServiceName, StoppedTask, TaskDefinitionArn,
+    Verdict,
+};
 
 /// Something that happened during a deployment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,6 +62,49 @@ pub enum Event {
         service: ServiceName,
         /// The text.
         message: String,
+    },
+    /// A deployment that shifts traffic has come to another stage.
+    Stage {
+        /// The service.
+        service: ServiceName,
+        /// The stage.
+        stage: LifecycleStage,
+        /// How much of the production traffic the new revision gets, in percent, if ECS says so.
+        production_traffic: Option<f64>,
+    },
+    /// The deployment waits at a hook until somebody lets it go on.
+    HookWaiting {
+        /// The service.
+        service: ServiceName,
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The hook.
+        hook: LifecycleHook,
+    },
+    /// A newer deployment took over, and is followed from here on.
+    FollowsNewer {
+        /// The service.
+        service: ServiceName,
+        /// The newer deployment.
+        deployment: DeploymentId,
+    },
+    /// Something cannot be seen, and the deployment is followed without it. Said once.
+    Blind {
+        /// The service.
+        service: ServiceName,
+        /// What cannot be seen, and why.
+        problem: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A wave of several services begins.
+    WaveStarted {
+        /// Which one, from 1.
+        wave: usize,
+        /// How many there are.
+        of: usize,
+        /// Its services.
+        services: Vec<ServiceName>,
     },
     /// ECS could not be asked; it is asked again.
     PollFailed {

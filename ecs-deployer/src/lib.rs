@@ -36,34 +36,71 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod batched;
 mod control_plane;
 mod diagnosis;
+mod difference;
+mod directory;
 mod engine;
 mod error;
 mod event;
+mod fleet;
 mod image;
+mod look_up;
 mod names;
+mod open;
 mod outcome;
+mod pin;
+mod plan;
+mod preflight;
+mod rates;
+mod record;
 mod request;
+mod run_task;
 mod service;
 pub mod sim;
+mod task;
 mod task_definition;
+mod task_logs;
+mod task_runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod update;
 
 pub use control_plane::ControlPlane;
-pub use engine::{deploy, rollback, wait};
+pub use difference::{Change, ChangeKind, Reveal};
+pub use directory::Directory;
+pub use engine::{Deployer, deploy, rollback, wait};
 pub use error::Error;
 pub use event::{Event, Observer};
+pub use fleet::{Fleet, FleetOptions, OnFleetFailure, ServiceResult, deploy_all};
 pub use image::{ImageRef, InvalidImageRef};
+pub use look_up::{AccountLookUp, AlarmState, ImageFacts, ImageLookUp, Platform};
 pub use names::{
-    ClusterName, ContainerName, DeploymentId, InvalidName, ServiceName, TaskDefinitionArn, TaskId,
+    ClusterName, ContainerName, DeploymentId, InvalidName, ServiceName, ServiceRevisionArn,
+    TaskDefinitionArn, TaskId,
 };
 pub use outcome::{ServiceOutcome, Verdict};
-pub use request::{DeployRequest, OnFailure, Options, RollbackRequest};
+pub use pin::{Pinned, pin};
+pub use plan::{Action, Plan, plan};
+pub use preflight::{Check, CheckName, Finding, LookUps, Preflight, preflight};
+pub use rates::RateLimited;
+pub use record::{
+    AlarmsState, BreakerState, DeploymentDetails, HookAction, HookKind, HookStatus, LifecycleHook,
+    LifecycleStage, MonitorStatus, RevisionImage, RollbackState, ServiceDeployment,
+    ServiceDeploymentStatus, ServiceRevision, TaskCounts, UnixMillis,
+};
+pub use request::{DeployRequest, OnFailure, OnSuperseded, Options, RollbackRequest};
+pub use run_task::{RunOptions, TaskEvent, TaskOutcome, follow_task, run_task};
 pub use service::{
-    Controller, Deployment, DeploymentStatus, RolloutState, ServiceDeployment,
-    ServiceDeploymentStatus, ServiceEvent, ServiceState, ServiceUpdate, StopCode, StopType,
-    StoppedContainer, StoppedTask,
+    AlarmSettings, BreakerSettings, Controller, Deployment, DeploymentStatus, RolloutState,
+    ServiceEvent, ServiceState, Strategy,
+};
+pub use task::{
+    CapacityProvider, ContainerOverride, ContainerState, LaunchSettings, NetworkSettings, StopCode,
+    StoppedContainer, StoppedTask, TaskRequest, TaskState,
 };
 pub use task_definition::{ImageChange, TaskDefinition};
+pub use task_logs::{LogPage, LogStream, TaskLogs};
+pub use task_runner::TaskRunner;
+pub use update::{ServiceUpdate, StopType};

@@ -88,6 +88,14 @@ name!(
     }
 );
 name!(
+    /// A service revision's ARN: what a deployment brings. It ends with the deployment's number.
+    ServiceRevisionArn, "a service revision", "it takes an ARN that ends with `service-revision/CLUSTER/SERVICE/NUMBER`", |text| {
+        let mut parts = text.rsplit('/');
+        let number = parts.next().is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+        number && parts.nth(2).is_some_and(|kind| kind.ends_with("service-revision"))
+    }
+);
+name!(
     /// A task definition of a certain revision: its ARN, or `family:revision`.
     TaskDefinitionArn, "a task definition", "it takes `family:revision` or an ARN that ends so", |text| {
         let (family, revision) = split(text);
@@ -117,6 +125,14 @@ impl TaskDefinitionArn {
     /// `family:revision`, for people.
     pub fn short(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+impl ServiceRevisionArn {
+    /// The deployment that brings this revision: they share their number.
+    pub fn deployment(&self) -> DeploymentId {
+        let number = self.0.rsplit('/').next().unwrap_or_default();
+        DeploymentId(format!("ecs-svc/{number}"))
     }
 }
 
@@ -167,5 +183,16 @@ mod tests {
         );
         assert!("ecs-svc/".parse::<DeploymentId>().is_err());
         assert!("123".parse::<DeploymentId>().is_err());
+        let revision: ServiceRevisionArn =
+            "arn:aws:ecs:eu-west-1:123456789012:service-revision/dev/web/123"
+                .parse()
+                .unwrap();
+        assert_eq!(revision.deployment().as_str(), "ecs-svc/123");
+        assert!(
+            "service-revision/dev/web/x"
+                .parse::<ServiceRevisionArn>()
+                .is_err()
+        );
+        assert!("123".parse::<ServiceRevisionArn>().is_err());
     }
 }

@@ -25,7 +25,7 @@ pub enum Verdict {
     Superseded,
     /// Neither success nor failure could be seen in time.
     TimedOut,
-    /// Somebody stopped it.
+    /// Somebody stopped it, or it was not begun.
     Cancelled,
 }
 
@@ -71,6 +71,29 @@ pub struct ServiceOutcome {
     pub reason: Option<String>,
     /// Its tasks that failed, oldest first.
     pub stopped_tasks: Vec<StoppedTask>,
+    /// The newer deployment that took over.
+    pub superseded_by: Option<DeploymentId>,
+    /// What could not be seen, and what else is worth knowing.
+    pub notes: Vec<String>,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl ServiceOutcome {
+    /// An outcome of a deployment that was not begun.
+    pub(crate) fn not_begun(service: ServiceName, reason: String) -> Self {
+        Self {
+            service,
+            verdict: Verdict::Cancelled,
+            deployment: None,
+            task_definition: None,
+            previous_task_definition: None,
+            image: None,
+            reason: Some(reason),
+            stopped_tasks: Vec::new(),
+            superseded_by: None,
+            notes: Vec::new(),
+            seconds: 0.0,
+        }
+    }
 }

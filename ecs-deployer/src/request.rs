@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{ClusterName, ImageChange, ServiceName, TaskDefinitionArn};
+use tokio::time::Instant;
+
+use crate::{
+    ClusterName, DeploymentId, ImageChange, ImageFacts, ServiceName, TaskDefinition,
+    TaskDefinitionArn,
+};
 
 /// A deployment that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +19,14 @@ pub struct DeployRequest {
     pub service: ServiceName,
     /// The images that it is to run.
     pub images: ImageChange,
-    /// Begin a deployment even when the images run already, as `:latest` needs it.
+    /// What is registered with these images; `None` takes what the service runs now.
+    pub base: Option<TaskDefinition>,
+    /// Begin a deployment even when the images run already.
     pub force_new_deployment: bool,
+    /// Another desired count; `None` leaves it alone, as an autoscaler needs it.
+    pub desired_count: Option<u32>,
+    /// What the tasks must have pulled in the end, where the images are named by a tag that moves.
+    pub expected: Option<ImageFacts>,
 }
 
 impl DeployRequest {
@@ -25,8 +36,34 @@ impl DeployRequest {
             cluster,
             service,
             images,
+            base: None,
             force_new_deployment: false,
+            desired_count: None,
+            expected: None,
         }
+    }
+
+    /// Registers this task definition with the images, in place of a copy of what the service runs.
+    #[must_use]
+    pub fn base(mut self, definition: TaskDefinition) -> Self {
+        self.base = Some(definition);
+        self
+    }
+
+    /// Changes the desired count as well.
+    #[must_use]
+    pub const fn desired_count(mut self, count: Option<u32>) -> Self {
+        self.desired_count = count;
+        self
+    }
+
+    /// Takes the images as named by a tag that moves, such as `:latest`: a deployment is begun in any case, and when it is
+    /// done, the digests that its tasks pulled are compared with what the tag names now.
+    #[must_use]
+    pub fn moving_tag(mut self, expected: Option<ImageFacts>) -> Self {
+        self.force_new_deployment = true;
+        self.expected = expected;
+        self
     }
 
     /// Begins a deployment even when the images run already.
@@ -45,8 +82,10 @@ pub struct RollbackRequest {
     pub cluster: ClusterName,
     /// The service.
     pub service: ServiceName,
-    /// Where to; `None` takes the deployment before, while ECS still lists it.
+    /// Where to; `None` takes the last revision that was deployed with success, other than the one that runs.
     pub to: Option<TaskDefinitionArn>,
+    /// The deployment that is to be taken back; when another one has taken over meanwhile, nothing is done.
+    pub only: Option<DeploymentId>,
 }
 
 impl RollbackRequest {
@@ -56,7 +95,15 @@ impl RollbackRequest {
             cluster,
             service,
             to: None,
+            only: None,
         }
+    }
+
+    /// Takes back this deployment, and no other that has taken over meanwhile.
+    #[must_use]
+    pub fn only(mut self, deployment: DeploymentId) -> Self {
+        self.only = Some(deployment);
+        self
     }
 
     /// A way back to this revision.
@@ -79,16 +126,26 @@ pub struct Options {
     pub on_failure: OnFailure,
     /// After how many failed tasks the verdict is negative, whatever ECS still hopes for.
     pub permanent_failures: u32,
+    /// After how many failed tasks it is when what they say of themselves may pass, such as a registry's rate limit.
+    pub transient_failures: u32,
+    /// What to do when a newer deployment takes over.
+    pub on_superseded: OnSuperseded,
+    /// Looks are taken at this moment plus whole polls, so that services that are followed together are asked for
+    /// together. `None` looks whenever a poll has passed.
+    pub beat: Option<Instant>,
 }
 
 impl Default for Options {
-    /// 15 minutes, a look every 5 seconds, back after 2 failed tasks.
+    /// 15 minutes, a look every 5 seconds, back after 2 failed tasks, or 6 whose trouble may pass.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(15 * 60),
             poll: Duration::from_secs(5),
             on_failure: OnFailure::Rollback,
             permanent_failures: 2,
+            transient_failures: 6,
+            on_superseded: OnSuperseded::End,
+            beat: None,
         }
     }
 }
@@ -115,6 +172,27 @@ impl Options {
         self
     }
 
+    /// Sets after how many failed tasks the verdict is negative when their trouble may pass; never fewer than for others.
+    #[must_use]
+    pub const fn transient_failures(mut self, tasks: u32) -> Self {
+        self.transient_failures = tasks;
+        self
+    }
+
+    /// Sets what to do when a newer deployment takes over.
+    #[must_use]
+    pub const fn on_superseded(mut self, on_superseded: OnSuperseded) -> Self {
+        self.on_superseded = on_superseded;
+        self
+    }
+
+    /// Sets the common beat of services that are followed together.
+    #[must_use]
+    pub const fn beat(mut self, beat: Instant) -> Self {
+        self.beat = Some(beat);
+        self
+    }
+
     /// Sets after how many failed tasks the verdict is negative; 0 counts as 1.
     #[must_use]
     pub const fn permanent_failures(mut self, tasks: u32) -> Self {
@@ -132,4 +210,15 @@ pub enum OnFailure {
     Rollback,
     /// Leave it as it is.
     Keep,
+}
+
+/// What to do when a newer deployment takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnSuperseded {
+    /// The verdict is [`Verdict::Superseded`](crate::Verdict::Superseded).
+    #[default]
+    End,
+    /// The newer deployment is followed in its place.
+    Follow,
 }

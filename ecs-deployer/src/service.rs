@@ -1,10 +1,9 @@
 //! What ECS says of a service.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerName, DeploymentId, ServiceName, TaskDefinitionArn, TaskId};
+use crate::open::open_enum;
+use crate::{DeploymentId, LaunchSettings, ServiceName, TaskDefinitionArn};
 
 /// A service, as `DescribeServices` has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +31,20 @@ pub struct ServiceState {
     pub maximum_percent: u32,
     /// Who deploys.
     pub controller: Controller,
+    /// How ECS deploys.
+    pub strategy: Strategy,
+    /// The deployment circuit breaker, if it is on.
+    pub breaker: Option<BreakerSettings>,
+    /// The alarms that end a deployment, if there are some.
+    pub alarms: Option<AlarmSettings>,
+    /// Whether every container instance runs one task: then there is no desired count to speak of.
+    pub is_daemon: bool,
+    /// Whether ECS moves tasks between availability zones by itself.
+    pub zone_rebalancing: bool,
+    /// Whether a deployment succeeds while the tasks before it still run (`earlySuccessCriteria` with `DEFERRED`).
+    pub cleans_up_later: bool,
+    /// Where and how its tasks are started.
+    pub launch: LaunchSettings,
 }
 
 impl ServiceState {
@@ -49,6 +62,13 @@ impl ServiceState {
             minimum_healthy_percent: 100,
             maximum_percent: 200,
             controller: Controller::Ecs,
+            strategy: Strategy::Rolling,
+            breaker: None,
+            alarms: None,
+            is_daemon: false,
+            zone_rebalancing: false,
+            cleans_up_later: false,
+            launch: LaunchSettings::default(),
         }
     }
 
@@ -102,6 +122,52 @@ pub enum Controller {
     CodeDeploy,
     /// Somebody else, through task sets.
     External,
+}
+
+open_enum! {
+    /// How ECS brings a new revision.
+    Strategy {
+        /// Task by task.
+        Rolling = "ROLLING",
+        /// All new tasks beside the old ones, then the traffic at once.
+        BlueGreen = "BLUE_GREEN",
+        /// All new tasks beside the old ones, then the traffic in equal steps.
+        Linear = "LINEAR",
+        /// All new tasks beside the old ones, then a little of the traffic, then the rest.
+        Canary = "CANARY",
+    }
+}
+
+/// What the deployment circuit breaker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BreakerSettings {
+    /// Whether a failed deployment goes back to the last completed one.
+    pub rollback: bool,
+}
+
+impl BreakerSettings {
+    /// A breaker that goes back, or leaves it.
+    pub const fn new(rollback: bool) -> Self {
+        Self { rollback }
+    }
+}
+
+/// The CloudWatch alarms that end a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AlarmSettings {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Whether a deployment that they end goes back.
+    pub rollback: bool,
+}
+
+impl AlarmSettings {
+    /// These alarms.
+    pub const fn new(names: Vec<String>, rollback: bool) -> Self {
+        Self { names, rollback }
+    }
 }
 
 /// A deployment of a service.
@@ -200,243 +266,4 @@ impl ServiceEvent {
             message: message.into(),
         }
     }
-}
-
-/// The record that ECS keeps of a deployment for 90 days, longer than a service lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ServiceDeployment {
-    /// Its ARN, which stopping it takes.
-    pub arn: String,
-    /// The deployment that it is about.
-    pub id: DeploymentId,
-    /// How far it has come.
-    pub status: ServiceDeploymentStatus,
-    /// What ECS says about that.
-    pub reason: Option<String>,
-}
-
-impl ServiceDeployment {
-    /// A record of this deployment.
-    pub fn new(
-        arn: impl Into<String>,
-        id: DeploymentId,
-        status: ServiceDeploymentStatus,
-        reason: Option<String>,
-    ) -> Self {
-        Self {
-            arn: arn.into(),
-            id,
-            status,
-            reason,
-        }
-    }
-}
-
-/// How far a service deployment has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[non_exhaustive]
-pub enum ServiceDeploymentStatus {
-    /// Not begun.
-    Pending,
-    /// Under way.
-    InProgress,
-    /// The target revision serves.
-    Successful,
-    /// It is about to end without a rollback.
-    StopRequested,
-    /// It ended without a rollback.
-    Stopped,
-    /// It is about to go back.
-    RollbackRequested,
-    /// It goes back.
-    RollbackInProgress,
-    /// The revision before serves again.
-    RollbackSuccessful,
-    /// Going back failed.
-    RollbackFailed,
-    /// A status that this program does not know.
-    Unknown,
-}
-
-impl ServiceDeploymentStatus {
-    /// Whether nothing more will happen.
-    pub const fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            Self::Successful | Self::Stopped | Self::RollbackSuccessful | Self::RollbackFailed
-        )
-    }
-
-    /// Whether it goes back to the revision before, or did.
-    pub const fn is_rollback(self) -> bool {
-        matches!(
-            self,
-            Self::RollbackRequested
-                | Self::RollbackInProgress
-                | Self::RollbackSuccessful
-                | Self::RollbackFailed
-        )
-    }
-}
-
-/// A task that has stopped, or is about to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StoppedTask {
-    /// The task.
-    pub task: TaskId,
-    /// Why, as a code.
-    pub stop_code: StopCode,
-    /// Why, in ECS's words.
-    pub reason: String,
-    /// What became of its containers.
-    pub containers: Vec<StoppedContainer>,
-}
-
-impl StoppedTask {
-    /// A stopped task.
-    pub fn new(
-        task: TaskId,
-        stop_code: StopCode,
-        reason: impl Into<String>,
-        containers: Vec<StoppedContainer>,
-    ) -> Self {
-        Self {
-            task,
-            stop_code,
-            reason: reason.into(),
-            containers,
-        }
-    }
-}
-
-/// A container of a stopped task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StoppedContainer {
-    /// The container.
-    pub name: ContainerName,
-    /// Its exit code; `None` when it never ran.
-    pub exit_code: Option<i64>,
-    /// What ECS says about it.
-    pub reason: Option<String>,
-}
-
-impl StoppedContainer {
-    /// A container of a stopped task.
-    pub const fn new(name: ContainerName, exit_code: Option<i64>, reason: Option<String>) -> Self {
-        Self {
-            name,
-            exit_code,
-            reason,
-        }
-    }
-}
-
-/// Why a task stopped (`TaskStopCode` of the API).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum StopCode {
-    /// It never ran: no image, no secret, no network interface.
-    TaskFailedToStart,
-    /// A container that the task cannot do without has exited.
-    EssentialContainerExited,
-    /// Somebody stopped it.
-    UserInitiated,
-    /// The scheduler stopped it, to scale or because it was unhealthy.
-    ServiceSchedulerInitiated,
-    /// Its Spot capacity was taken away.
-    SpotInterruption,
-    /// Fargate asked it to end, for maintenance.
-    TerminationNotice,
-    /// Its host was unhealthy.
-    InfrastructureHealth,
-    /// A code that this program does not know, or none.
-    #[serde(untagged)]
-    Other(String),
-}
-
-impl fmt::Display for StopCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TaskFailedToStart => "TaskFailedToStart",
-            Self::EssentialContainerExited => "EssentialContainerExited",
-            Self::UserInitiated => "UserInitiated",
-            Self::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
-            Self::SpotInterruption => "SpotInterruption",
-            Self::TerminationNotice => "TerminationNotice",
-            Self::InfrastructureHealth => "InfrastructureHealth",
-            Self::Other(code) => code,
-        })
-    }
-}
-
-impl From<&str> for StopCode {
-    fn from(code: &str) -> Self {
-        [
-            Self::TaskFailedToStart,
-            Self::EssentialContainerExited,
-            Self::UserInitiated,
-            Self::ServiceSchedulerInitiated,
-            Self::SpotInterruption,
-            Self::TerminationNotice,
-            Self::InfrastructureHealth,
-        ]
-        .into_iter()
-        .find(|known| known.to_string() == code)
-        .unwrap_or_else(|| Self::Other(code.to_owned()))
-    }
-}
-
-/// What a service is to be changed to. The desired count is not among it: it may be an autoscaler's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServiceUpdate {
-    /// The cluster.
-    pub cluster: crate::ClusterName,
-    /// The service.
-    pub service: ServiceName,
-    /// Another task definition.
-    pub task_definition: Option<TaskDefinitionArn>,
-    /// Begin a deployment even when nothing differs.
-    pub force_new_deployment: bool,
-}
-
-impl ServiceUpdate {
-    /// No change.
-    pub const fn new(cluster: crate::ClusterName, service: ServiceName) -> Self {
-        Self {
-            cluster,
-            service,
-            task_definition: None,
-            force_new_deployment: false,
-        }
-    }
-
-    /// Sets another task definition.
-    #[must_use]
-    pub fn task_definition(mut self, arn: TaskDefinitionArn) -> Self {
-        self.task_definition = Some(arn);
-        self
-    }
-
-    /// Begins a deployment even when nothing differs.
-    #[must_use]
-    pub const fn force_new_deployment(mut self, force: bool) -> Self {
-        self.force_new_deployment = force;
-        self
-    }
-}
-
-/// How a deployment is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[non_exhaustive]
-pub enum StopType {
-    /// It ends where it is.
-    Abort,
-    /// It goes back to the revision before.
-    Rollback,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ContainerName, Error, ImageRef, TaskDefinitionArn};
+use crate::{ContainerName, Error, ImageRef, LogStream, TaskDefinitionArn, TaskId};
 
 /// What ECS adds to a task definition when it describes it, and does not take back.
 const RESPONSE_ONLY: [&str; 9] = [
@@ -24,7 +24,7 @@ const RESPONSE_ONLY: [&str; 9] = [
 ///
 /// The document is never taken apart into types: a field that ECS learned yesterday survives, and so do empty strings and
 /// unknown values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskDefinition(Value);
 
@@ -77,7 +77,7 @@ impl TaskDefinition {
     /// # Errors
     /// [`Error::NoSuchContainer`] when no container is meant by the change.
     pub fn with_images(&self, change: &ImageChange) -> Result<Self, Error> {
-        let wanted = self.wanted(change)?;
+        let wanted = self.changed_by(change)?;
         let mut document = self.0.clone();
         let containers = document["containerDefinitions"]
             .as_array_mut()
@@ -98,7 +98,7 @@ impl TaskDefinition {
     /// [`Error::NoSuchContainer`] when no container is meant by the change.
     pub fn has_images(&self, change: &ImageChange) -> Result<bool, Error> {
         let containers = self.containers();
-        let wanted = self.wanted(change)?;
+        let wanted = self.changed_by(change)?;
         Ok(wanted.iter().all(|(name, image)| {
             containers
                 .iter()
@@ -106,7 +106,14 @@ impl TaskDefinition {
         }))
     }
 
-    fn wanted(&self, change: &ImageChange) -> Result<Vec<(ContainerName, ImageRef)>, Error> {
+    /// The containers that a change means, with the images that they get.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchContainer`] when no container is meant by the change.
+    pub fn changed_by(
+        &self,
+        change: &ImageChange,
+    ) -> Result<Vec<(ContainerName, ImageRef)>, Error> {
         let containers = self.containers();
         let missing = |wanted: String| {
             let containers = containers.iter().map(|(name, _)| name.clone()).collect();
@@ -144,6 +151,38 @@ impl TaskDefinition {
                     .collect())
             }
         }
+    }
+
+    /// The first container that the task cannot do without.
+    pub fn main_container(&self) -> Option<ContainerName> {
+        let containers = self.0["containerDefinitions"].as_array()?;
+        let essential = |container: &&Value| container["essential"].as_bool() != Some(false);
+        containers.iter().find(essential)?["name"]
+            .as_str()?
+            .parse()
+            .ok()
+    }
+
+    /// Where the containers of a task write their logs, as far as they use `awslogs` with a prefix of streams.
+    pub fn log_streams(&self, task: &TaskId) -> BTreeMap<ContainerName, LogStream> {
+        let containers = self.0["containerDefinitions"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let stream = |container: &Value| {
+            let name = container["name"].as_str()?;
+            let log = &container["logConfiguration"];
+            let options = &log["options"];
+            if log["logDriver"].as_str() != Some("awslogs") {
+                return None;
+            }
+            let group = options["awslogs-group"].as_str()?;
+            let prefix = options["awslogs-stream-prefix"].as_str()?;
+            let region = options["awslogs-region"].as_str().map(str::to_owned);
+            let stream = LogStream::new(group, format!("{prefix}/{name}/{task}"), region);
+            Some((name.parse().ok()?, stream))
+        };
+        containers.iter().filter_map(stream).collect()
     }
 
     /// The document as it is registered: without what only a response has.

@@ -3,8 +3,12 @@
 use aws_sdk_ecs::types;
 
 use crate::{
-    Controller, Deployment, DeploymentStatus, RolloutState, ServiceDeploymentStatus, ServiceEvent,
-    ServiceName, ServiceState, StopCode, StoppedContainer, StoppedTask, TaskDefinitionArn,
+    AlarmSettings, AlarmsState, BreakerSettings, BreakerState, CapacityProvider, Controller,
+    Deployment, DeploymentDetails, DeploymentStatus, HookAction, HookKind, HookStatus,
+    LaunchSettings, LifecycleHook, LifecycleStage, MonitorStatus, NetworkSettings, RevisionImage,
+    RollbackState, RolloutState, ServiceDeployment, ServiceDeploymentStatus, ServiceEvent,
+    ServiceName, ServiceRevision, ServiceRevisionArn, ServiceState, Strategy, TaskCounts,
+    TaskDefinitionArn, UnixMillis,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -34,7 +38,12 @@ pub(super) fn service(
     if let Some(configuration) = service.deployment_configuration() {
         state.minimum_healthy_percent = configuration.minimum_healthy_percent().map_or(100, count);
         state.maximum_percent = configuration.maximum_percent().map_or(200, count);
+        settings(&mut state, configuration);
     }
+    state.is_daemon = service.scheduling_strategy() == Some(&types::SchedulingStrategy::Daemon);
+    state.zone_rebalancing = service.availability_zone_rebalancing()
+        == Some(&types::AvailabilityZoneRebalancing::Enabled);
+    state.launch = launch(service);
     for described in service.deployments() {
         state.deployments.push(deployment(described)?);
     }
@@ -49,6 +58,49 @@ pub(super) fn service(
         })
         .collect();
     Ok(state)
+}
+
+fn settings(state: &mut ServiceState, configuration: &types::DeploymentConfiguration) {
+    if let Some(strategy) = configuration.strategy() {
+        state.strategy = Strategy::from(strategy.as_str());
+    }
+    state.breaker = configuration
+        .deployment_circuit_breaker()
+        .filter(|breaker| breaker.enable())
+        .map(|breaker| BreakerSettings::new(breaker.rollback()));
+    state.alarms = configuration
+        .alarms()
+        .filter(|alarms| alarms.enable())
+        .map(|alarms| AlarmSettings::new(alarms.alarm_names().to_vec(), alarms.rollback()));
+    state.cleans_up_later = configuration
+        .early_success_criteria()
+        .is_some_and(|criteria| {
+            criteria.enable()
+                && criteria.source_service_revision_cleanup()
+                    == Some(&types::ServiceRevisionCleanup::Deferred)
+        });
+}
+
+fn launch(service: &types::Service) -> LaunchSettings {
+    LaunchSettings {
+        launch_type: service.launch_type().map(|kind| kind.as_str().to_owned()),
+        capacity_providers: service
+            .capacity_provider_strategy()
+            .iter()
+            .map(|item| CapacityProvider::new(item.capacity_provider(), item.weight(), item.base()))
+            .collect(),
+        platform_version: service.platform_version().map(str::to_owned),
+        network: service
+            .network_configuration()
+            .and_then(|network| network.awsvpc_configuration())
+            .map(|vpc| {
+                NetworkSettings::new(
+                    vpc.subnets().to_vec(),
+                    vpc.security_groups().to_vec(),
+                    vpc.assign_public_ip() == Some(&types::AssignPublicIp::Enabled),
+                )
+            }),
+    }
 }
 
 fn deployment(described: &types::Deployment) -> Result<Deployment, BoxError> {
@@ -92,33 +144,133 @@ pub(super) const fn deployment_status(
     }
 }
 
-/// A stopped task; `None` when it has no id that could be named.
-pub(super) fn stopped_task(task: &types::Task) -> Option<StoppedTask> {
-    let id = task.task_arn()?.rsplit('/').next()?.parse().ok()?;
-    let code = task.stop_code().map_or_else(
-        || StopCode::Other(String::new()),
-        |code| StopCode::from(code.as_str()),
+fn moment(time: Option<&aws_smithy_types::DateTime>) -> Option<UnixMillis> {
+    let millis = time?.to_millis().ok()?;
+    u64::try_from(millis).ok().map(UnixMillis)
+}
+
+/// A record in a list; `None` when it does not say which deployment it is about.
+pub(super) fn brief(brief: &types::ServiceDeploymentBrief) -> Option<ServiceDeployment> {
+    let target: ServiceRevisionArn = brief.target_service_revision_arn()?.parse().ok()?;
+    let mut record = ServiceDeployment::new(
+        brief.service_deployment_arn()?,
+        target.deployment(),
+        brief
+            .status()
+            .map_or(ServiceDeploymentStatus::Unknown, deployment_status),
+        brief.status_reason().map(str::to_owned),
     );
-    let containers = task
-        .containers()
+    record.created_at = moment(brief.created_at());
+    record.started_at = moment(brief.started_at());
+    record.finished_at = moment(brief.finished_at());
+    record.target = Some(target);
+    Some(record)
+}
+
+/// A record with its details; `None` when it does not say which deployment it is about.
+pub(super) fn record(described: &types::ServiceDeployment) -> Option<ServiceDeployment> {
+    let summary = described.target_service_revision()?;
+    let target: ServiceRevisionArn = summary.arn()?.parse().ok()?;
+    let mut record = ServiceDeployment::new(
+        described.service_deployment_arn()?,
+        target.deployment(),
+        described
+            .status()
+            .map_or(ServiceDeploymentStatus::Unknown, deployment_status),
+        described.status_reason().map(str::to_owned),
+    );
+    record.created_at = moment(described.created_at());
+    record.started_at = moment(described.started_at());
+    record.finished_at = moment(described.finished_at().or_else(|| described.stopped_at()));
+    record.target = Some(target);
+    let details = DeploymentDetails {
+        sources: described
+            .source_service_revisions()
+            .iter()
+            .filter_map(|source| source.arn()?.parse().ok())
+            .collect(),
+        tasks: TaskCounts::new(
+            count(summary.requested_task_count()),
+            count(summary.running_task_count()),
+            count(summary.pending_task_count()),
+        ),
+        production_traffic: summary.requested_production_traffic_weight(),
+        test_traffic: summary.requested_test_traffic_weight(),
+        stage: described
+            .lifecycle_stage()
+            .map(|stage| LifecycleStage::from(stage.as_str())),
+        hooks: described
+            .lifecycle_hook_details()
+            .iter()
+            .filter_map(hook)
+            .collect(),
+        breaker: described.deployment_circuit_breaker().map(|breaker| {
+            BreakerState::new(
+                monitor(breaker.status()),
+                count(breaker.failure_count()),
+                count(breaker.threshold()),
+            )
+        }),
+        alarms: described.alarms().map(|alarms| {
+            AlarmsState::new(
+                monitor(alarms.status()),
+                alarms.alarm_names().to_vec(),
+                alarms.triggered_alarm_names().to_vec(),
+            )
+        }),
+        rollback: described.rollback().map(|rollback| {
+            let revision = rollback
+                .service_revision_arn()
+                .and_then(|arn| arn.parse().ok());
+            let mut state = RollbackState::new(rollback.reason().map(str::to_owned), revision);
+            state.started_at = moment(rollback.started_at());
+            state
+        }),
+    };
+    record.details = Some(Box::new(details));
+    Some(record)
+}
+
+fn monitor(status: Option<&types::ServiceDeploymentRollbackMonitorsStatus>) -> MonitorStatus {
+    MonitorStatus::from(status.map_or("UNKNOWN", |status| status.as_str()))
+}
+
+fn hook(detail: &types::DeploymentLifecycleHookDetail) -> Option<LifecycleHook> {
+    let kind = HookKind::from(detail.target_type().map_or("UNKNOWN", |kind| kind.as_str()));
+    let status = HookStatus::from(detail.status().map_or("UNKNOWN", |status| status.as_str()));
+    let mut hook = LifecycleHook::new(detail.hook_id()?.to_owned(), kind, status);
+    hook.target = detail.target_arn().map(str::to_owned);
+    hook.expires_at = moment(detail.expires_at());
+    hook.on_timeout = match detail.timeout_action() {
+        Some(types::DeploymentLifecycleHookAction::Continue) => Some(HookAction::Continue),
+        Some(types::DeploymentLifecycleHookAction::Rollback) => Some(HookAction::Rollback),
+        _ => None,
+    };
+    Some(hook)
+}
+
+pub(super) const fn hook_action(action: HookAction) -> types::DeploymentLifecycleHookAction {
+    match action {
+        HookAction::Continue => types::DeploymentLifecycleHookAction::Continue,
+        HookAction::Rollback => types::DeploymentLifecycleHookAction::Rollback,
+    }
+}
+
+/// A service revision; `None` when it does not say what it runs.
+pub(super) fn revision(described: &types::ServiceRevision) -> Option<ServiceRevision> {
+    let arn = described.service_revision_arn()?.parse().ok()?;
+    let mut revision = ServiceRevision::new(arn, described.task_definition()?.parse().ok()?);
+    revision.images = described
+        .container_images()
         .iter()
-        .filter_map(|container| {
-            let name = container.name()?.parse().ok()?;
-            // No exit code means that the container never ran, which is not the same as 0.
-            let exit_code = container.exit_code().map(i64::from);
-            Some(StoppedContainer::new(
-                name,
-                exit_code,
-                container.reason().map(str::to_owned),
-            ))
+        .filter_map(|image| {
+            let name = image.container_name()?.parse().ok()?;
+            let reference = image.image().and_then(|image| image.parse().ok());
+            let digest = image.image_digest().map(str::to_owned);
+            Some(RevisionImage::new(name, reference, digest))
         })
         .collect();
-    Some(StoppedTask::new(
-        id,
-        code,
-        task.stopped_reason().unwrap_or_default(),
-        containers,
-    ))
+    Some(revision)
 }
 
 /// ECS counts with signed numbers, and no count is below zero.

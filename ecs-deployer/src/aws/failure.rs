@@ -29,6 +29,12 @@ impl Call {
                 context.err().message().map(str::to_owned),
                 context.raw().status(),
             ),
+            _ if lacks_credentials(&error) => {
+                return Error::NoCredentials {
+                    operation: self.operation,
+                    source: Box::new(error),
+                };
+            }
             _ => {
                 return Error::Unreachable {
                     operation: self.operation,
@@ -80,6 +86,31 @@ impl Call {
             source,
         }
     }
+}
+
+/// Whether a call was not sent for want of credentials. The SDK tells it only in the texts of its errors' sources.
+fn lacks_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if text.contains("the credential provider was not enabled")
+            || text.contains("no providers in chain provided credentials")
+            || text.contains("failed to select an auth scheme")
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Whether AWS refused with one of these codes.
+#[cfg(feature = "aws-account")]
+pub(super) fn has_code<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+    codes: &[&str],
+) -> bool {
+    error.code().is_some_and(|code| codes.contains(&code))
 }
 
 /// Tells a missing cluster and a missing service from other refusals.

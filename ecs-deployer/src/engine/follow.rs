@@ -2,175 +2,167 @@
 
 use tokio::time::Instant;
 
-use super::rollback::{follow_back, go_back};
-use super::watch::Watch;
+use super::back::{Turn, follow_back, go_back};
+use super::begin::ids;
+use super::history;
+use super::judgement::{Sight, judge, needs_record};
+use super::watch::{Reading, Watch};
 use crate::{
-    Deployment, DeploymentId, Error, OnFailure, RolloutState, ServiceOutcome, ServiceState, Verdict,
+    Deployment, DeploymentId, Error, Event, OnFailure, OnSuperseded, ServiceOutcome, ServiceState,
+    TaskDefinitionArn, Verdict,
 };
 
-/// What one look at the service says of our deployment.
-enum Sight {
-    /// It is under way.
-    UnderWay,
-    /// The wanted revision runs, all of it and alone.
-    Done,
-    /// ECS has given it up and stays with it.
-    Failed(String),
-    /// ECS has given it up and goes back, or has gone back.
-    GoesBack(String),
-    /// Another deployment took over.
-    Superseded(DeploymentId),
-}
+/// A record is read at every so many looks even when the list of deployments tells enough: an abort shows there first.
+const LOOKS_PER_RECORD: u32 = 6;
+
+/// At so many looks in a row ECS may take to go back by itself, before we do it.
+const LOOKS_TO_TURN: u32 = 6;
 
 pub(super) async fn follow(
     mut watch: Watch<'_>,
-    ours: &Deployment,
+    mut ours: Deployment,
+    mut first: Option<ServiceState>,
 ) -> Result<ServiceOutcome, Error> {
-    let (id, task_definition) = (ours.id.clone(), ours.task_definition.clone());
-    watch.observer.observe(crate::Event::DeploymentStarted {
-        service: watch.service.clone(),
-        deployment: id.clone(),
-        task_definition: task_definition.clone(),
-    });
+    watch.known.brings = Some(ours.task_definition.clone());
+    tell_started(&watch, &ours);
     let deadline = Instant::now() + watch.options.timeout;
-    let limit = watch.options.permanent_failures.max(1);
+    let (mut looks, mut turning) = (0_u32, 0_u32);
     loop {
-        let Some(state) = watch.look_again(deadline).await? else {
-            let reason = watch.reason(&format!(
-                "no verdict within {} s",
-                watch.options.timeout.as_secs()
-            ));
-            return Ok(watch.end(
-                Verdict::TimedOut,
-                Some(id),
-                Some(task_definition),
-                Some(reason),
-            ));
+        let state = match first.take() {
+            Some(state) => Some(state),
+            None => watch.look_again(deadline).await?,
+        };
+        let (id, brings) = (ours.id.clone(), ours.task_definition.clone());
+        let end = |watch: &Watch<'_>, verdict, reason| {
+            Ok(watch.end(verdict, Some(id.clone()), Some(brings.clone()), reason))
+        };
+        let Some(state) = state else {
+            let limit = watch.options.timeout.as_secs();
+            let reason = watch.reason(&format!("no verdict within {limit} s"));
+            return end(&watch, Verdict::TimedOut, Some(reason));
         };
         watch.tell_progress(&state, &id);
-        let sight = see(&watch, &state, &id).await?;
-        if let Sight::Done = sight {
-            return Ok(watch.end(Verdict::Deployed, Some(id), Some(task_definition), None));
+        let reading =
+            if needs_record(&state, &id) || looks % LOOKS_PER_RECORD == LOOKS_PER_RECORD - 1 {
+                watch.record(&id).await
+            } else {
+                Reading::Known(None)
+            };
+        looks = looks.wrapping_add(1);
+        let sight = match &reading {
+            Reading::Known(record) => judge(&state, &id, record.as_deref(), &watch.known),
+            Reading::NotNow if needs_record(&state, &id) => Sight::UnderWay,
+            Reading::NotNow => judge(&state, &id, None, &watch.known),
+        };
+        if sight == Sight::Done {
+            return match watch.compare_digests().await {
+                Ok(()) => end(&watch, Verdict::Deployed, None),
+                Err(difference) => {
+                    let reason = format!(
+                        "{}: {difference}; the tag was moved, and a rollback would bring the same",
+                        watch.service
+                    );
+                    end(&watch, Verdict::Failed, Some(reason))
+                }
+            };
         }
-        let failures = watch.count_failures(&id).await?;
+        watch.count_failures(&id, state.deployment(&id)).await;
+        turning = if matches!(sight, Sight::Turning(_)) {
+            turning + 1
+        } else {
+            0
+        };
         match sight {
             Sight::Done => {}
-            Sight::UnderWay if failures < limit => {}
-            Sight::UnderWay => {
-                let reason = watch.reason("its tasks fail");
-                return give_up(watch, id, task_definition, reason).await;
+            Sight::UnderWay if watch.failures.are_enough(watch.options) => {
+                return give_up(watch, id, brings, "its tasks fail").await;
             }
-            Sight::Failed(why) => {
-                let reason = watch.reason(&why);
-                return give_up(watch, id, task_definition, reason).await;
+            Sight::Failed(why) => return give_up(watch, id, brings, &why).await,
+            Sight::Turning(why) if turning > LOOKS_TO_TURN => {
+                return give_up(watch, id, brings, &why).await;
             }
+            Sight::UnderWay | Sight::Turning(_) => {}
             Sight::GoesBack(why) => {
+                watch.read_logs().await;
                 let reason = watch.reason(&why);
-                return follow_back(watch, Some(id), Some(task_definition), reason).await;
+                return follow_back(watch, Turn::ByEcs, Some(id), Some(brings), reason).await;
+            }
+            Sight::Cancelled(why) => {
+                let reason = watch.reason(&format!("it was stopped and left as it is: {why}"));
+                return end(&watch, Verdict::Cancelled, Some(reason));
             }
             Sight::Superseded(by) => {
-                let reason = format!("{}: the deployment {by} took over", watch.service);
-                return Ok(watch.end(
-                    Verdict::Superseded,
-                    Some(id),
-                    Some(task_definition),
-                    Some(reason),
-                ));
+                watch.superseded_by = Some(by.clone());
+                let newer = state.deployment(&by).cloned();
+                match (watch.options.on_superseded, newer) {
+                    (OnSuperseded::Follow, Some(newer)) => {
+                        ours = take_over(&mut watch, &state, newer).await;
+                        (looks, turning) = (0, 0);
+                    }
+                    _ => {
+                        let reason = format!("{}: the deployment {by} took over", watch.service);
+                        return end(&watch, Verdict::Superseded, Some(reason));
+                    }
+                }
             }
         }
     }
+}
+
+fn tell_started(watch: &Watch<'_>, ours: &Deployment) {
+    watch.observer.observe(Event::DeploymentStarted {
+        service: watch.service.clone(),
+        deployment: ours.id.clone(),
+        task_definition: ours.task_definition.clone(),
+    });
+}
+
+/// From here on the newer deployment is the one that is followed; what failed before is not its failure.
+async fn take_over(watch: &mut Watch<'_>, state: &ServiceState, newer: Deployment) -> Deployment {
+    watch.observer.observe(Event::FollowsNewer {
+        service: watch.service.clone(),
+        deployment: newer.id.clone(),
+    });
+    watch.known.earlier = ids(state);
+    watch.known.earlier.remove(&newer.id);
+    watch.failures = super::failures::Failures::default();
+    // A tag that moves was compared for our deployment, not for theirs.
+    watch.expected = None;
+    watch.take_up(&newer.task_definition).await;
+    tell_started(watch, &newer);
+    newer
 }
 
 /// Goes back, or leaves it, as the options say.
 async fn give_up(
-    watch: Watch<'_>,
+    mut watch: Watch<'_>,
     id: DeploymentId,
-    task_definition: crate::TaskDefinitionArn,
-    reason: String,
+    brings: TaskDefinitionArn,
+    why: &str,
 ) -> Result<ServiceOutcome, Error> {
-    match watch.options.on_failure {
-        OnFailure::Keep => {
-            let reason = format!("{reason}; it is left as it is");
-            Ok(watch.end(
-                Verdict::Failed,
-                Some(id),
-                Some(task_definition),
-                Some(reason),
-            ))
-        }
-        OnFailure::Rollback if watch.previous.is_none() => {
-            let reason = format!("{reason}; there is no earlier revision to go back to");
-            Ok(watch.end(
-                Verdict::Failed,
-                Some(id),
-                Some(task_definition),
-                Some(reason),
-            ))
-        }
-        OnFailure::Rollback => {
-            let under_way = id.clone();
-            go_back(
-                watch,
-                Some(&under_way),
-                Some(id),
-                Some(task_definition),
-                reason,
-            )
-            .await
-        }
-    }
-}
-
-async fn see(watch: &Watch<'_>, state: &ServiceState, id: &DeploymentId) -> Result<Sight, Error> {
-    let primary = state.primary();
-    if let Some(ours) = primary.filter(|primary| primary.id == *id) {
-        let text = || {
-            ours.rollout_state_reason
-                .clone()
-                .unwrap_or_else(|| "ECS calls the deployment failed".to_owned())
-        };
-        return Ok(match ours.rollout_state {
-            RolloutState::Completed if ours.running >= state.desired => Sight::Done,
-            RolloutState::Failed => Sight::Failed(text()),
-            RolloutState::Completed | RolloutState::InProgress => Sight::UnderWay,
-        });
-    }
-    // Another deployment is primary: ECS went back, or somebody deployed. Its own record tells for certain.
-    let record = match watch
-        .plane
-        .service_deployment(watch.cluster, watch.service, id)
-        .await
-    {
-        Ok(record) => record,
-        Err(error) if error.is_passing() => {
-            watch.tell_failed_poll(&error);
-            return Ok(Sight::UnderWay);
-        }
-        // Without the permission to read records, what the service lists has to do.
-        Err(Error::Denied { .. } | Error::Refused { .. }) => None,
-        Err(error) => return Err(error),
+    watch.read_logs().await;
+    let reason = watch.reason(why);
+    let kept = |watch: &Watch<'_>, reason| {
+        Ok(watch.end(
+            Verdict::Failed,
+            Some(id.clone()),
+            Some(brings.clone()),
+            Some(reason),
+        ))
     };
-    let failed = state
-        .deployment(id)
-        .filter(|ours| ours.rollout_state == RolloutState::Failed);
-    let why = record
-        .as_ref()
-        .and_then(|record| record.reason.clone())
-        .or_else(|| failed.and_then(|ours| ours.rollout_state_reason.clone()))
-        .unwrap_or_else(|| "ECS gave the deployment up".to_owned());
-    if let Some(record) = &record {
-        if record.status.is_rollback() {
-            return Ok(Sight::GoesBack(why));
-        }
-        if record.status == crate::ServiceDeploymentStatus::Successful && primary.is_none() {
-            return Ok(Sight::UnderWay);
-        }
-    } else if failed.is_some()
-        || primary.is_some_and(|primary| Some(&primary.task_definition) == watch.previous.as_ref())
-    {
-        return Ok(Sight::GoesBack(why));
+    if watch.options.on_failure == OnFailure::Keep {
+        return kept(&watch, format!("{reason}; it is left as it is"));
     }
-    Ok(primary.map_or(Sight::UnderWay, |primary| {
-        Sight::Superseded(primary.id.clone())
-    }))
+    // The records know what succeeded last, even when the service has forgotten it.
+    let successful = history::last_successful(&watch, |record| record.id != id).await;
+    if let Some(successful) = successful {
+        watch.known.previous = Some(successful.task_definition);
+    }
+    if watch.known.previous.is_none() {
+        return kept(
+            &watch,
+            format!("{reason}; there is no earlier revision to go back to"),
+        );
+    }
+    go_back(watch, Some(&id.clone()), Some(id), Some(brings), reason).await
 }

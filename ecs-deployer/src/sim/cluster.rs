@@ -1,48 +1,73 @@
 //! The simulated cluster and what it holds.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
 
-use super::{Observation, TaskHealth, TaskLaunch, TaskRuntime, Timings};
+use super::model::{Cause, HookState, Phase, Service, Task};
+use super::plan::Agenda;
+use super::rates::Rates;
+use super::rules::Rules;
+use super::{Clock, Knobs, ServiceSpec, TaskHealth, TaskLaunch, TaskRuntime, Timings};
 use crate::{
-    ClusterName, DeploymentId, DeploymentStatus, Error, RolloutState, ServiceDeploymentStatus,
-    ServiceEvent, ServiceName, StopCode, StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
+    ClusterName, DeploymentId, Error, HookAction, ServiceDeploymentStatus, ServiceName, StopCode,
+    StopType, StoppedTask, TaskDefinition, TaskDefinitionArn, TaskId,
 };
-
-/// How many events a service keeps, as ECS does.
-const EVENTS: usize = 100;
-
-/// How many records of deployments a service keeps; ECS keeps them for 90 days.
-const RECORDS: usize = 100;
 
 /// A simulated cluster. Clones are the same cluster.
 #[derive(Debug, Clone)]
 pub struct SimCluster {
+    pub(super) name: ClusterName,
     pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) name: ClusterName,
+    pub(super) clock: Clock,
     pub(super) timings: Timings,
     pub(super) runtime: Arc<dyn TaskRuntime>,
+    pub(super) rules: Rules,
     state: Mutex<State>,
 }
 
-/// All that changes.
+/// All that changes: one account's clusters.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) next_pass: Instant,
-    pub(super) definitions: BTreeMap<String, Vec<Value>>,
-    pub(super) services: BTreeMap<ServiceName, Service>,
+    pub(super) next_pass: Duration,
+    pub(super) definitions: BTreeMap<String, Vec<Definition>>,
+    pub(super) clusters: BTreeMap<ClusterName, Content>,
     pub(super) counter: u64,
     /// Calls that are to fail, by how they do.
     pub(super) faults: VecDeque<CallFault>,
     pub(super) calls: BTreeMap<&'static str, u64>,
+    pub(super) rates: Rates,
+    pub(super) agenda: Agenda,
+    pub(super) knobs: Knobs,
+    /// Alarms that are on.
+    pub(super) alarms: BTreeSet<String>,
+    /// Digests that images were pushed with.
+    pub(super) pushed: BTreeMap<String, String>,
+    /// The tasks that were run with a token.
+    pub(super) tokens: BTreeMap<String, TaskId>,
+}
+
+/// What one cluster holds.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) services: BTreeMap<ServiceName, Service>,
+    /// Tasks that were run by themselves.
+    pub(super) alone: Vec<Task>,
+}
+
+/// A registered task definition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Definition {
+    pub(super) document: Value,
+    pub(super) registered: Duration,
+    pub(super) deregistered: Option<Duration>,
 }
 
 /// How a call fails.
@@ -50,146 +75,8 @@ pub(super) struct State {
 pub(super) enum CallFault {
     Throttled,
     Unreachable,
-}
-
-/// A service that is to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ServiceSpec {
-    /// The name.
-    pub name: ServiceName,
-    /// What it runs.
-    pub task_definition: TaskDefinitionArn,
-    /// How many tasks of it.
-    pub desired_count: u32,
-    /// Of these, how many must stay healthy during a deployment, in percent; 100 by default.
-    pub minimum_healthy_percent: u32,
-    /// Of these, how many may run at the most during a deployment, in percent; 200 by default.
-    pub maximum_percent: u32,
-    /// Whether failing tasks end a deployment, and whether it then goes back. Off by default, as in ECS.
-    pub circuit_breaker: Option<Breaker>,
-    /// Whether health checks decide that a task is healthy, or its age alone.
-    pub health_check: bool,
-}
-
-/// The deployment circuit breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Breaker {
-    /// Whether a failed deployment goes back to the last completed one.
-    pub rollback: bool,
-}
-
-impl ServiceSpec {
-    /// A service with the defaults of ECS.
-    pub const fn new(
-        name: ServiceName,
-        task_definition: TaskDefinitionArn,
-        desired_count: u32,
-    ) -> Self {
-        Self {
-            name,
-            task_definition,
-            desired_count,
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker: None,
-            health_check: false,
-        }
-    }
-
-    /// Sets the bounds of a deployment in percent of the desired count.
-    #[must_use]
-    pub const fn percent(mut self, minimum_healthy: u32, maximum: u32) -> Self {
-        self.minimum_healthy_percent = minimum_healthy;
-        self.maximum_percent = maximum;
-        self
-    }
-
-    /// Lets health checks decide.
-    #[must_use]
-    pub const fn health_check(mut self, on: bool) -> Self {
-        self.health_check = on;
-        self
-    }
-
-    /// Ends a failing deployment and leaves it at that.
-    #[must_use]
-    pub const fn circuit_breaker(mut self) -> Self {
-        self.circuit_breaker = Some(Breaker { rollback: false });
-        self
-    }
-
-    /// Ends a failing deployment and goes back.
-    #[must_use]
-    pub const fn circuit_breaker_rollback(mut self) -> Self {
-        self.circuit_breaker = Some(Breaker { rollback: true });
-        self
-    }
-}
-
-/// A service with all that belongs to it.
-#[derive(Debug)]
-pub(super) struct Service {
-    pub(super) spec: ServiceSpec,
-    /// The newest first.
-    pub(super) deployments: Vec<SimDeployment>,
-    pub(super) records: Vec<Record>,
-    pub(super) tasks: Vec<Task>,
-    /// The newest first.
-    pub(super) events: VecDeque<ServiceEvent>,
-    /// Failures in a row.
-    pub(super) streak: u32,
-    pub(super) next_launch: Option<Instant>,
-    pub(super) stuck_since: Option<Instant>,
-    /// Since when the primary deployment has all it needs.
-    pub(super) ready_since: Option<Instant>,
-    /// The task definition of the last deployment that was completed.
-    pub(super) last_completed: Option<TaskDefinitionArn>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SimDeployment {
-    pub(super) id: DeploymentId,
-    pub(super) status: DeploymentStatus,
-    pub(super) task_definition: TaskDefinitionArn,
-    pub(super) failed: u32,
-    pub(super) rollout_state: RolloutState,
-    pub(super) reason: Option<String>,
-    /// The deployment that this one takes back, while it does.
-    pub(super) rolls_back: Option<DeploymentId>,
-}
-
-/// A service deployment's record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub(super) id: DeploymentId,
-    pub(super) status: ServiceDeploymentStatus,
-    pub(super) reason: Option<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Task {
-    pub(super) id: TaskId,
-    pub(super) deployment: DeploymentId,
-    pub(super) task_definition: TaskDefinitionArn,
-    pub(super) phase: Phase,
-    /// This unhealthy task has one that replaces it.
-    pub(super) replaced_by: Option<TaskId>,
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    Pending,
-    Running {
-        since: Instant,
-        health: TaskHealth,
-    },
-    Stopping {
-        since: Instant,
-        stopped: StoppedTask,
-    },
-    Stopped(StoppedTask),
+    /// It is carried out, and the answer does not arrive.
+    AnswerLost,
 }
 
 /// A task of a simulated cluster, for whoever looks at it.
@@ -202,40 +89,85 @@ pub struct TaskView {
     pub deployment: DeploymentId,
     /// Its task definition.
     pub task_definition: TaskDefinitionArn,
-    /// `PENDING`, `RUNNING`, `STOPPING` or `STOPPED`.
+    /// `PENDING`, `RUNNING`, `STOPPING`, `DEPROVISIONING` or `STOPPED`.
     pub status: &'static str,
     /// What its health checks say; `None` when it does not run.
     pub health: Option<TaskHealth>,
+    /// The digests that its images were found to have, by image.
+    pub digests: BTreeMap<String, String>,
 }
 
 impl SimCluster {
     /// An empty cluster.
     pub fn new(name: ClusterName, timings: Timings, runtime: Arc<dyn TaskRuntime>) -> Self {
-        let state = State {
-            next_pass: Instant::now() + timings.scheduler_pass,
-            definitions: BTreeMap::new(),
-            services: BTreeMap::new(),
-            counter: 0,
-            faults: VecDeque::new(),
-            calls: BTreeMap::new(),
-        };
-        Self::with_state(name, timings, runtime, state)
+        Self::with_clock(name, timings, runtime, Clock::tokio())
+    }
+
+    /// An empty cluster whose time is that of `clock`.
+    pub fn with_clock(
+        name: ClusterName,
+        timings: Timings,
+        runtime: Arc<dyn TaskRuntime>,
+        clock: Clock,
+    ) -> Self {
+        let state = State::new(clock.now() + timings.scheduler_pass);
+        Self::with_state(name, timings, runtime, clock, Rules::default(), state)
+    }
+
+    /// An empty cluster that breaks a rule, to see that a check finds it.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn with_flaw(
+        name: ClusterName,
+        timings: Timings,
+        runtime: Arc<dyn TaskRuntime>,
+        flaw: super::Flaw,
+    ) -> Self {
+        let clock = Clock::tokio();
+        let state = State::new(clock.now() + timings.scheduler_pass);
+        let rules = Rules { flaw: Some(flaw) };
+        Self::with_state(name, timings, runtime, clock, rules, state)
     }
 
     pub(super) fn with_state(
         name: ClusterName,
         timings: Timings,
         runtime: Arc<dyn TaskRuntime>,
-        state: State,
+        clock: Clock,
+        rules: Rules,
+        mut state: State,
     ) -> Self {
+        state.clusters.entry(name.clone()).or_default();
         Self {
+            name,
             inner: Arc::new(Inner {
-                name,
+                clock,
                 timings,
                 runtime,
+                rules,
                 state: Mutex::new(state),
             }),
         }
+    }
+
+    /// Another cluster of the same account: its task definitions, its time and its limits are the same. It is made if it is
+    /// not there.
+    #[must_use]
+    pub fn another(&self, name: ClusterName) -> Self {
+        self.lock().clusters.entry(name.clone()).or_default();
+        Self {
+            name,
+            inner: Arc::clone(&self.inner),
+        }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    /// The model's time.
+    pub fn now(&self) -> Duration {
+        self.inner.clock.now()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,9 +183,20 @@ impl SimCluster {
         self.inner.advance(&mut self.lock());
     }
 
+    /// Puts the model's clock forward and lets the scheduler make the passes of that time.
+    pub fn skip(&self, by: Duration) {
+        self.inner.clock.skip(by);
+        self.advance();
+    }
+
     /// The names of all services.
     pub fn services(&self) -> Vec<ServiceName> {
-        self.lock().services.keys().cloned().collect()
+        let state = self.lock();
+        state
+            .clusters
+            .get(&self.name)
+            .map(|content| content.services.keys().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Registers a task definition, as the control plane does.
@@ -261,7 +204,10 @@ impl SimCluster {
     /// # Errors
     /// [`Error::Refused`] when it has no family.
     pub fn register(&self, definition: &TaskDefinition) -> Result<TaskDefinitionArn, Error> {
-        self.inner.register(&mut self.lock(), definition)
+        let mut state = self.lock();
+        self.inner.advance(&mut state);
+        let now = self.now();
+        state.register(definition, now)
     }
 
     /// Makes a service and begins its first deployment.
@@ -271,7 +217,10 @@ impl SimCluster {
     pub fn create_service(&self, spec: ServiceSpec) -> Result<DeploymentId, Error> {
         let mut state = self.lock();
         self.inner.advance(&mut state);
-        if state.services.contains_key(&spec.name) {
+        if state
+            .service(&self.name, &spec.name)
+            .is_some_and(|service| !service.draining)
+        {
             let message = Some("Creation of service was not idempotent.".to_owned());
             let code = Some("InvalidParameterException".to_owned());
             return Err(Error::Refused {
@@ -284,26 +233,25 @@ impl SimCluster {
         state.definition(&spec.task_definition)?;
         let id = state.next_deployment();
         let name = spec.name.clone();
-        let mut service = Service {
-            spec,
-            deployments: Vec::new(),
-            records: Vec::new(),
-            tasks: Vec::new(),
-            events: VecDeque::new(),
-            streak: 0,
-            next_launch: None,
-            stuck_since: None,
-            ready_since: None,
-            last_completed: None,
-        };
-        service.begin(id.clone());
-        state.services.insert(name, service);
+        let now = self.now();
+        let mut service = Service::new(spec, now);
+        service.begin(id.clone(), now, &state.alarms);
+        state
+            .clusters
+            .entry(self.name.clone())
+            .or_default()
+            .services
+            .insert(name, service);
         Ok(id)
     }
 
     /// Removes a service with its tasks.
     pub fn delete_service(&self, name: &ServiceName) {
-        let removed = self.lock().services.remove(name);
+        let removed = self
+            .lock()
+            .clusters
+            .get_mut(&self.name)
+            .and_then(|content| content.services.remove(name));
         for task in removed
             .iter()
             .flat_map(|service| &service.tasks)
@@ -315,30 +263,100 @@ impl SimCluster {
 
     /// Changes how many tasks a service shall run, as an autoscaler does.
     pub fn scale(&self, name: &ServiceName, desired_count: u32) {
+        self.change(name, |_, service| {
+            service.spec.desired_count = desired_count
+        });
+    }
+
+    /// Sets how many tasks of a service there is room for; `None` for any number.
+    pub fn capacity(&self, name: &ServiceName, places: Option<u32>) {
+        self.change(name, |_, service| service.capacity = places);
+    }
+
+    /// Changes a service's bounds, circuit breaker or alarms, which begins no deployment.
+    pub fn reconfigure(&self, name: &ServiceName, change: impl FnOnce(&mut ServiceSpec)) {
+        self.change(name, |_, service| {
+            let (task_definition, name) = (
+                service.spec.task_definition.clone(),
+                service.spec.name.clone(),
+            );
+            change(&mut service.spec);
+            (service.spec.task_definition, service.spec.name) = (task_definition, name);
+        });
+    }
+
+    fn change<T>(
+        &self,
+        name: &ServiceName,
+        change: impl FnOnce(Duration, &mut Service) -> T,
+    ) -> Option<T> {
         let mut state = self.lock();
         self.inner.advance(&mut state);
-        if let Some(service) = state.services.get_mut(name) {
-            service.spec.desired_count = desired_count;
+        let now = self.now();
+        state
+            .service_mut(&self.name, name)
+            .map(|service| change(now, service))
+    }
+
+    /// Turns an alarm on or off.
+    pub fn alarm(&self, name: impl Into<String>, on: bool) {
+        let mut state = self.lock();
+        self.inner.advance(&mut state);
+        if on {
+            state.alarms.insert(name.into());
+        } else {
+            state.alarms.remove(&name.into());
         }
+    }
+
+    /// Moves an image's tag to a digest, as a push does. Tasks of deployments that have resolved it keep what they found.
+    pub fn push_image(&self, image: impl Into<String>, digest: impl Into<String>) {
+        let mut state = self.lock();
+        self.inner.advance(&mut state);
+        state.pushed.insert(image.into(), digest.into());
+    }
+
+    /// Begins a deployment as somebody else would: of another image, or of the same revision once more.
+    ///
+    /// # Errors
+    /// [`Error::ServiceNotFound`].
+    pub fn supersede(
+        &self,
+        name: &ServiceName,
+        image: Option<&str>,
+    ) -> Result<DeploymentId, Error> {
+        let mut state = self.lock();
+        self.inner.advance(&mut state);
+        let now = self.now();
+        let id = state.supersede(&self.name, name, image, now)?;
+        state.agenda.begun(&self.name, name, now);
+        Ok(id)
+    }
+
+    /// Stops a deployment that is under way, as `StopServiceDeployment` does.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it has ended, or cannot go back.
+    pub fn stop(&self, name: &ServiceName, id: &DeploymentId, how: StopType) -> Result<(), Error> {
+        self.change(name, |now, service| service.request_stop(id, how, now))
+            .unwrap_or_else(|| {
+                Err(Error::ServiceNotFound {
+                    cluster: self.name.clone(),
+                    service: name.clone(),
+                })
+            })
     }
 
     /// Stops a task, as a person does: it counts as no failure. A task that is not there or does not run is left alone.
     pub fn stop_task(&self, name: &ServiceName, task: &TaskId, reason: impl Into<String>) {
-        let mut state = self.lock();
-        self.inner.advance(&mut state);
-        let task = state
-            .services
-            .get_mut(name)
-            .and_then(|service| service.tasks.iter_mut().find(|known| known.id == *task))
-            .filter(|task| task.is_wanted());
-        if let Some(task) = task {
-            self.inner.runtime.stop(&task.id);
-            let code = StopCode::UserInitiated;
-            task.phase = Phase::Stopping {
-                since: Instant::now(),
-                stopped: StoppedTask::new(task.id.clone(), code, reason, Vec::new()),
-            };
-        }
+        let (runtime, takes) = (&self.inner.runtime, self.inner.timings.stop);
+        self.change(name, |now, service| {
+            let task = service.tasks.iter_mut().find(|known| known.id == *task);
+            if let Some(task) = task.filter(|task| task.is_wanted()) {
+                runtime.stop(&task.id);
+                task.ask_to_stop(StopCode::UserInitiated, reason.into(), takes, now);
+            }
+        });
     }
 
     /// All tasks of a service that it remembers, oldest first.
@@ -346,34 +364,87 @@ impl SimCluster {
         let mut state = self.lock();
         self.inner.advance(&mut state);
         state
-            .services
-            .get(name)
-            .map(|service| service.tasks.iter().map(Task::view).collect())
+            .service(&self.name, name)
+            .map(|service| service.tasks.iter().filter_map(Task::view).collect())
             .unwrap_or_default()
     }
 
     /// Makes the next calls of the control plane fail as throttled.
     pub fn throttle_next(&self, calls: usize) {
-        self.lock()
-            .faults
-            .extend(std::iter::repeat_n(CallFault::Throttled, calls));
+        self.fault_next(CallFault::Throttled, calls);
     }
 
     /// Makes the next calls of the control plane fail as out of reach.
     pub fn lose_next(&self, calls: usize) {
-        self.lock()
-            .faults
-            .extend(std::iter::repeat_n(CallFault::Unreachable, calls));
+        self.fault_next(CallFault::Unreachable, calls);
+    }
+
+    /// Lets the next calls of the control plane be carried out, and their answers be lost.
+    pub fn lose_next_answers(&self, calls: usize) {
+        self.fault_next(CallFault::AnswerLost, calls);
+    }
+
+    fn fault_next(&self, fault: CallFault, calls: usize) {
+        self.lock().faults.extend(std::iter::repeat_n(fault, calls));
     }
 
     /// How often the control plane was called, by operation.
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.lock().calls.clone()
     }
+
+    /// How often the operations of ECS's API were called, by their names; calls of the trait count as those that they take.
+    pub fn api_calls(&self) -> BTreeMap<String, u64> {
+        self.lock().rates.calls().clone()
+    }
+
+    /// How many calls of the API were throttled.
+    pub fn throttled(&self) -> u64 {
+        self.lock().rates.throttled()
+    }
+
+    /// Throttles calls as the published rates have it, in tokio's time; off at first.
+    pub fn limit_rates(&self, on: bool) {
+        self.lock().rates.enforce(on);
+    }
+
+    /// Sets where ECS is known to behave in more than one way.
+    pub fn knobs(&self, knobs: Knobs) {
+        self.lock().knobs = knobs;
+    }
 }
 
 impl State {
-    pub(super) fn definition(&self, arn: &TaskDefinitionArn) -> Result<&Value, Error> {
+    pub(super) fn new(next_pass: Duration) -> Self {
+        Self {
+            next_pass,
+            definitions: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            counter: 0,
+            faults: VecDeque::new(),
+            calls: BTreeMap::new(),
+            rates: Rates::default(),
+            agenda: Agenda::default(),
+            knobs: Knobs::default(),
+            alarms: BTreeSet::new(),
+            pushed: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn service(&self, cluster: &ClusterName, name: &ServiceName) -> Option<&Service> {
+        self.clusters.get(cluster)?.services.get(name)
+    }
+
+    pub(super) fn service_mut(
+        &mut self,
+        cluster: &ClusterName,
+        name: &ServiceName,
+    ) -> Option<&mut Service> {
+        self.clusters.get_mut(cluster)?.services.get_mut(name)
+    }
+
+    pub(super) fn definition(&self, arn: &TaskDefinitionArn) -> Result<&Definition, Error> {
         let revision = arn.revision() as usize;
         self.definitions
             .get(arn.family())
@@ -383,9 +454,93 @@ impl State {
             })
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    #[cfg(feature = "server")]
+    pub(super) fn definition_mut(
+        &mut self,
+        arn: &TaskDefinitionArn,
+    ) -> Result<&mut Definition, Error> {
+        let revision = arn.revision() as usize;
+        self.definitions
+            .get_mut(arn.family())
+            .and_then(|revisions| revisions.get_mut(revision.checked_sub(1)?))
+            .ok_or_else(|| Error::TaskDefinitionNotFound {
+                task_definition: arn.to_string(),
+            })
+    }
+
+    pub(super) fn register(
+        &mut self,
+        definition: &TaskDefinition,
+        at: Duration,
+    ) -> Result<TaskDefinitionArn, Error> {
+        let family = definition.family();
+        let revisions = self.definitions.get(family).map_or(0, Vec::len) + 1;
+        let arn = format!("{family}:{revisions}")
+            .parse()
+            .map_err(|_| Error::Refused {
+                operation: "register the task definition",
+                code: Some("ClientException".to_owned()),
+                message: Some("Family contains invalid characters.".to_owned()),
+                request_id: None,
+            })?;
+        self.definitions
+            .entry(family.to_owned())
+            .or_default()
+            .push(Definition {
+                document: definition.for_registration(),
+                registered: at,
+                deregistered: None,
+            });
+        Ok(arn)
+    }
+
+    pub(super) fn supersede(
+        &mut self,
+        cluster: &ClusterName,
+        name: &ServiceName,
+        image: Option<&str>,
+        at: Duration,
+    ) -> Result<DeploymentId, Error> {
+        let missing = || Error::ServiceNotFound {
+            cluster: cluster.clone(),
+            service: name.clone(),
+        };
+        let current = self
+            .service(cluster, name)
+            .ok_or_else(missing)?
+            .spec
+            .task_definition
+            .clone();
+        let task_definition = match image {
+            None => current,
+            Some(image) => {
+                let mut document = self.definition(&current)?.document.clone();
+                let containers = document
+                    .get_mut("containerDefinitions")
+                    .and_then(Value::as_array_mut);
+                if let Some(first) = containers.and_then(|containers| containers.first_mut()) {
+                    first["image"] = image.into();
+                }
+                self.register(&TaskDefinition::new(document), at)?
+            }
+        };
+        let id = self.next_deployment();
+        let alarms = self.alarms.clone();
+        let service = self.service_mut(cluster, name).ok_or_else(missing)?;
+        service.spec.task_definition = task_definition;
+        service.begin(id.clone(), at, &alarms);
+        Ok(id)
+    }
+
+    pub(super) const fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
+    }
+
+    pub(super) fn next_task(&mut self) -> TaskId {
+        format!("{:032x}", self.next())
+            .parse()
+            .expect("hexadecimal digits make an id")
     }
 
     pub(super) fn next_deployment(&mut self) -> DeploymentId {
@@ -395,161 +550,208 @@ impl State {
             .parse()
             .expect("digits follow the prefix")
     }
+
+    /// The digest that an image has at this moment.
+    pub(super) fn digest(&self, image: &crate::ImageRef) -> String {
+        if let Some(digest) = image.digest() {
+            return digest.to_owned();
+        }
+        self.pushed
+            .get(image.as_str())
+            .cloned()
+            .unwrap_or_else(|| invented_digest(image.as_str()))
+    }
+}
+
+/// A digest for an image that nobody pushed: the same text has the same one.
+fn invented_digest(text: &str) -> String {
+    let mut digest = String::from("sha256:");
+    for part in 0..4_u64 {
+        // FNV-1a; it need not be hard to guess.
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325 ^ part, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        digest.push_str(&format!("{hash:016x}"));
+    }
+    digest
 }
 
 impl Inner {
-    pub(super) fn register(
+    pub(super) fn launch(
         &self,
-        state: &mut State,
-        definition: &TaskDefinition,
-    ) -> Result<TaskDefinitionArn, Error> {
-        let document = definition.for_registration();
-        let family = definition.family();
-        let revisions = state.definitions.get(family).map_or(0, Vec::len) + 1;
-        let arn = format!("{family}:{revisions}")
-            .parse()
-            .map_err(|_| Error::Refused {
-                operation: "register the task definition",
-                code: Some("ClientException".to_owned()),
-                message: Some("Family contains invalid characters.".to_owned()),
-                request_id: None,
-            })?;
-        state
-            .definitions
-            .entry(family.to_owned())
-            .or_default()
-            .push(document);
-        Ok(arn)
-    }
-
-    pub(super) fn launch(&self, service: &Service, task: &Task, definition: &Value) {
-        let images = TaskDefinition::new(definition.clone()).containers();
-        self.runtime.start(&TaskLaunch {
-            cluster: self.name.clone(),
-            service: service.spec.name.clone(),
-            task: task.id.clone(),
-            deployment: task.deployment.clone(),
-            task_definition: task.task_definition.clone(),
-            images,
-        });
+        cluster: &ClusterName,
+        service: &ServiceName,
+        task: &Task,
+        definition: &Value,
+    ) {
+        self.runtime
+            .start(&task.as_launch(cluster, service, definition));
     }
 }
 
 impl Service {
-    /// Begins a deployment of what the spec names: the old primary gives way, a deployment under way is stopped.
-    pub(super) fn begin(&mut self, id: DeploymentId) {
-        for deployment in &mut self.deployments {
-            deployment.status = DeploymentStatus::Active;
-            deployment.rolls_back = None;
+    /// A person wants a deployment to end; the next pass sees to it.
+    pub(super) fn request_stop(
+        &mut self,
+        id: &DeploymentId,
+        how: StopType,
+        at: Duration,
+    ) -> Result<(), Error> {
+        let refused = |message: &str| Error::Refused {
+            operation: "stop the service deployment",
+            code: Some("ConflictException".to_owned()),
+            message: Some(message.to_owned()),
+            request_id: None,
+        };
+        let can_go_back = self
+            .last_completed
+            .as_ref()
+            .is_some_and(|completed| completed.id != *id);
+        let Some(record) = self.record(id) else {
+            return Err(Error::Refused {
+                operation: "stop the service deployment",
+                code: Some("ServiceDeploymentNotFoundException".to_owned()),
+                message: Some("The service deployment does not exist.".to_owned()),
+                request_id: None,
+            });
+        };
+        let under_way = matches!(
+            record.status,
+            ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress
+        );
+        if !under_way {
+            return Err(refused("The service deployment has already ended."));
         }
-        for record in self
+        if how == StopType::Rollback && !can_go_back {
+            return Err(refused(
+                "There is no successful deployment to roll back to.",
+            ));
+        }
+        record.requested = Some(how);
+        record.updated = at;
+        record.status = match how {
+            StopType::Abort => ServiceDeploymentStatus::StopRequested,
+            StopType::Rollback => ServiceDeploymentStatus::RollbackRequested,
+        };
+        record.reason = Some(match how {
+            StopType::Abort => "Stop requested by the user.".to_owned(),
+            StopType::Rollback => "Rollback requested by the user.".to_owned(),
+        });
+        Ok(())
+    }
+
+    /// It was deleted, and its last task has gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.draining && !self.tasks.iter().any(Task::is_alive)
+    }
+
+    /// Begins to end: its tasks go, and nothing is started any more.
+    pub(super) fn delete(&mut self) {
+        self.draining = true;
+        self.spec.desired_count = 0;
+    }
+
+    /// A person lets what is paused go on.
+    pub(super) fn go_on(&mut self, at: Duration) {
+        let hooks = self
             .records
             .iter_mut()
             .filter(|record| !record.status.is_terminal())
-        {
-            record.status = ServiceDeploymentStatus::Stopped;
-            record.reason = Some(
-                "Service deployment stopped because a newer deployment was started.".to_owned(),
-            );
+            .filter_map(|record| record.shift.as_mut())
+            .flat_map(|shift| &mut shift.hooks);
+        for hook in hooks.filter(|hook| hook.state == HookState::AwaitingAction) {
+            hook.state = HookState::Succeeded;
+            hook.since = at;
         }
-        self.records.push(Record {
-            id: id.clone(),
-            status: ServiceDeploymentStatus::InProgress,
-            reason: None,
-        });
-        let surplus = self.records.len().saturating_sub(RECORDS);
-        self.records.drain(..surplus);
-        let reason = format!("ECS deployment {id} in progress.");
-        let task_definition = self.spec.task_definition.clone();
-        self.deployments.insert(
-            0,
-            SimDeployment {
-                id,
-                status: DeploymentStatus::Primary,
-                task_definition,
-                failed: 0,
-                rollout_state: RolloutState::InProgress,
-                reason: Some(reason),
-                rolls_back: None,
-            },
-        );
-        self.streak = 0;
-        self.next_launch = None;
-        self.ready_since = None;
     }
 
-    pub(super) fn say(&mut self, number: u64, message: impl AsRef<str>) {
-        let message = format!("(service {}) {}", self.spec.name, message.as_ref());
-        self.events
-            .push_front(ServiceEvent::new(format!("event-{number}"), message));
-        self.events.truncate(EVENTS);
+    /// A person decides about a hook that waits.
+    pub(super) fn answer_hook(
+        &mut self,
+        id: &DeploymentId,
+        hook: &str,
+        action: HookAction,
+        at: Duration,
+    ) -> Result<(), Error> {
+        let waiting = self
+            .record(id)
+            .and_then(|record| record.shift.as_mut())
+            .and_then(|shift| shift.hooks.iter_mut().find(|run| run.id == hook))
+            .filter(|run| run.state == HookState::AwaitingAction);
+        let Some(run) = waiting else {
+            return Err(Error::Refused {
+                operation: "continue the service deployment",
+                code: Some("ConflictException".to_owned()),
+                message: Some(format!(
+                    "The service deployment is not waiting at the lifecycle hook {hook}."
+                )),
+                request_id: None,
+            });
+        };
+        run.since = at;
+        run.state = match action {
+            HookAction::Continue => HookState::Succeeded,
+            HookAction::Rollback => HookState::Failed,
+        };
+        Ok(())
     }
 
-    pub(super) fn record(&mut self, id: &DeploymentId) -> Option<&mut Record> {
-        self.records.iter_mut().find(|record| record.id == *id)
-    }
-
-    pub(super) fn primary(&mut self) -> Option<&mut SimDeployment> {
-        self.deployments
-            .iter_mut()
-            .find(|deployment| deployment.status == DeploymentStatus::Primary)
+    /// The cause of a person's request.
+    pub(super) const fn cause_of_request() -> Cause {
+        Cause::User
     }
 }
 
 impl Task {
-    /// It was not asked to stop and has not ended.
-    pub(super) const fn is_wanted(&self) -> bool {
-        matches!(self.phase, Phase::Pending | Phase::Running { .. })
-    }
-
-    /// It holds a place: a task that is being stopped still does.
-    pub(super) const fn is_alive(&self) -> bool {
-        !matches!(self.phase, Phase::Stopped(_))
-    }
-
-    pub(super) fn is_healthy(&self) -> bool {
-        matches!(
-            &self.phase,
-            Phase::Running {
-                health: TaskHealth::Healthy,
-                ..
-            }
-        )
-    }
-
-    pub(super) fn is_unhealthy(&self) -> bool {
-        matches!(
-            &self.phase,
-            Phase::Running {
-                health: TaskHealth::Unhealthy { .. },
-                ..
-            }
-        )
-    }
-
-    fn view(&self) -> TaskView {
-        let (status, health) = match &self.phase {
-            Phase::Pending => ("PENDING", None),
-            Phase::Running { health, .. } => ("RUNNING", Some(health.clone())),
-            Phase::Stopping { .. } => ("STOPPING", None),
-            Phase::Stopped(_) => ("STOPPED", None),
+    pub(super) fn ask_to_stop(
+        &mut self,
+        code: StopCode,
+        reason: impl Into<String>,
+        takes: Duration,
+        at: Duration,
+    ) {
+        self.stopping = Some(at);
+        self.phase = Phase::Stopping {
+            since: at,
+            takes,
+            stopped: StoppedTask::new(self.id.clone(), code, reason, Vec::new()),
         };
-        let (id, deployment, task_definition) = (
-            self.id.clone(),
-            self.deployment.clone(),
-            self.task_definition.clone(),
-        );
-        TaskView {
-            id,
-            deployment,
-            task_definition,
-            status,
-            health,
+    }
+
+    /// What a runtime is told of it.
+    pub(super) fn as_launch(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        definition: &Value,
+    ) -> TaskLaunch {
+        let nobody = || "ecs-svc/0".parse().expect("digits follow the prefix");
+        TaskLaunch {
+            cluster: cluster.clone(),
+            service: service.clone(),
+            task: self.id.clone(),
+            deployment: self.deployment.clone().unwrap_or_else(nobody),
+            task_definition: self.task_definition.clone(),
+            images: TaskDefinition::new(definition.clone()).containers(),
+            digests: self.digests.clone(),
+            at: self.created,
         }
     }
-}
 
-/// What a runtime says of a task, for the scheduler.
-pub(super) fn observe(inner: &Inner, task: &Task) -> Observation {
-    inner.runtime.observe(&task.id)
+    fn view(&self) -> Option<TaskView> {
+        let health = match &self.phase {
+            Phase::Running { health, .. } => Some(health.clone()),
+            _ => None,
+        };
+        Some(TaskView {
+            id: self.id.clone(),
+            deployment: self.deployment.clone()?,
+            task_definition: self.task_definition.clone(),
+            status: self.status(),
+            health,
+            digests: self.digests.clone(),
+        })
+    }
 }

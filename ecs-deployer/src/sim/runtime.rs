@@ -1,6 +1,8 @@
 //! What runs the tasks of the model.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use crate::{
     ClusterName, ContainerName, DeploymentId, ImageRef, ServiceName, StopCode, StoppedContainer,
@@ -20,6 +22,19 @@ pub trait TaskRuntime: Debug + Send + Sync {
     /// How the task is now.
     fn observe(&self, task: &TaskId) -> Observation;
 
+    /// How the task is at this time of the model. A runtime whose tasks are real has nothing but the present, which is the
+    /// default; one that plays them can say how they were when the scheduler catches up.
+    fn observe_at(&self, task: &TaskId, at: Duration) -> Observation {
+        let _ = at;
+        self.observe(task)
+    }
+
+    /// The last lines that a task's container wrote, oldest first.
+    fn log(&self, task: &TaskLaunch, container: &ContainerName) -> Vec<String> {
+        let _ = (task, container);
+        Vec::new()
+    }
+
     /// Ends a task: SIGTERM, and SIGKILL in the end.
     fn stop(&self, task: &TaskId);
 }
@@ -30,16 +45,20 @@ pub trait TaskRuntime: Debug + Send + Sync {
 pub struct TaskLaunch {
     /// The cluster.
     pub cluster: ClusterName,
-    /// The service.
+    /// The service; the family's name for a task that was run by itself.
     pub service: ServiceName,
     /// The task.
     pub task: TaskId,
-    /// The deployment that it belongs to.
+    /// The deployment that it belongs to; `ecs-svc/0` for a task that was run by itself.
     pub deployment: DeploymentId,
     /// Its task definition.
     pub task_definition: TaskDefinitionArn,
     /// Its containers, all essential, with their images.
     pub images: Vec<(ContainerName, ImageRef)>,
+    /// The digests of the images, by image.
+    pub digests: BTreeMap<String, String>,
+    /// When it is started, in the model's time.
+    pub at: Duration,
 }
 
 /// How a task is.
@@ -72,9 +91,11 @@ pub enum TaskHealth {
     Unknown,
     /// Healthy.
     Healthy,
-    /// Unhealthy.
+    /// The load balancer finds it unhealthy.
     Unhealthy {
         /// Why, such as `Health checks failed with these codes: [503]`.
         reason: String,
     },
+    /// A container's own health check fails.
+    ContainerUnhealthy,
 }

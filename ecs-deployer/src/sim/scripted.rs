@@ -4,51 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use super::{Behaviour, Observation, TaskLaunch, TaskRuntime, Timings};
+use crate::{ContainerName, TaskId};
 
-use super::{Observation, TaskHealth, TaskLaunch, TaskRuntime, Timings};
-use crate::{StopCode, StoppedContainer, TaskId};
+/// How many stopped tasks it remembers for their log lines.
+const REMEMBERED: usize = 1000;
 
-/// How the tasks of an image behave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Behaviour {
-    /// They start and stay healthy.
-    Healthy,
-    /// Their image is not in the registry.
-    MissingImage,
-    /// A secret of theirs cannot be fetched.
-    MissingSecret,
-    /// Their container exits before it is RUNNING.
-    CrashAtStart {
-        /// The exit code.
-        exit_code: i64,
-    },
-    /// Their container exits after it ran for a while.
-    CrashAfter {
-        /// How long it runs.
-        running: Duration,
-        /// The exit code.
-        exit_code: i64,
-    },
-    /// Their container is killed for want of memory after it ran for a while.
-    OutOfMemory {
-        /// How long it runs.
-        running: Duration,
-    },
-    /// They run, and their health checks fail.
-    Unhealthy {
-        /// What the load balancer says.
-        reason: String,
-    },
-    /// They take this long to be healthy after they run.
-    SlowStart {
-        /// How long.
-        warm_up: Duration,
-    },
-}
-
-/// Plays tasks by the first container's image; images without a part are healthy.
+/// Plays tasks by the first container's digest or else its image; what has no part is healthy.
 #[derive(Debug)]
 pub struct ScriptedRuntime {
     timings: Timings,
@@ -58,7 +20,19 @@ pub struct ScriptedRuntime {
 #[derive(Debug, Default)]
 struct State {
     parts: BTreeMap<String, Behaviour>,
-    tasks: BTreeMap<TaskId, (TaskLaunch, Instant)>,
+    logs: BTreeMap<String, Vec<String>>,
+    tasks: BTreeMap<TaskId, Played>,
+    /// The last time that the model asked for.
+    now: Duration,
+    /// How many tasks of an image were started.
+    started: BTreeMap<String, u32>,
+}
+
+#[derive(Debug)]
+struct Played {
+    launch: TaskLaunch,
+    /// The how many-th of its image it is, from 1.
+    number: u32,
 }
 
 impl ScriptedRuntime {
@@ -70,9 +44,14 @@ impl ScriptedRuntime {
         }
     }
 
-    /// Gives the tasks of an image a part. Running ones change at once.
+    /// Gives the tasks of an image, or of a digest, a part. Running ones change at once.
     pub fn part(&self, image: impl Into<String>, behaviour: Behaviour) {
         self.lock().parts.insert(image.into(), behaviour);
+    }
+
+    /// Sets what the tasks of an image write to their log.
+    pub fn log_lines(&self, image: impl Into<String>, lines: Vec<String>) {
+        self.lock().logs.insert(image.into(), lines);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -80,102 +59,64 @@ impl ScriptedRuntime {
     }
 }
 
+impl State {
+    /// What is set for a task's first container, by its digest or else by its image.
+    fn of<'a, T>(values: &'a BTreeMap<String, T>, launch: &TaskLaunch) -> Option<&'a T> {
+        let (_, image) = launch.images.first()?;
+        let digest = launch.digests.get(image.as_str());
+        digest
+            .and_then(|digest| values.get(digest))
+            .or_else(|| values.get(image.as_str()))
+    }
+}
+
 impl TaskRuntime for ScriptedRuntime {
     fn start(&self, launch: &TaskLaunch) {
-        self.lock()
-            .tasks
-            .insert(launch.task.clone(), (launch.clone(), Instant::now()));
+        let mut state = self.lock();
+        state.now = state.now.max(launch.at);
+        let image = launch.images.first().map(|(_, image)| image.to_string());
+        let number = state.started.entry(image.unwrap_or_default()).or_default();
+        *number += 1;
+        let played = Played {
+            number: *number,
+            launch: launch.clone(),
+        };
+        state.tasks.insert(launch.task.clone(), played);
+        if state.tasks.len() > REMEMBERED {
+            state.tasks.pop_first();
+        }
     }
 
     fn observe(&self, task: &TaskId) -> Observation {
-        let state = self.lock();
-        let Some((launch, started)) = state.tasks.get(task) else {
+        let now = self.lock().now;
+        self.observe_at(task, now)
+    }
+
+    fn observe_at(&self, task: &TaskId, at: Duration) -> Observation {
+        let mut state = self.lock();
+        state.now = state.now.max(at);
+        let Some(played) = state.tasks.get(task) else {
             return Observation::Pending;
         };
-        let part = launch
-            .images
-            .first()
-            .and_then(|(_, image)| state.parts.get(image.as_str()));
-        play(
-            part.unwrap_or(&Behaviour::Healthy),
-            launch,
-            started.elapsed(),
+        let mut part = State::of(&state.parts, &played.launch).unwrap_or(&Behaviour::Healthy);
+        if let Behaviour::AtFirst { tasks, part: first } = part
+            && played.number <= *tasks
+        {
+            part = first;
+        }
+        part.play(
+            &played.launch,
+            at.saturating_sub(played.launch.at),
             &self.timings,
         )
     }
 
+    fn log(&self, launch: &TaskLaunch, _container: &ContainerName) -> Vec<String> {
+        let state = self.lock();
+        State::of(&state.logs, launch).cloned().unwrap_or_default()
+    }
+
     fn stop(&self, task: &TaskId) {
         self.lock().tasks.remove(task);
-    }
-}
-
-fn play(part: &Behaviour, launch: &TaskLaunch, age: Duration, timings: &Timings) -> Observation {
-    if age < timings.start {
-        return Observation::Pending;
-    }
-    let running = age - timings.start;
-    let stopped = |stop_code,
-                   reason: &str,
-                   exit_code: Option<i64>,
-                   container_reason: Option<&str>| Observation::Stopped {
-        stop_code,
-        reason: reason.to_owned(),
-        containers: launch
-            .images
-            .iter()
-            .map(|(name, _)| {
-                StoppedContainer::new(name.clone(), exit_code, container_reason.map(str::to_owned))
-            })
-            .collect(),
-    };
-    let runs = |health| Observation::Running { health };
-    let exited = "Essential container in task exited";
-    match part {
-        Behaviour::Healthy => runs(TaskHealth::Healthy),
-        Behaviour::MissingImage => {
-            let image = launch
-                .images
-                .first()
-                .map(|(_, image)| image.as_str())
-                .unwrap_or_default();
-            let reason = format!(
-                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: not found"
-            );
-            stopped(StopCode::TaskFailedToStart, &reason, None, Some(&reason))
-        }
-        Behaviour::MissingSecret => {
-            let reason = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed";
-            stopped(StopCode::TaskFailedToStart, reason, None, None)
-        }
-        Behaviour::CrashAtStart { exit_code } => stopped(
-            StopCode::EssentialContainerExited,
-            exited,
-            Some(*exit_code),
-            None,
-        ),
-        Behaviour::CrashAfter {
-            running: limit,
-            exit_code,
-        } if running >= *limit => stopped(
-            StopCode::EssentialContainerExited,
-            exited,
-            Some(*exit_code),
-            None,
-        ),
-        Behaviour::OutOfMemory { running: limit } if running >= *limit => {
-            let reason = "OutOfMemoryError: Container killed due to memory usage";
-            stopped(
-                StopCode::EssentialContainerExited,
-                exited,
-                Some(137),
-                Some(reason),
-            )
-        }
-        Behaviour::CrashAfter { .. } | Behaviour::OutOfMemory { .. } => runs(TaskHealth::Healthy),
-        Behaviour::Unhealthy { reason } => runs(TaskHealth::Unhealthy {
-            reason: reason.clone(),
-        }),
-        Behaviour::SlowStart { warm_up } if running < *warm_up => runs(TaskHealth::Unknown),
-        Behaviour::SlowStart { .. } => runs(TaskHealth::Healthy),
     }
 }

@@ -1,20 +1,20 @@
 //! Saving a cluster and starting it again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tokio::time::Instant;
 
-use super::cluster::{Phase, Record, Service, SimDeployment, State, Task};
-use super::{ServiceSpec, SimCluster, TaskRuntime, Timings};
-use crate::{
-    ClusterName, DeploymentId, Error, RolloutState, ServiceEvent, TaskDefinitionArn, TaskId,
-};
+use super::cluster::{Content, Definition, State};
+use super::model::{Completed, Record, Said, Service, SimDeployment, Task, group_of};
+use super::rules::Rules;
+use super::scheduler::has_health_check;
+use super::{Clock, ServiceSpec, SimCluster, TaskRuntime, Timings};
+use crate::{ClusterName, DeploymentId, Error, RolloutState};
 
 /// The form of a snapshot; another one is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A cluster at rest: what must run, and what has happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,19 +22,52 @@ pub struct Snapshot {
     version: u32,
     cluster: ClusterName,
     counter: u64,
-    definitions: BTreeMap<String, Vec<Value>>,
+    time: Duration,
+    definitions: BTreeMap<String, Vec<Definition>>,
+    pushed: BTreeMap<String, String>,
     services: Vec<SavedService>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct SavedService {
     spec: ServiceSpec,
+    created: Duration,
     deployments: Vec<SimDeployment>,
     records: Vec<Record>,
-    events: Vec<ServiceEvent>,
-    last_completed: Option<TaskDefinitionArn>,
+    events: Vec<Said>,
+    last_completed: Option<Completed>,
     /// The deployments whose tasks are wanted, one entry a task.
     wanted: Vec<DeploymentId>,
+}
+
+/// Only what tells a snapshot's form, so that one of another form is refused for that and not for a field.
+#[derive(Debug, Deserialize)]
+struct Form {
+    version: u32,
+}
+
+impl Snapshot {
+    /// Reads a snapshot that was saved as JSON.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSnapshot`] when it is of another version or not whole.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        let invalid = |error: serde_json::Error| Error::InvalidSnapshot {
+            problem: error.to_string(),
+        };
+        let form: Form = serde_json::from_slice(bytes).map_err(invalid)?;
+        check_version(form.version)?;
+        serde_json::from_slice(bytes).map_err(invalid)
+    }
+}
+
+fn check_version(version: u32) -> Result<(), Error> {
+    if version == VERSION {
+        return Ok(());
+    }
+    Err(Error::InvalidSnapshot {
+        problem: format!("its version is {version}, and this program reads {VERSION}"),
+    })
 }
 
 impl SimCluster {
@@ -42,11 +75,14 @@ impl SimCluster {
     pub fn snapshot(&self) -> Snapshot {
         let mut state = self.lock();
         self.inner.advance(&mut state);
-        let services = state
-            .services
-            .values()
+        let services: Vec<SavedService> = state
+            .clusters
+            .get(&self.name)
+            .into_iter()
+            .flat_map(|content| content.services.values())
             .map(|service| SavedService {
                 spec: service.spec.clone(),
+                created: service.created,
                 deployments: service.deployments.clone(),
                 records: service.records.clone(),
                 events: service.events.iter().cloned().collect(),
@@ -55,15 +91,21 @@ impl SimCluster {
                     .tasks
                     .iter()
                     .filter(|task| task.is_wanted())
-                    .map(|task| task.deployment.clone())
+                    .filter_map(|task| task.deployment.clone())
                     .collect(),
             })
             .collect();
         Snapshot {
             version: VERSION,
-            cluster: self.inner.name.clone(),
+            cluster: self.name.clone(),
             counter: state.counter,
+            time: services
+                .iter()
+                .map(SavedService::latest)
+                .max()
+                .unwrap_or_default(),
             definitions: state.definitions.clone(),
+            pushed: state.pushed.clone(),
             services,
         }
     }
@@ -77,78 +119,97 @@ impl SimCluster {
         timings: Timings,
         runtime: Arc<dyn TaskRuntime>,
     ) -> Result<Self, Error> {
-        let invalid = |problem: String| Error::InvalidSnapshot { problem };
-        if snapshot.version != VERSION {
-            return Err(invalid(format!(
-                "its version is {}, and this program reads {VERSION}",
-                snapshot.version
-            )));
-        }
-        let mut state = State {
-            next_pass: Instant::now() + timings.scheduler_pass,
-            definitions: snapshot.definitions,
-            services: BTreeMap::new(),
-            counter: snapshot.counter,
-            faults: VecDeque::new(),
-            calls: BTreeMap::new(),
-        };
+        check_version(snapshot.version)?;
+        let clock = Clock::tokio().from(snapshot.time);
+        let now = clock.now();
+        let mut state = State::new(now + timings.scheduler_pass);
+        state.definitions = snapshot.definitions;
+        state.pushed = snapshot.pushed;
+        state.counter = snapshot.counter;
+        let mut content = Content::default();
         for saved in snapshot.services {
-            let mut tasks = Vec::new();
-            for deployment in &saved.wanted {
-                let of = saved
-                    .deployments
-                    .iter()
-                    .find(|known| known.id == *deployment)
-                    .ok_or_else(|| {
-                        invalid(format!(
-                            "a task of `{}` belongs to no deployment",
-                            saved.spec.name
-                        ))
-                    })?;
-                let id: TaskId = format!("{:032x}", state.next())
-                    .parse()
-                    .map_err(|_| invalid("a task has no id".to_owned()))?;
-                tasks.push(Task {
-                    id,
-                    deployment: deployment.clone(),
-                    task_definition: of.task_definition.clone(),
-                    phase: Phase::Pending,
-                    replaced_by: None,
-                });
-            }
-            for deployment in saved
-                .deployments
-                .iter()
-                .filter(|d| d.rollout_state != RolloutState::Failed)
-            {
-                state
-                    .definition(&deployment.task_definition)
-                    .map_err(|error| invalid(error.to_string()))?;
-            }
-            let service = Service {
-                spec: saved.spec,
-                deployments: saved.deployments,
-                records: saved.records,
-                tasks,
-                events: saved.events.into(),
-                streak: 0,
-                next_launch: None,
-                stuck_since: None,
-                ready_since: None,
-                last_completed: saved.last_completed,
-            };
-            state.services.insert(service.spec.name.clone(), service);
+            let service = saved.start(&mut state, now)?;
+            content.services.insert(service.spec.name.clone(), service);
         }
-        let cluster = Self::with_state(snapshot.cluster, timings, runtime, state);
+        state.clusters.insert(snapshot.cluster.clone(), content);
+        let name = snapshot.cluster;
+        let cluster = Self::with_state(name, timings, runtime, clock, Rules::default(), state);
         let state = cluster.lock();
-        for service in state.services.values() {
+        let services = state.clusters.get(&cluster.name);
+        for service in services
+            .into_iter()
+            .flat_map(|content| content.services.values())
+        {
             for task in &service.tasks {
                 if let Ok(definition) = state.definition(&task.task_definition) {
-                    cluster.inner.launch(service, task, definition);
+                    let name = &service.spec.name;
+                    cluster
+                        .inner
+                        .launch(&cluster.name, name, task, &definition.document);
                 }
             }
         }
         drop(state);
         Ok(cluster)
+    }
+}
+
+impl SavedService {
+    /// When something happened last: time goes on from there, so that a cluster at rest stays the same when it is saved.
+    fn latest(&self) -> Duration {
+        let events = self.events.iter().map(|said| said.at);
+        let records = self.records.iter().map(|record| record.updated);
+        let deployments = self.deployments.iter().map(|deployment| deployment.updated);
+        events
+            .chain(records)
+            .chain(deployments)
+            .max()
+            .unwrap_or(self.created)
+    }
+
+    fn start(self, state: &mut State, now: Duration) -> Result<Service, Error> {
+        let invalid = |problem: String| Error::InvalidSnapshot { problem };
+        let mut tasks = Vec::new();
+        for deployment in &self.wanted {
+            let of = self
+                .deployments
+                .iter()
+                .find(|known| known.id == *deployment)
+                .ok_or_else(|| {
+                    invalid(format!(
+                        "a task of `{}` belongs to no deployment",
+                        self.spec.name
+                    ))
+                })?;
+            let mut task = Task::new(
+                state.next_task(),
+                Some(deployment.clone()),
+                of.task_definition.clone(),
+                group_of(&self.spec.name),
+                now,
+            );
+            task.started_by = Some(deployment.to_string());
+            task.digests = of.digests.clone();
+            let definition = state.definition(&of.task_definition);
+            task.container_check = self.spec.container_check
+                || definition.is_ok_and(|definition| has_health_check(&definition.document));
+            tasks.push(task);
+        }
+        for deployment in self
+            .deployments
+            .iter()
+            .filter(|d| d.rollout_state != RolloutState::Failed)
+        {
+            state
+                .definition(&deployment.task_definition)
+                .map_err(|error| invalid(error.to_string()))?;
+        }
+        let mut service = Service::new(self.spec, self.created);
+        service.deployments = self.deployments;
+        service.records = self.records;
+        service.tasks = tasks;
+        service.events = self.events.into();
+        service.last_completed = self.last_completed;
+        Ok(service)
     }
 }

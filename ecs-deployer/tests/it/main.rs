@@ -4,10 +4,14 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod bounds;
 #[cfg(feature = "testing")]
 mod contract;
+mod distorted;
+mod fault_plans;
 mod random;
 mod scheduler;
 mod snapshot;
 mod stage;
+mod truth;
 mod verdicts;

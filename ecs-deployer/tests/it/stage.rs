@@ -35,6 +35,31 @@ impl Stage {
     pub(crate) async fn unsettled(spec: impl FnOnce(ServiceSpec) -> ServiceSpec) -> Self {
         let runtime = Arc::new(ScriptedRuntime::new(Timings::fargate()));
         let cluster = SimCluster::new(name(), Timings::fargate(), runtime.clone());
+        Self::with(cluster, runtime, spec).await
+    }
+
+    /// A service whose first deployment is completed, in a cluster that breaks a rule.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn flawed(
+        spec: impl FnOnce(ServiceSpec) -> ServiceSpec,
+        flaw: ecs_deployer::sim::Flaw,
+    ) -> Self {
+        let runtime = Arc::new(ScriptedRuntime::new(Timings::fargate()));
+        let cluster = SimCluster::with_flaw(name(), Timings::fargate(), runtime.clone(), flaw);
+        let stage = Self::with(cluster, runtime, spec).await;
+        stage
+            .until(Duration::from_secs(600), |state| {
+                state.primary().unwrap().is_completed()
+            })
+            .await;
+        stage
+    }
+
+    async fn with(
+        cluster: SimCluster,
+        runtime: Arc<ScriptedRuntime>,
+        spec: impl FnOnce(ServiceSpec) -> ServiceSpec,
+    ) -> Self {
         let arn = cluster
             .register_task_definition(&definition(OLD))
             .await
@@ -128,6 +153,18 @@ pub(crate) fn definition(image: &str) -> TaskDefinition {
 
 pub(crate) fn request(image: &str) -> DeployRequest {
     DeployRequest::new(name(), service(), ImageChange::All(image.parse().unwrap()))
+}
+
+/// Begins a deployment of the new image, as somebody who does not wait for it.
+pub(crate) async fn begin(stage: &Stage) -> ecs_deployer::DeploymentId {
+    let arn = stage
+        .cluster
+        .register_task_definition(&definition(NEW))
+        .await
+        .unwrap();
+    let update = ecs_deployer::ServiceUpdate::new(name(), service()).task_definition(arn);
+    let updated = stage.cluster.update_service(&update).await.unwrap();
+    updated.primary().unwrap().id.clone()
 }
 
 /// A negative outcome must say which service, and why.

@@ -51,7 +51,7 @@ impl StateFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(damaged(&error)),
         };
-        serde_json::from_slice(&bytes)
+        Snapshot::from_json(&bytes)
             .map(Some)
             .map_err(|error| damaged(&error))
     }
@@ -99,5 +99,11 @@ mod tests {
         state.save(b"{\"version\":").unwrap();
         let failure = state.load().unwrap_err().to_string();
         assert!(failure.contains("to begin anew"), "{failure}");
+        state.save(b"{\"version\": 1, \"cluster\": \"dev\"}").unwrap();
+        let failure = state.load().unwrap_err().to_string();
+        assert!(
+            failure.contains("version is 1") && failure.contains("to begin anew"),
+            "{failure}"
+        );
     }
 }

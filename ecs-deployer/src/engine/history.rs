@@ -1,0 +1,90 @@
+//! What ran with success before, by ECS's records.
+
+use super::watch::Watch;
+use crate::{
+    Error, ServiceDeployment, ServiceDeploymentStatus, ServiceRevisionArn, TaskDefinitionArn,
+};
+
+/// How many successful records are looked at for a revision to go back to.
+const CANDIDATES: usize = 20;
+
+/// A deployment that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Successful {
+    pub(super) task_definition: TaskDefinitionArn,
+}
+
+/// The last deployment that succeeded, among those wanted; `None` when there is none, or the records cannot be read.
+pub(super) async fn last_successful(
+    watch: &Watch<'_>,
+    wanted: impl Fn(&ServiceDeployment) -> bool + Send,
+) -> Option<Successful> {
+    successful(watch, wanted).await.into_iter().next()
+}
+
+/// The last deployments that succeeded, newest first, among those wanted.
+pub(super) async fn successful(
+    watch: &Watch<'_>,
+    wanted: impl Fn(&ServiceDeployment) -> bool + Send,
+) -> Vec<Successful> {
+    let records = match watch
+        .insist(|| {
+            watch
+                .plane()
+                .service_deployments(watch.cluster, watch.service)
+        })
+        .await
+    {
+        Ok(records) => records,
+        Err(error) => {
+            watch.tell_blind("the records of earlier deployments", &error);
+            return Vec::new();
+        }
+    };
+    let targets: Vec<ServiceRevisionArn> = records
+        .into_iter()
+        .filter(|record| record.status == ServiceDeploymentStatus::Successful && wanted(record))
+        .filter_map(|record| record.target)
+        .take(CANDIDATES)
+        .collect();
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    match revisions(watch, &targets).await {
+        Ok(found) => found
+            .into_iter()
+            .map(|task_definition| Successful { task_definition })
+            .collect(),
+        Err(error) => {
+            watch.tell_blind("what earlier deployments brought", &error);
+            Vec::new()
+        }
+    }
+}
+
+/// What a service revision runs; `None` when that cannot be found out.
+pub(super) async fn revision(
+    watch: &Watch<'_>,
+    target: &ServiceRevisionArn,
+) -> Option<TaskDefinitionArn> {
+    match revisions(watch, std::slice::from_ref(target)).await {
+        Ok(found) => found.into_iter().next(),
+        Err(error) => {
+            watch.tell_blind("what the deployment brings", &error);
+            None
+        }
+    }
+}
+
+async fn revisions(
+    watch: &Watch<'_>,
+    targets: &[ServiceRevisionArn],
+) -> Result<Vec<TaskDefinitionArn>, Error> {
+    let found = watch
+        .insist(|| watch.plane().service_revisions(targets))
+        .await?;
+    Ok(found
+        .into_iter()
+        .map(|revision| revision.task_definition)
+        .collect())
+}
