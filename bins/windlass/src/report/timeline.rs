@@ -91,10 +91,15 @@ fn bar(svg: &mut String, span: &Span, y: usize, total: f64) {
     )
     .expect("writing to a String cannot fail");
     if span.state == SpanState::Failed {
+        // Beside a bar that is too short for it; a longer one's end is the next stage's begin.
+        let (class, at) = if width < 18.0 {
+            ("cross", left + width + 2.0)
+        } else {
+            ("cross within", left + width / 2.0)
+        };
         write!(
             svg,
-            "<text class=\"cross\" x=\"{:.1}\" y=\"{}\">✕</text>",
-            left + width + 2.0,
+            "<text class=\"{class}\" x=\"{at:.1}\" y=\"{}\">✕</text>",
             y + 13
         )
         .expect("writing to a String cannot fail");
