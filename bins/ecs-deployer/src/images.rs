@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use windlass_cli::{Exit, Failure};
 
 /// How long a registry is tried for. What it knows makes the deployment safer; without it the deployment goes on.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long one look may take in all.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -10,6 +10,8 @@ mod contract;
 mod distorted;
 mod fault_plans;
 mod random;
+mod records;
+mod rules;
 mod scheduler;
 mod snapshot;
 mod stage;

@@ -166,7 +166,7 @@ async fn a_rollback_of_a_broken_revision_fails_too() {
 #[tokio::test(start_paused = true)]
 async fn what_the_api_says_is_the_truth_of_drawn_plans() {
     let mut kinds = BTreeMap::<String, u32>::new();
-    for seed in 0..400 {
+    for seed in 0..200 {
         let runtime = std::sync::Arc::new(ScriptedRuntime::new(Timings::fargate()));
         let cluster = SimCluster::new(name(), Timings::fargate(), runtime.clone());
         let arn: TaskDefinitionArn = cluster.register(&definition(OLD)).unwrap();
