@@ -31,6 +31,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Writes the modules of a commit and what they depend on.
     Graph(GraphArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 /// Where to look, and what is a module.

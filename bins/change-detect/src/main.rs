@@ -13,7 +13,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use windlass_cli::{Printer, init_logging};
 
 fn main() -> ExitCode {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         None => detect::run(&args.detect, &printer),
         Some(args::Command::Graph(graph)) => graph::run(graph, &args.detect.place, &printer),
+        Some(args::Command::Generate(generate)) => generate.run(args::Args::command(), &printer),
     };
     ended
         .unwrap_or_else(|failure| {

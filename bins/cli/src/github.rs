@@ -28,6 +28,21 @@ impl GithubActions {
         Self::new(path("GITHUB_OUTPUT"), path("GITHUB_STEP_SUMMARY"))
     }
 
+    /// Where the run that this process is part of can be watched; `None` outside of Actions.
+    pub fn run_url() -> Option<String> {
+        let variable = |name| {
+            std::env::var(name)
+                .ok()
+                .filter(|value: &String| !value.is_empty())
+        };
+        let (server, repository, run) = (
+            variable("GITHUB_SERVER_URL")?,
+            variable("GITHUB_REPOSITORY")?,
+            variable("GITHUB_RUN_ID")?,
+        );
+        Some(format!("{server}/{repository}/actions/runs/{run}"))
+    }
+
     /// Writes to the given files.
     pub const fn new(output: Option<PathBuf>, summary: Option<PathBuf>) -> Self {
         Self { output, summary }

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Retention(RetentionCommand),
     /// Judges an image by the findings of Amazon ECR's scan; one that was not scanned is unknown, never clean.
     Scan(ScanArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 #[derive(Debug, Subcommand)]

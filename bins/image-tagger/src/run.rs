@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use image_tagger::HttpRegistry;
 use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
 
@@ -17,6 +18,9 @@ pub(crate) struct Session<'a> {
 
 /// Does what the command line says.
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    if let Command::Generate(generate) = &args.command {
+        return generate.run(Args::command(), printer);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -54,6 +58,8 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(args, &session).await,
         Command::Retention(command) => retention::run(command, hosts, &session).await,
         Command::Scan(args) => scan::run(args, hosts, &session).await,
+        // Needs no registry, and was done before one was looked for.
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
     // What went wrong weighs more than a log that is not whole.

@@ -38,7 +38,7 @@ impl Args {
         common.format = match &self.command {
             Command::Send(send) => send.format,
             Command::Validate(validate) => validate.format,
-            Command::Render(_) => Format::Human,
+            Command::Render(_) | Command::Generate(_) => Format::Human,
         };
         common.events.clone_from(&self.events);
         common.quiet = self.quiet;
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Says whether a report can be read, or whether Slack takes a message made elsewhere.
     Validate(ValidateArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@ mod render;
 mod send;
 mod validate;
 
+use clap::CommandFactory;
 use windlass_cli::{Exit, Failure, Printer};
 
 use crate::args::{Args, Command};
@@ -13,5 +14,6 @@ pub(crate) async fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure>
         Command::Send(send) => send::run(send, args, printer).await,
         Command::Render(render) => render::run(render, printer),
         Command::Validate(validate) => validate::run(validate, printer),
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     }
 }

@@ -133,6 +133,16 @@ impl Site {
         }
     }
 
+    /// Waits until the tasks of a service that was restored with the environment answer again.
+    pub(crate) async fn settle_service(&self, service: &ServiceName) {
+        match self {
+            Self::Local(site) => site.settle(service).await,
+            // Its tasks ran all the time.
+            #[cfg(feature = "aws")]
+            Self::Aws => {}
+        }
+    }
+
     /// Where the service's health is asked for: the local environment knows, elsewhere the configuration says.
     pub(crate) fn target(
         &self,

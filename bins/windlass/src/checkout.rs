@@ -59,6 +59,13 @@ impl Checkout {
             .map_err(|error| failures::detect(&error))
     }
 
+    /// What a commit says of itself.
+    pub(crate) fn info(&self, id: &CommitId) -> Result<CommitInfo, Failure> {
+        self.source
+            .commit(id)
+            .map_err(|error| failures::detect(&error))
+    }
+
     /// Refuses to build from files that are not those of the commit to deploy.
     pub(crate) fn require_head_in_work_tree(&self) -> Result<(), Failure> {
         let here = self.resolve("HEAD")?;

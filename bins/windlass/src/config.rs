@@ -53,11 +53,23 @@ pub(crate) enum OnUnknown {
 }
 
 /// `[build]`: how an image comes to be.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(crate) struct Build {
     pub(crate) command: Option<Template>,
     pub(crate) image: Option<Template>,
+    pub(crate) max_parallel: usize,
+}
+
+impl Default for Build {
+    /// As many commands at once as the machine has processors.
+    fn default() -> Self {
+        Self {
+            command: None,
+            image: None,
+            max_parallel: std::thread::available_parallelism().map_or(2, usize::from),
+        }
+    }
 }
 
 /// `[deploy]`: in what order, and what happens to a failed rollout.
@@ -137,6 +149,12 @@ pub(crate) struct Environment {
     pub(crate) desired_count: Option<u32>,
     #[serde(default)]
     pub(crate) speed: Option<f64>,
+    /// Changed by hand only with `--yes`.
+    #[serde(default)]
+    pub(crate) protected: bool,
+    /// Where the lock is that all machines see: `s3://BUCKET/PREFIX`.
+    #[serde(default)]
+    pub(crate) lock: Option<String>,
 }
 
 impl Environment {
@@ -151,6 +169,8 @@ impl Environment {
             insecure_http: false,
             desired_count: None,
             speed: None,
+            protected: false,
+            lock: None,
         }
     }
 }
@@ -224,6 +244,13 @@ impl Config {
                 "set 1 or more",
             );
         }
+        if self.build.max_parallel == 0 {
+            return wrong(
+                "build.max-parallel",
+                "0 would build nothing".into(),
+                "set 1 or more",
+            );
+        }
         if self.health.successes == Some(0) {
             return wrong(
                 "health.successes",
@@ -280,6 +307,17 @@ impl Config {
                     }
                 }
             }
+            if let Some(lock) = environment
+                .lock
+                .as_deref()
+                .filter(|lock| !is_lock_place(lock))
+            {
+                return wrong(
+                    &format!("environments.{name}.lock"),
+                    format!("`{lock}` is no place for a lock"),
+                    "write it as s3://BUCKET/PREFIX, or leave it away for a lock on this machine",
+                );
+            }
             if environment.desired_count == Some(0) {
                 let hint = "set 1 or more tasks per service";
                 return wrong(
@@ -335,6 +373,11 @@ fn is_environment_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+fn is_lock_place(text: &str) -> bool {
+    text.strip_prefix("s3://")
+        .is_some_and(|place| !place.is_empty() && !place.starts_with('/'))
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

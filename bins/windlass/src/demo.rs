@@ -8,11 +8,13 @@ use image_tagger::PinnedImage;
 use windlass_cli::{CommonArgs, Exit, Failure, Format, Printer};
 
 use self::sample::{CHANGED, Sample};
-use crate::args::{Break, DemoArgs, RangeArgs, RepoArgs};
+use crate::args::{Break, ChangeArgs, DemoArgs, RangeArgs, RepoArgs};
 use crate::config::LOCAL;
 use crate::event::{Event, Listener};
 use crate::notify;
-use crate::session::{Ended, Session, finish};
+use crate::session::Session;
+use crate::task::Task;
+use crate::work;
 
 /// How much faster than the change the first deployment of all services goes: it is only there to have something running.
 const FIRST_SPEED_UP: f64 = 4.0;
@@ -47,18 +49,26 @@ pub(crate) async fn run(
     quiet.quiet = true;
     let session =
         Session::open(&repo, "HEAD", LOCAL)?.speed((args.speed * FIRST_SPEED_UP).min(1000.0));
-    let first = session
-        .run(&range, &quiet, &Printer::new(&quiet), &[])
-        .await?;
-    match &first {
-        Ended::Done(outcome) if outcome.exit == Exit::Done => printer.note(&format!(
-            "{} services deployed from {} and answering, {:.1} s",
-            outcome.services.len(),
-            &outcome.head.id[..7],
-            outcome.seconds
-        )),
-        Ended::Done(_) | Ended::Interrupted { .. } => return finish(first, printer),
+    let (task, change) = (Task::Run(&range), ChangeArgs::default());
+    let (first, failure) = work::perform(
+        &session,
+        &task,
+        None,
+        &change,
+        &quiet,
+        &Printer::new(&quiet),
+        &[],
+    )
+    .await?;
+    if first.exit != Exit::Done || failure.is_some() {
+        return work::finish(&first, failure, &args.reports, printer);
     }
+    printer.note(&format!(
+        "{} services deployed from {} and answering, {:.1} s",
+        first.services.len(),
+        session.head().id.short(),
+        first.seconds
+    ));
 
     sample.change(args.break_)?;
     if let Some(how) = args.break_ {
@@ -82,9 +92,10 @@ pub(crate) async fn run(
     } else {
         &[]
     };
-    let ended = session.run(&range, common, printer, more).await?;
-    if let (Ended::Done(outcome), Format::Human) = (&ended, printer.format()) {
-        show_message(&session, outcome, printer);
+    let (outcome, failure) =
+        work::perform(&session, &task, None, &change, common, printer, more).await?;
+    if printer.format() == Format::Human && outcome.interrupted.is_none() && failure.is_none() {
+        show_message(&outcome, printer);
     }
     if place.is_kept() {
         printer.note(&format!(
@@ -92,12 +103,12 @@ pub(crate) async fn run(
             root.display()
         ));
     }
-    finish(ended, printer)
+    work::finish(&outcome, failure, &args.reports, printer)
 }
 
 /// Shows the Slack message of the run as text, and how much JSON it is.
-fn show_message(session: &Session, outcome: &crate::outcome::RunOutcome, printer: &Printer) {
-    let report = notify::report(session.head(), outcome);
+fn show_message(outcome: &crate::outcome::RunOutcome, printer: &Printer) {
+    let report = notify::report(outcome);
     let payload = serde_json::to_string(&deploy_notifier::slack(&report)).unwrap_or_default();
     printer.note(&format!(
         "\nthe Slack message ({} bytes of JSON):",

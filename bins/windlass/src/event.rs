@@ -20,18 +20,57 @@ pub(crate) enum Event {
         services: Vec<String>,
         removed: Vec<String>,
     },
+    /// The services that were asked for are known, and the images that they are to run.
+    Chosen {
+        command: String,
+        from: Option<String>,
+        services: Vec<String>,
+    },
     /// Why one service is part of the run.
     Affected {
         service: String,
         change: String,
         why: String,
     },
+    /// The image that a service is to run is known by its digest.
+    Resolved {
+        service: String,
+        image: String,
+        commit: Option<String>,
+    },
+    /// The lock of the environment is held by another run, which is waited for.
+    LockBusy { environment: String, holder: String },
+    /// The lock of the environment is held.
+    LockTaken { environment: String },
+    /// The lock of a run that had ended without letting go was taken over.
+    LockTakenOver { environment: String, holder: String },
+    /// A service of the environment that is promoted from is asked for its health.
+    SourceChecking { service: String },
+    /// A service of the environment that is promoted from answers, or does not.
+    SourceChecked {
+        service: String,
+        healthy: bool,
+        reason: Option<String>,
+    },
     /// No service needs to be deployed.
     NothingToDo { reason: String },
     /// A module's build command was started.
     BuildStarted { module: String, command: String },
     /// A module's build command ended well.
-    Built { module: String, seconds: f64 },
+    Built {
+        module: String,
+        seconds: f64,
+        log: String,
+    },
+    /// A module's build command failed.
+    BuildFailed {
+        module: String,
+        seconds: f64,
+        log: String,
+        reason: String,
+    },
+    /// A module was not built because of another one.
+    BuildSkipped { module: String, reason: String },
     /// Progress of a push.
     Push {
         service: String,
@@ -44,6 +83,8 @@ pub(crate) enum Event {
         bytes_pushed: u64,
         held_back: bool,
     },
+    /// The image could not be pushed.
+    PushFailed { service: String, reason: String },
     /// Progress of a rollout.
     Rollout {
         service: String,

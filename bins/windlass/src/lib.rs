@@ -8,29 +8,46 @@ mod adapters;
 mod args;
 #[cfg(feature = "aws")]
 mod aws;
+mod builds;
 mod checkout;
+mod choice;
 mod config;
 mod demo;
+mod dispatch;
+mod dry;
 mod event;
 mod failures;
+mod folder;
+mod guard;
 mod images;
+mod ledger;
 mod live;
 mod local;
+mod lock;
 mod names;
 mod notify;
 mod outcome;
 mod pipeline;
 mod plan;
+mod promote;
+mod release;
 mod render;
+mod report;
+mod rollback;
 mod rollout;
+mod run;
 mod session;
+mod status;
+mod task;
 mod tempo;
 mod terminal;
+mod timeline;
 mod verdict;
+mod work;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use windlass_cli::{Exit, Failure, Printer, init_logging};
 
 use crate::args::{Args, Command};
@@ -45,7 +62,7 @@ pub fn main() -> ExitCode {
         .build()
         .map_err(|error| Failure::unreachable("cannot start the async runtime").caused_by(&error))
         .and_then(|runtime| {
-            let ended = runtime.block_on(dispatch(&args, &printer));
+            let ended = runtime.block_on(perform(&args, &printer));
             // Nothing that still runs is worth waiting for: what must be finished was awaited.
             runtime.shutdown_background();
             ended
@@ -59,11 +76,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+async fn perform(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     match &args.command {
         Command::Run(run) => session::run(run, &args.common, printer).await,
         Command::Plan(plan) => session::plan(plan, &args.common, printer).await,
-        Command::Status(status) => session::status(status, printer).await,
+        Command::Promote(promote) => session::promote(promote, &args.common, printer).await,
+        Command::Dispatch(event) => session::dispatch(event, &args.common, printer).await,
+        Command::Deploy(deploy) => session::deploy(deploy, &args.common, printer).await,
+        Command::Rollback(rollback) => session::rollback(rollback, &args.common, printer).await,
+        Command::Status(status) => status::run(status, printer).await,
+        Command::Unlock(unlock) => session::unlock(unlock, printer).await,
+        Command::Generate(generate) => generate.run(Args::command(), printer),
         Command::Demo(demo) => demo::run(demo, &args.common, printer).await,
     }
 }

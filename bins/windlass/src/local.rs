@@ -90,10 +90,7 @@ impl LocalSite {
             ),
             None => {
                 // Nothing was ever deployed: an empty registry at a place that is never made.
-                let nowhere = root
-                    .join(".windlass")
-                    .join(names.environment())
-                    .join("registry");
+                let nowhere = crate::folder::of(root, names.environment()).join("registry");
                 (
                     nowhere,
                     SimCluster::new(names.cluster().clone(), pace.timings(), Arc::new(NoTasks)),
@@ -166,7 +163,7 @@ impl LocalSite {
 
     /// Waits until the tasks of a service that was restored answer again, so that it is as it was left. One that was left
     /// half-way, or whose tasks do not come up, is not waited for.
-    async fn settle(&self, service: &ServiceName) {
+    pub(crate) async fn settle(&self, service: &ServiceName) {
         let ready = async {
             loop {
                 let tasks = self.cluster.tasks(service);

@@ -134,6 +134,11 @@ pub(crate) fn commit_of(image: &ImageRef) -> Option<CommitId> {
     image.tag()?.strip_prefix(TAG_PREFIX)?.parse().ok()
 }
 
+/// The commit that a tag names.
+pub(crate) fn commit_of_tag(tag: &Tag) -> Option<CommitId> {
+    tag.as_str().strip_prefix(TAG_PREFIX)?.parse().ok()
+}
+
 fn invalid(
     key: &str,
     environment: &str,

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use change_detect::CommitInfo;
 use deploy_notifier::{
-    Channel, Deployment, InvalidSecretUrl, Report, SecretUrl, ServiceResult, ServiceStatus,
-    SlackWebhook, Webhook, WriterChannel,
+    Channel, Deployment, Environment, InvalidSecretUrl, Notice, Promotion, PromotionStatus, Report,
+    SecretUrl, ServiceResult, ServiceStatus, Severity, SlackWebhook, Webhook, WriterChannel,
 };
-use windlass_cli::Failure;
+use windlass_cli::{Failure, GithubActions};
 
 use crate::config::Notify;
 use crate::event::{Event, Listeners};
-use crate::outcome::RunOutcome;
-use crate::plan::Plan;
+use crate::outcome::{Commit, Notification, RunOutcome};
+use crate::plan::PlannedService;
 use crate::verdict::Verdict;
 
 /// How long a run that was interrupted waits for its last message.
@@ -47,68 +46,50 @@ impl Notifier {
         Ok(Self { channels, console })
     }
 
-    /// Tells nobody.
-    pub(crate) const fn none() -> Self {
-        Self {
-            channels: Vec::new(),
-            console: None,
-        }
+    /// Tells that a command begins to change things.
+    pub(crate) async fn started(&self, announcement: &Announcement<'_>, listeners: &Listeners<'_>) {
+        let report = announcement.report();
+        self.send(&report, self.channels.iter(), listeners).await;
     }
 
-    /// Tells that a run begins to change things.
-    pub(crate) async fn started(
-        &self,
-        head: &CommitInfo,
-        environment: &str,
-        plan: &Plan,
-        listeners: &Listeners<'_>,
-    ) {
-        let services = plan
-            .services
-            .iter()
-            .map(|service| {
-                ServiceResult::new(service.module.as_str(), ServiceStatus::Started)
-                    .reason(service.why.clone())
-            })
-            .collect();
-        self.send(
-            &Report::DeploymentStarted(deployment(head, environment, services)),
-            listeners,
-        )
-        .await;
-    }
-
-    /// Tells how the run ended.
+    /// Tells how a command ended, and returns who has heard it. One that was interrupted says it as far as that is possible
+    /// in a moment.
     pub(crate) async fn ended(
         &self,
-        head: &CommitInfo,
         outcome: &RunOutcome,
         listeners: &Listeners<'_>,
-    ) {
-        self.send(&report(head, outcome), listeners).await;
-    }
-
-    /// Tells that a run was interrupted, as far as that is possible in a moment.
-    pub(crate) async fn interrupted(
-        &self,
-        head: &CommitInfo,
-        environment: &str,
-        services: &[String],
-        listeners: &Listeners<'_>,
-    ) {
-        let services = services
+    ) -> Vec<Notification> {
+        let report = report(outcome);
+        // What failed before it began is on stderr already.
+        let console = self
+            .console
             .iter()
-            .map(|service| ServiceResult::new(service.as_str(), ServiceStatus::Cancelled))
-            .collect();
-        let report = Report::DeploymentFailed(deployment(head, environment, services));
-        let _ = tokio::time::timeout(LAST_WORD, self.send(&report, listeners)).await;
+            .filter(|_| !outcome.services.is_empty() && outcome.interrupted.is_none());
+        let sending = self.send(&report, self.channels.iter().chain(console), listeners);
+        if outcome.interrupted.is_none() {
+            return sending.await;
+        }
+        tokio::time::timeout(LAST_WORD, sending)
+            .await
+            .unwrap_or_else(|_| {
+                let error = format!("not delivered within {} s", LAST_WORD.as_secs());
+                let all = self.channels.iter();
+                all.map(|channel| Notification {
+                    channel: channel.name().to_owned(),
+                    error: Some(error.clone()),
+                })
+                .collect()
+            })
     }
 
     /// A message that does not arrive is told in the run's own output; it does not change the run's verdict.
-    async fn send(&self, report: &Report, listeners: &Listeners<'_>) {
-        let starts = matches!(report, Report::DeploymentStarted(_));
-        let console = self.console.iter().filter(|_| !starts);
-        let channels = self.channels.iter().chain(console);
+    async fn send<'a>(
+        &self,
+        report: &Report,
+        channels: impl Iterator<Item = &'a Box<dyn Channel>> + Send,
+        listeners: &Listeners<'_>,
+    ) -> Vec<Notification> {
+        let mut sent = Vec::new();
         for channel in channels {
             let error = channel.send(report).await.err().map(|error| {
                 let hint = error
@@ -117,37 +98,90 @@ impl Notifier {
                     .unwrap_or_default();
                 format!("{error}{hint}")
             });
+            let channel = channel.name().to_owned();
             listeners.tell(&Event::Notified {
-                channel: channel.name().to_owned(),
-                error,
+                channel: channel.clone(),
+                error: error.clone(),
             });
+            sent.push(Notification { channel, error });
+        }
+        sent
+    }
+}
+
+/// What is about to begin.
+#[derive(Debug)]
+pub(crate) struct Announcement<'a> {
+    pub(crate) environment: &'a str,
+    /// Where builds are promoted from.
+    pub(crate) from: Option<&'a str>,
+    pub(crate) head: Option<&'a Commit>,
+    pub(crate) services: Vec<&'a PlannedService>,
+}
+
+impl Announcement<'_> {
+    fn report(&self) -> Report {
+        let services = self.services.iter().map(|service| {
+            ServiceResult::new(service.module.as_str(), ServiceStatus::Started)
+                .reason(service.why.clone())
+        });
+        match self.from {
+            Some(from) => Report::Promotion(promotion(
+                (from, self.environment),
+                PromotionStatus::Started,
+                self.head,
+                services,
+            )),
+            None => Report::DeploymentStarted(deployment(self.environment, self.head, services)),
         }
     }
 }
 
-/// The report of an ended run.
-pub(crate) fn report(head: &CommitInfo, outcome: &RunOutcome) -> Report {
-    let services = outcome
-        .services
-        .iter()
-        .map(|service| {
-            let mut result =
-                ServiceResult::new(service.plan.module.as_str(), status(service.verdict))
-                    .seconds(service.seconds);
-            if let Some(reason) = &service.reason {
-                result = result.reason(reason.clone());
-            }
-            if let Some(push) = &service.push {
-                result = result.image(push.pinned.to_string());
-            }
-            result
-        })
-        .collect();
-    let deployment = deployment(head, &outcome.environment, services).seconds(outcome.seconds);
+/// The report of a command that has ended.
+pub(crate) fn report(outcome: &RunOutcome) -> Report {
+    if outcome.services.is_empty()
+        && let Some(error) = &outcome.error
+    {
+        let title = format!(
+            "{} to {} could not begin",
+            outcome.command, outcome.environment
+        );
+        let notice = Notice::new(title, error.clone()).severity(Severity::Danger);
+        return Report::Notice(match &outcome.run_url {
+            Some(url) => notice.url(url.clone()),
+            None => notice,
+        });
+    }
+    let services = outcome.services.iter().map(|service| {
+        let mut result = ServiceResult::new(service.plan.module.as_str(), status(service.verdict))
+            .seconds(service.seconds);
+        if let Some(reason) = &service.reason {
+            result = result.reason(reason.clone());
+        }
+        if let Some(image) = &service.image {
+            result = result.image(image.clone());
+        }
+        result
+    });
     let verdicts = || outcome.services.iter().map(|service| service.verdict);
-    if verdicts().all(Verdict::is_good) {
+    let good = outcome.error.is_none() && verdicts().all(Verdict::is_good);
+    if let Some(from) = &outcome.from {
+        let status = if good {
+            PromotionStatus::Completed
+        } else {
+            PromotionStatus::Failed
+        };
+        let environments = (&**from, &*outcome.environment);
+        let promotion = promotion(environments, status, outcome.head.as_ref(), services);
+        return Report::Promotion(promotion.seconds(outcome.seconds));
+    }
+    let deployment =
+        deployment(&outcome.environment, outcome.head.as_ref(), services).seconds(outcome.seconds);
+    let back = |verdict| matches!(verdict, Verdict::RolledBack | Verdict::Restored);
+    if good && !verdicts().any(back) {
         Report::DeploymentCompleted(deployment)
-    } else if verdicts().any(|verdict| verdict == Verdict::RolledBack)
+    } else if outcome.error.is_none()
+        && verdicts().any(back)
         && !verdicts().any(|verdict| verdict == Verdict::RollbackFailed)
     {
         Report::RolledBack(deployment)
@@ -156,20 +190,58 @@ pub(crate) fn report(head: &CommitInfo, outcome: &RunOutcome) -> Report {
     }
 }
 
-fn deployment(head: &CommitInfo, environment: &str, services: Vec<ServiceResult>) -> Deployment {
-    let environment = environment
+fn deployment(
+    environment: &str,
+    head: Option<&Commit>,
+    services: impl Iterator<Item = ServiceResult>,
+) -> Deployment {
+    let mut deployment = Deployment::new(name(environment)).services(services);
+    if let Some(head) = head {
+        deployment = deployment
+            .commit(id(head))
+            .title(head.title.clone())
+            .author(head.author.clone());
+        if let Some(url) = &head.url {
+            deployment = deployment.url(url.clone());
+        }
+    }
+    match GithubActions::run_url() {
+        Some(url) => deployment.run_url(url),
+        None => deployment,
+    }
+}
+
+fn promotion(
+    (from, to): (&str, &str),
+    status: PromotionStatus,
+    head: Option<&Commit>,
+    services: impl Iterator<Item = ServiceResult>,
+) -> Promotion {
+    let mut promotion = Promotion::new(name(from), name(to), status);
+    for service in services {
+        promotion = promotion.service(service);
+    }
+    if let Some(head) = head {
+        promotion = promotion.commit(id(head)).title(head.title.clone());
+    }
+    match GithubActions::run_url() {
+        Some(url) => promotion.run_url(url),
+        None => promotion,
+    }
+}
+
+fn name(environment: &str) -> Environment {
+    environment
         .parse()
-        .expect("the configuration accepts only names that are printable and short");
-    let commit = head
+        .expect("the configuration accepts only names that are printable and short")
+}
+
+fn id(commit: &Commit) -> deploy_notifier::Commit {
+    commit
         .id
         .as_str()
         .parse()
-        .expect("a commit id is one for messages too");
-    Deployment::new(environment)
-        .commit(commit)
-        .title(head.title.clone())
-        .author(head.author.clone())
-        .services(services)
+        .expect("a commit id is one for messages too")
 }
 
 fn status(verdict: Verdict) -> ServiceStatus {
@@ -179,10 +251,11 @@ fn status(verdict: Verdict) -> ServiceStatus {
         Verdict::NotStarted => ServiceStatus::NotStarted,
         Verdict::Failed => ServiceStatus::Failed,
         Verdict::Unknown => ServiceStatus::Unknown,
-        Verdict::RolledBack => ServiceStatus::RolledBack,
+        Verdict::RolledBack | Verdict::Restored => ServiceStatus::RolledBack,
         Verdict::RollbackFailed => ServiceStatus::RollbackFailed,
         Verdict::Superseded => ServiceStatus::Superseded,
         Verdict::TimedOut => ServiceStatus::TimedOut,
+        Verdict::Cancelled => ServiceStatus::Cancelled,
     }
 }
 

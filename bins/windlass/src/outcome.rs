@@ -1,45 +1,83 @@
 //! What a run returns: one JSON document, one line per service, one exit code.
 
-use change_detect::{CommitInfo, ModuleName};
+use std::path::PathBuf;
+
+use change_detect::{CommitId, CommitInfo, Graph, ModuleName};
 use ecs_deployer::ServiceOutcome;
 use health_checker::TargetReport;
 use image_tagger::Receipt;
 use serde::Serialize;
-use windlass_cli::Exit;
+use windlass_cli::{Exit, Failure};
 
-use crate::plan::{Plan, PlannedService};
+use crate::choice::Ready;
+use crate::plan::PlannedService;
+use crate::timeline::Span;
 use crate::verdict::{self, Verdict};
 
-/// The result of a run.
+/// The result of a command that changes an environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct RunOutcome {
     pub(crate) schema: u32,
+    /// `run`, `promote`, `dispatch`, `deploy` or `rollback`.
+    pub(crate) command: &'static str,
     pub(crate) environment: String,
-    pub(crate) head: Commit,
+    /// Where the builds come from, when they are promoted.
+    pub(crate) from: Option<String>,
+    /// The commit that all of it is about, if it is about one.
+    pub(crate) head: Option<Commit>,
     pub(crate) services: Vec<ServiceRun>,
     pub(crate) removed: Vec<ModuleName>,
     /// Why nothing was done, if so.
     pub(crate) nothing: Option<String>,
+    /// What ended the run before its time.
+    pub(crate) error: Option<String>,
+    /// The signal that ended it.
+    pub(crate) interrupted: Option<String>,
+    /// Where the build's logs are, a file for each module.
+    pub(crate) logs: Option<PathBuf>,
+    pub(crate) timeline: Vec<Span>,
+    pub(crate) notifications: Vec<Notification>,
+    /// Where the run can be watched.
+    pub(crate) run_url: Option<String>,
     pub(crate) seconds: f64,
     pub(crate) exit_code: u8,
     #[serde(skip)]
     pub(crate) exit: Exit,
+    /// People were told that it begins.
+    #[serde(skip)]
+    pub(crate) announced: bool,
+    /// For the drawn report.
+    #[serde(skip)]
+    pub(crate) graph: Option<Graph>,
+    /// Modules that were rebuilt and are no services.
+    #[serde(skip)]
+    pub(crate) rebuilt: Vec<ModuleName>,
 }
 
-/// A commit, as people know it.
+/// A message that was sent, or was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Notification {
+    pub(crate) channel: String,
+    pub(crate) error: Option<String>,
+}
+
+/// A commit, as people know it. For a pull request, title, author and URL are its own.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Commit {
-    pub(crate) id: String,
+    pub(crate) id: CommitId,
     pub(crate) title: String,
     pub(crate) author: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
 }
 
 impl From<&CommitInfo> for Commit {
     fn from(info: &CommitInfo) -> Self {
         Self {
-            id: info.id.to_string(),
+            id: info.id.clone(),
             title: info.title.clone(),
             author: info.author.clone(),
+            url: None,
         }
     }
 }
@@ -49,8 +87,12 @@ impl From<&CommitInfo> for Commit {
 pub(crate) struct ServiceRun {
     #[serde(flatten)]
     pub(crate) plan: PlannedService,
+    /// The commit that it was to run, when that is known.
+    pub(crate) commit: Option<CommitId>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<String>,
+    /// The image that it was to run, with its digest.
+    pub(crate) image: Option<String>,
     pub(crate) push: Option<Receipt>,
     pub(crate) deployment: Option<ServiceOutcome>,
     pub(crate) rollback: Option<ServiceOutcome>,
@@ -63,8 +105,10 @@ impl ServiceRun {
     pub(crate) fn not_started(plan: PlannedService, reason: impl Into<String>) -> Self {
         Self {
             plan,
+            commit: None,
             verdict: Verdict::NotStarted,
             reason: Some(reason.into()),
+            image: None,
             push: None,
             deployment: None,
             rollback: None,
@@ -72,29 +116,38 @@ impl ServiceRun {
             seconds: 0.0,
         }
     }
+
+    /// What people compare: the digest of the image.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.image
+            .as_deref()
+            .and_then(|image| image.split_once('@'))
+            .map(|(_, digest)| digest)
+    }
 }
 
-impl RunOutcome {
-    /// Puts the services' parts together.
-    pub(crate) fn new(
-        environment: &str,
-        head: &CommitInfo,
-        services: Vec<ServiceRun>,
-        plan: &Plan,
-        seconds: f64,
-    ) -> Self {
-        let verdicts: Vec<Verdict> = services.iter().map(|service| service.verdict).collect();
-        let exit = verdict::exit(&verdicts);
-        Self {
-            schema: 1,
-            environment: environment.to_owned(),
-            head: head.into(),
-            services,
-            removed: plan.removed.clone(),
-            nothing: plan.nothing.clone(),
-            seconds,
-            exit_code: exit.code(),
-            exit,
+/// Why a run ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// By itself.
+    Done,
+    /// By a failure that is not one service's.
+    Failed(Failure),
+    /// By a signal.
+    Interrupted(&'static str),
+}
+
+impl End {
+    /// The exit code of a run that ended so.
+    pub(crate) fn exit(&self, services: &[ServiceRun]) -> Exit {
+        match self {
+            Self::Done => {
+                let verdicts: Vec<Verdict> =
+                    services.iter().map(|service| service.verdict).collect();
+                verdict::exit(&verdicts)
+            }
+            Self::Failed(failure) => failure.exit(),
+            Self::Interrupted(_) => Exit::Interrupted,
         }
     }
 }
@@ -118,4 +171,16 @@ pub(crate) struct PlannedPush {
     pub(crate) service: PlannedService,
     /// `None` when the image has to be built first.
     pub(crate) push: Option<image_tagger::PushPlan>,
+}
+
+/// The result of a dry run of a command that takes images which stand in a registry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct DryOutcome {
+    pub(crate) schema: u32,
+    pub(crate) command: &'static str,
+    pub(crate) environment: String,
+    pub(crate) from: Option<String>,
+    pub(crate) head: Option<Commit>,
+    pub(crate) nothing: Option<String>,
+    pub(crate) services: Vec<Ready>,
 }

@@ -24,8 +24,8 @@ pub(crate) struct PlannedService {
     pub(crate) repository: Repository,
     /// The tags that the image gets, the moving one last.
     pub(crate) tags: Vec<Tag>,
-    /// Whether it changed itself, is affected by another module, or is new.
-    pub(crate) change: Change,
+    /// Whether it changed itself, is affected by another module, or is new; `None` when somebody asked for it.
+    pub(crate) change: Option<Change>,
     /// Why it is part of the run, in one line.
     pub(crate) why: String,
     /// The image that serves now.
@@ -109,7 +109,7 @@ pub(crate) fn plan(
             service: names.service(module)?,
             repository: names.repository(module)?,
             tags: vec![names::sha_tag(head), names::moving_tag()],
-            change: report.change,
+            change: Some(report.change),
             why,
             from: current.and_then(|live| live.image.clone()),
             from_commit: current.and_then(|live| live.commit.clone()),
@@ -142,7 +142,7 @@ fn why(detection: &Detection, module: &ModuleName) -> String {
 }
 
 /// Two modules must not become one ECS service or push over each other's image.
-fn distinct(services: &[PlannedService]) -> Result<(), Failure> {
+pub(crate) fn distinct(services: &[PlannedService]) -> Result<(), Failure> {
     let (mut names, mut repositories) = (BTreeMap::new(), BTreeMap::new());
     for service in services {
         for (taken, key, name) in [
@@ -171,7 +171,8 @@ fn distinct(services: &[PlannedService]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn groups<'a>(
+/// The group of each service that the order names; all others come last.
+pub(crate) fn groups<'a>(
     order: &'a [Vec<String>],
     inventory: &[ModuleName],
 ) -> Result<BTreeMap<&'a str, usize>, Failure> {

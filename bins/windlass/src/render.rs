@@ -1,22 +1,17 @@
 //! Results for people: lines on stdout, GitHub outputs and the step summary.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use change_detect::ModuleName;
-use ecs_deployer::ServiceName;
 use serde_json::{Value, json};
-use windlass_cli::{Failure, Printer, markdown_cell, printable};
+use windlass_cli::{Exit, Failure, Format, Printer, printable};
 
-use crate::live::Live;
-use crate::names::Names;
-use crate::outcome::{PlanOutcome, RunOutcome};
+use crate::outcome::{DryOutcome, PlanOutcome, RunOutcome};
 use crate::plan::short;
+use crate::rollback::WayBack;
 use crate::terminal::bytes;
 
-/// One line per service, and one for the run.
+/// One line per service, and one for the whole.
 pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure> {
-    let head = &outcome.head.id[..7];
     if let Some(reason) = &outcome.nothing {
         return printer.line(&printable(&format!("nothing to do: {reason}")));
     }
@@ -29,22 +24,33 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
     for service in &outcome.services {
         let module = service.plan.module.as_str();
         let mut line = format!("{module:width$}  {:11}  ", service.verdict.word());
-        match (&service.reason, &service.push) {
+        match (&service.reason, service.digest()) {
             (Some(reason), _) => line.push_str(reason),
-            (None, Some(push)) => {
-                write!(line, "{head}  {}", push.digest).expect("writing to a String cannot fail")
+            (None, Some(digest)) => {
+                let commit = service
+                    .commit
+                    .as_ref()
+                    .map_or("unknown", |commit| commit.short());
+                write!(line, "{commit}  {digest}").expect("writing to a String cannot fail");
             }
             (None, None) => {}
         }
         printer.line(&printable(&line))?;
+    }
+    if outcome.services.is_empty() {
+        return Ok(());
     }
     let good = outcome
         .services
         .iter()
         .filter(|service| service.verdict.is_good())
         .count();
+    let what = outcome
+        .head
+        .as_ref()
+        .map_or("what was asked for", |head| head.id.short());
     printer.line(&format!(
-        "{good} of {} in `{}` serve {head} ({:.1} s), exit code {}",
+        "{good} of {} in `{}` serve {what} ({:.1} s), exit code {}",
         services(outcome.services.len()),
         outcome.environment,
         outcome.seconds,
@@ -52,9 +58,105 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
     ))
 }
 
+/// What a dry run found: the image of each service.
+pub(crate) fn dry(outcome: &DryOutcome, printer: &Printer) -> Result<(), Failure> {
+    if let Some(reason) = &outcome.nothing {
+        return printer.line(&printable(&format!("nothing to do: {reason}")));
+    }
+    let from = outcome
+        .from
+        .as_ref()
+        .map_or_else(String::new, |from| format!(" from `{from}`"));
+    printer.line(&format!(
+        "{} of `{}` would be deployed{from}",
+        services(outcome.services.len()),
+        outcome.environment
+    ))?;
+    let width = width(
+        outcome
+            .services
+            .iter()
+            .map(|ready| ready.plan.module.as_str()),
+    );
+    for ready in &outcome.services {
+        let before = ready
+            .plan
+            .from
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), short);
+        let to = ready
+            .commit
+            .as_ref()
+            .map_or("unknown commit", |commit| commit.short());
+        printer.line(&printable(&format!(
+            "  {:width$}  {before} -> {to}  {}",
+            ready.plan.module.as_str(),
+            ready.image.digest
+        )))?;
+    }
+    Ok(())
+}
+
+/// What a dry run of `rollback` found.
+pub(crate) fn ways_back(
+    environment: &str,
+    ways: &[WayBack],
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    if printer.format() == Format::Json {
+        let services: Vec<Value> = ways
+            .iter()
+            .map(|way| {
+                json!({
+                    "module": way.plan.module, "service": way.plan.service, "from": way.plan.from,
+                    "from_commit": way.plan.from_commit, "to": way.to,
+                })
+            })
+            .collect();
+        printer.json(&json!({
+            "schema": 1, "command": "rollback", "environment": environment, "services": services,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    printer.line(&format!(
+        "{} of `{environment}` would go back",
+        services(ways.len())
+    ))?;
+    for way in ways {
+        let before = way
+            .plan
+            .from
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), short);
+        let to = way.to.as_ref().map_or_else(
+            || "the last revision that was deployed with success".to_owned(),
+            |arn| arn.short().to_owned(),
+        );
+        printer.line(&printable(&format!(
+            "  {}  {before} -> {to}",
+            way.plan.module
+        )))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The step outputs of a dry run.
+pub(crate) fn dry_outputs(outcome: &DryOutcome) -> Vec<(&'static str, String)> {
+    let names: Vec<&str> = outcome
+        .services
+        .iter()
+        .map(|ready| ready.plan.module.as_str())
+        .collect();
+    vec![
+        ("services", json!(names).to_string()),
+        ("has_changes", (!names.is_empty()).to_string()),
+        ("count", names.len().to_string()),
+    ]
+}
+
 /// What would be done, and why.
 pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failure> {
-    let head = &outcome.head.id[..7];
+    let head = outcome.head.id.short();
     if let Some(reason) = &outcome.nothing {
         return printer.line(&printable(&format!("nothing to do: {reason}")));
     }
@@ -105,54 +207,7 @@ pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failu
     Ok(())
 }
 
-/// What runs, and from which commit.
-pub(crate) fn status(
-    services: &[(ModuleName, ServiceName)],
-    live: &BTreeMap<ModuleName, Live>,
-    tasks_run: bool,
-    printer: &Printer,
-) -> Result<(), Failure> {
-    let width = width(services.iter().map(|(module, _)| module.as_str()));
-    for (module, _) in services {
-        let text = match live.get(module) {
-            None => "not deployed".to_owned(),
-            Some(live) => {
-                let image = live
-                    .image
-                    .as_ref()
-                    .map_or_else(|| "no completed deployment".to_owned(), short);
-                let unfinished = live
-                    .unfinished
-                    .as_ref()
-                    .map(|image| format!("  a rollout of {} is not completed", short(image)))
-                    .unwrap_or_default();
-                let tasks = if tasks_run {
-                    format!("{}/{} tasks", live.running, live.desired)
-                } else {
-                    format!("{} tasks", live.desired)
-                };
-                format!("{image}  {tasks}{unfinished}")
-            }
-        };
-        printer.line(&printable(&format!("{:width$}  {text}", module.as_str())))?;
-    }
-    Ok(())
-}
-
-/// What runs, as a document.
-pub(crate) fn status_document(
-    names: &Names,
-    services: &[(ModuleName, ServiceName)],
-    live: &BTreeMap<ModuleName, Live>,
-) -> Value {
-    let services: Vec<Value> = services
-        .iter()
-        .map(|(module, service)| json!({"module": module, "service": service, "live": live.get(module)}))
-        .collect();
-    json!({"schema": 1, "environment": names.environment(), "services": services})
-}
-
-/// The step outputs of a run.
+/// The step outputs of a command that changed an environment.
 pub(crate) fn run_outputs(outcome: &RunOutcome) -> Vec<(&'static str, String)> {
     let names = |good: Option<bool>| {
         let names: Vec<&str> = outcome
@@ -169,7 +224,14 @@ pub(crate) fn run_outputs(outcome: &RunOutcome) -> Vec<(&'static str, String)> {
         ("failed", names(Some(false))),
         ("has_changes", (!outcome.services.is_empty()).to_string()),
         ("count", outcome.services.len().to_string()),
-        ("head", outcome.head.id.clone()),
+        (
+            "head",
+            outcome
+                .head
+                .as_ref()
+                .map(|head| head.id.to_string())
+                .unwrap_or_default(),
+        ),
         ("exit_code", outcome.exit_code.to_string()),
     ]
 }
@@ -185,44 +247,12 @@ pub(crate) fn plan_outputs(outcome: &PlanOutcome) -> Vec<(&'static str, String)>
         ("services", json!(names).to_string()),
         ("has_changes", (!names.is_empty()).to_string()),
         ("count", names.len().to_string()),
-        ("head", outcome.head.id.clone()),
+        ("head", outcome.head.id.to_string()),
     ]
 }
 
-/// The step summary of a run, as Markdown.
-pub(crate) fn run_summary(outcome: &RunOutcome) -> String {
-    let head = &outcome.head.id[..7];
-    let mut text = format!(
-        "### {} → {}\n\n{}\n\n",
-        head,
-        markdown_cell(&outcome.environment),
-        markdown_cell(&outcome.head.title)
-    );
-    if let Some(reason) = &outcome.nothing {
-        return text + &format!("Nothing to do: {}.\n", markdown_cell(reason));
-    }
-    text.push_str(
-        "| service | verdict | why it was deployed | what happened |\n|---|---|---|---|\n",
-    );
-    for service in &outcome.services {
-        let happened = service
-            .reason
-            .clone()
-            .or_else(|| service.push.as_ref().map(|push| push.digest.to_string()));
-        writeln!(
-            text,
-            "| {} | {} | {} | {} |",
-            markdown_cell(service.plan.module.as_str()),
-            service.verdict.word(),
-            markdown_cell(&service.plan.why),
-            markdown_cell(&happened.unwrap_or_default())
-        )
-        .expect("writing to a String cannot fail");
-    }
-    text
-}
-
-fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+/// How wide a column of names is.
+pub(crate) fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0)
 }
 

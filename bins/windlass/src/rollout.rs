@@ -1,5 +1,7 @@
 //! One service from its pushed image to the proof that the new build alone answers, or to the old one's return.
 
+mod back;
+
 use std::time::{Duration, Instant};
 
 use change_detect::CommitId;
@@ -14,6 +16,8 @@ use crate::config::OnFailure;
 use crate::event::{Event, Listeners};
 use crate::names::image_ref;
 use crate::verdict::Verdict;
+
+pub(crate) use self::back::GoBack;
 
 /// The parts of a rollout that all services of a run share.
 pub(crate) struct Rollouts<'a> {
@@ -39,8 +43,8 @@ pub(crate) struct Rollout<'a> {
     pub(crate) module: &'a str,
     pub(crate) service: &'a ServiceName,
     pub(crate) image: &'a PinnedImage,
-    /// The commit that must answer.
-    pub(crate) commit: &'a CommitId,
+    /// The commit that must answer; `None` if nobody can tell which one the image was built from.
+    pub(crate) commit: Option<&'a CommitId>,
     /// The commit that answered before, if it is known.
     pub(crate) from: Option<&'a CommitId>,
     /// Where to ask for health; `None` if nobody said where.
@@ -149,7 +153,10 @@ impl Rollouts<'_> {
         let Some(target) = rollout.target.clone() else {
             return std::future::pending().await;
         };
-        let target = target.expect_revision(revision(rollout.commit));
+        let target = match rollout.commit {
+            Some(commit) => target.expect_revision(revision(commit)),
+            None => target,
+        };
         let options = self
             .options
             .health
@@ -184,7 +191,7 @@ impl Rollouts<'_> {
 
     /// The rollout is done: from now on every answer must be the new build's.
     async fn confirm_new(&self, rollout: &Rollout<'_>, mut ended: RolledOut) -> RolledOut {
-        let Some(report) = self.check(rollout, Some(rollout.commit)).await else {
+        let Some(report) = self.check(rollout, rollout.commit).await else {
             return ended;
         };
         if report.verdict == health_checker::Verdict::Healthy {
@@ -344,6 +351,7 @@ impl RolledOut {
     }
 }
 
-fn revision(commit: &CommitId) -> health_checker::Revision {
+/// The commit as a health check expects it.
+pub(crate) fn revision(commit: &CommitId) -> health_checker::Revision {
     commit.as_str().parse().expect("a commit id is a revision")
 }

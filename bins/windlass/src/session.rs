@@ -1,24 +1,26 @@
 //! One command of the user's, from its arguments to its exit code.
 
-use std::sync::{Mutex, PoisonError};
-
-use windlass_cli::{
-    CommonArgs, EventLog, Exit, Failure, Format, GithubActions, Printer, interrupted,
-};
+use windlass_cli::{CommonArgs, EventLog, Exit, Failure, Format, GithubActions, Printer};
 
 use crate::adapters::Adapters;
-use crate::args::{PlanArgs, RangeArgs, RepoArgs, RunArgs, StatusArgs};
+use crate::args::{
+    ChangeArgs, DeployArgs, DispatchArgs, PlanArgs, PromoteArgs, RepoArgs, RollbackArgs, RunArgs,
+    UnlockArgs,
+};
 use crate::checkout::Checkout;
-use crate::config::Config;
-use crate::event::{Event, Listener, Listeners};
-use crate::failures;
-use crate::live::live;
+use crate::choice::{Order, WantedImage};
+use crate::config::{Config, Environment};
+use crate::dispatch;
+use crate::dry;
+use crate::event::{Listener, Listeners};
+use crate::ledger::Ledger;
+use crate::lock::{LockPlace, Unlocked};
 use crate::names::Names;
-use crate::notify::Notifier;
-use crate::outcome::{PlanOutcome, RunOutcome};
+use crate::outcome::PlanOutcome;
 use crate::pipeline::Pipeline;
 use crate::render;
-use crate::terminal::Terminal;
+use crate::task::Task;
+use crate::work;
 
 /// `windlass run`.
 pub(crate) async fn run(
@@ -26,7 +28,7 @@ pub(crate) async fn run(
     common: &CommonArgs,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    if args.dry_run {
+    if args.change.dry_run {
         let plan_args = PlanArgs {
             environment: args.environment.clone(),
             repo: args.repo.clone(),
@@ -35,27 +37,9 @@ pub(crate) async fn run(
         return plan(&plan_args, common, printer).await;
     }
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
-    let ended = session.run(&args.range, common, printer, &[]).await?;
-    finish(ended, printer)
-}
-
-/// Renders how a run ended.
-pub(crate) fn finish(ended: Ended, printer: &Printer) -> Result<Exit, Failure> {
-    let outcome = match ended {
-        Ended::Done(outcome) => outcome,
-        Ended::Interrupted { signal, note } => {
-            printer.note(&format!("interrupted by {signal}: {note}"));
-            return Ok(Exit::Interrupted);
-        }
-    };
-    match printer.format() {
-        Format::Json => printer.json(&*outcome)?,
-        _ => render::run(&outcome, printer)?,
-    }
-    let github = GithubActions::from_env();
-    github.outputs(&render::run_outputs(&outcome))?;
-    github.summary(&render::run_summary(&outcome))?;
-    Ok(outcome.exit)
+    session
+        .perform(&Task::Run(&args.range), None, &args.change, common, printer)
+        .await
 }
 
 /// `windlass plan`.
@@ -65,12 +49,12 @@ pub(crate) async fn plan(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
-    let adapters = Adapters::peek(&session.checkout, &session.names, &session.environment).await?;
+    let adapters = session.peek().await?;
     let log = common.events.as_deref().map(EventLog::open).transpose()?;
     let listeners = Listeners(log.iter().map(|log| log as &dyn Listener).collect());
-    let notifier = Notifier::none();
-    let pipeline = session.pipeline(&adapters, &notifier, &listeners);
-    let outcome: PlanOutcome = pipeline
+    let ledger = Ledger::default();
+    let outcome: PlanOutcome = session
+        .pipeline(&adapters, &listeners, &ledger)
         .plan(args.range.base.as_deref(), args.range.on_unknown)
         .await?;
     match printer.format() {
@@ -82,27 +66,123 @@ pub(crate) async fn plan(
     Ok(Exit::Done)
 }
 
-/// `windlass status`.
-pub(crate) async fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit, Failure> {
-    let session = Session::open(&args.repo, "HEAD", &args.environment)?;
-    let adapters = Adapters::peek(&session.checkout, &session.names, &session.environment).await?;
-    let notifier = Notifier::none();
-    let listeners = Listeners(Vec::new());
-    let inventory = session
-        .pipeline(&adapters, &notifier, &listeners)
-        .inventory()?;
-    let mut services = Vec::new();
-    for module in inventory {
-        let service = session.names.service(&module)?;
-        services.push((module, service));
+/// `windlass promote`.
+pub(crate) async fn promote(
+    args: &PromoteArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    if args.from == args.to {
+        return Err(
+            Failure::usage(format!("`{}` cannot be promoted to itself", args.from))
+                .hint("--from names the environment that runs the builds, --to the one that is to run them"),
+        );
     }
-    let existing = adapters.site.existing(&services);
-    let live = live(&*adapters.plane, session.names.cluster(), &existing)
+    let source = Session::open(&args.repo, "HEAD", &args.from)?;
+    let session = Session::open(&args.repo, "HEAD", &args.to)?;
+    let task = Task::Promote {
+        services: &args.service,
+        check: !args.no_source_check,
+    };
+    session
+        .perform(&task, Some(&source), &args.change, common, printer)
         .await
-        .map_err(|error| failures::deploy(&error))?;
+}
+
+/// `windlass dispatch`.
+pub(crate) async fn dispatch(
+    args: &DispatchArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let payload = dispatch::read(&args.payload)?;
+    if let Some(only) = args
+        .environment
+        .as_ref()
+        .filter(|only| **only != payload.environment)
+    {
+        return Err(Failure::usage(format!(
+            "the payload is for `{}`, and only `{only}` is taken here",
+            payload.environment
+        ))
+        .hint("send it to the workflow of its environment, or leave --environment away"));
+    }
+    let session = Session::open(&args.repo, "HEAD", &payload.environment)?;
+    let commit = dispatch::commit(&session.checkout, &payload)?;
+    // The services are those of the commit, not those of whatever is checked out here.
+    let session = session.at(commit.id.as_str())?;
+    let order = dispatch::order(&payload, &commit);
+    let task = Task::Deploy {
+        command: "dispatch",
+        order: &order,
+        head: Some(commit),
+    };
+    session
+        .perform(&task, None, &args.change, common, printer)
+        .await
+}
+
+/// `windlass deploy`.
+pub(crate) async fn deploy(
+    args: &DeployArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let session = Session::open(&args.repo, "HEAD", &args.environment)?;
+    let order = Order {
+        services: args.service.clone(),
+        image: WantedImage::Tag(args.image_tag.clone()),
+        why: format!("asked for by hand, tag {}", args.image_tag),
+    };
+    let task = Task::Deploy {
+        command: "deploy",
+        order: &order,
+        head: None,
+    };
+    session
+        .perform(&task, None, &args.change, common, printer)
+        .await
+}
+
+/// `windlass rollback`.
+pub(crate) async fn rollback(
+    args: &RollbackArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let session = Session::open(&args.repo, "HEAD", &args.environment)?;
+    let task = Task::Rollback {
+        services: &args.service,
+        to: args.to.as_deref(),
+    };
+    session
+        .perform(&task, None, &args.change, common, printer)
+        .await
+}
+
+/// `windlass unlock`.
+pub(crate) async fn unlock(args: &UnlockArgs, printer: &Printer) -> Result<Exit, Failure> {
+    let session = Session::open(&args.repo, "HEAD", &args.environment)?;
+    let name = session.names.environment();
+    let unlocked = session.lock_place().await?.unlock(name, args.force).await?;
+    let (removed, holder) = match &unlocked {
+        Unlocked::Free => (false, None),
+        Unlocked::Removed(holder) => (true, holder.as_ref()),
+    };
     match printer.format() {
-        Format::Json => printer.json(&render::status_document(&session.names, &services, &live))?,
-        _ => render::status(&services, &live, adapters.site.tasks_run(), printer)?,
+        Format::Json => printer.json(&serde_json::json!({
+            "schema": 1, "environment": name, "removed": removed, "holder": holder,
+        }))?,
+        _ => {
+            let text = match (removed, holder) {
+                (false, _) => format!("`{name}` is not locked"),
+                (true, None) => format!("the lock of `{name}` is removed"),
+                (true, Some(holder)) => {
+                    format!("the lock of `{name}` is removed; it was that of {holder}")
+                }
+            };
+            printer.line(&windlass_cli::printable(&text))?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -110,26 +190,12 @@ pub(crate) async fn status(args: &StatusArgs, printer: &Printer) -> Result<Exit,
 /// A repository, its configuration and one of its environments.
 #[derive(Debug)]
 pub(crate) struct Session {
-    checkout: Checkout,
-    config: Config,
-    environment: crate::config::Environment,
-    names: Names,
+    pub(crate) checkout: Checkout,
+    pub(crate) config: Config,
+    pub(crate) environment: Environment,
+    pub(crate) names: Names,
     /// Whether stderr is told how the run ended when no other channel is.
-    console: bool,
-}
-
-/// How a run came to its end.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// By itself.
-    Done(Box<RunOutcome>),
-    /// By a signal.
-    Interrupted {
-        /// The signal's name.
-        signal: &'static str,
-        /// What becomes of what was under way.
-        note: &'static str,
-    },
+    pub(crate) console: bool,
 }
 
 impl Session {
@@ -137,6 +203,15 @@ impl Session {
     pub(crate) fn open(repo: &RepoArgs, head: &str, environment: &str) -> Result<Self, Failure> {
         let checkout = Checkout::open(&repo.repo, head)?;
         let config = Config::load(checkout.root(), repo.config.as_deref())?;
+        Self::new(checkout, config, environment)
+    }
+
+    /// One environment of a configuration.
+    pub(crate) fn new(
+        checkout: Checkout,
+        config: Config,
+        environment: &str,
+    ) -> Result<Self, Failure> {
         let section = config.environment(environment)?;
         let names = Names::new(environment, &section)?;
         Ok(Self {
@@ -146,6 +221,12 @@ impl Session {
             names,
             console: true,
         })
+    }
+
+    /// The same session at another commit.
+    fn at(mut self, revision: &str) -> Result<Self, Failure> {
+        self.checkout = Checkout::open(self.checkout.root(), revision)?;
+        Ok(self)
     }
 
     /// The same session with the local cluster at another speed.
@@ -165,89 +246,51 @@ impl Session {
         self.checkout.head()
     }
 
-    fn pipeline<'a>(
+    /// Where the environment's lock is.
+    pub(crate) async fn lock_place(&self) -> Result<LockPlace, Failure> {
+        LockPlace::of(
+            self.checkout.root(),
+            self.names.environment(),
+            &self.environment,
+        )
+        .await
+    }
+
+    /// The adapters for a look.
+    pub(crate) async fn peek(&self) -> Result<Adapters, Failure> {
+        Adapters::peek(&self.checkout, &self.names, &self.environment).await
+    }
+
+    /// What the commands work with.
+    pub(crate) fn pipeline<'a>(
         &'a self,
         adapters: &'a Adapters,
-        notifier: &'a Notifier,
         listeners: &'a Listeners<'a>,
+        ledger: &'a Ledger,
     ) -> Pipeline<'a> {
         Pipeline {
             checkout: &self.checkout,
             config: &self.config,
             names: &self.names,
             adapters,
-            notifier,
             listeners,
+            ledger,
         }
     }
 
-    /// Runs the pipeline until it ends or the process is asked to stop; in both cases the environment is closed and the
-    /// event log complete.
-    pub(crate) async fn run(
+    async fn perform(
         &self,
-        range: &RangeArgs,
+        task: &Task<'_>,
+        source: Option<&Self>,
+        change: &ChangeArgs,
         common: &CommonArgs,
         printer: &Printer,
-        more: &[&dyn Listener],
-    ) -> Result<Ended, Failure> {
-        let notifier = Notifier::new(&self.config.notify, self.console && !printer.is_quiet())?;
-        let log = common.events.as_deref().map(EventLog::open).transpose()?;
-        let adapters = Adapters::open(&self.checkout, &self.names, &self.environment).await?;
-        let terminal = Terminal::new(printer);
-        let unfinished = Unfinished::default();
-        let mut all: Vec<&dyn Listener> = vec![&terminal, &unfinished];
-        all.extend(log.iter().map(|log| log as &dyn Listener));
-        all.extend_from_slice(more);
-        let listeners = Listeners(all);
-        let pipeline = self.pipeline(&adapters, &notifier, &listeners);
-        let work = async {
-            let found = pipeline
-                .find_out(range.base.as_deref(), range.on_unknown)
-                .await?;
-            pipeline.run(found).await
-        };
-        let ended = tokio::select! {
-            outcome = work => outcome.map(|outcome| Ended::Done(Box::new(outcome))),
-            signal = interrupted() => {
-                listeners.tell(&Event::Interrupted { signal: signal.to_owned() });
-                let services = unfinished.services();
-                if !services.is_empty() {
-                    notifier.interrupted(self.checkout.head(), self.names.environment(), &services, &listeners).await;
-                }
-                Ok(Ended::Interrupted { signal, note: adapters.site.after_interrupt() })
-            }
-        };
-        terminal.close();
-        // The run's own failure is the one to report; a state that could not be saved comes next.
-        let closed = adapters.site.close().await;
-        let logged = log.as_ref().map_or(Ok(()), EventLog::finish);
-        let ended = ended?;
-        closed?;
-        logged?;
-        Ok(ended)
-    }
-}
-
-/// Remembers which services were begun and have not ended.
-#[derive(Debug, Default)]
-struct Unfinished(Mutex<Vec<String>>);
-
-impl Unfinished {
-    fn services(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-impl Listener for Unfinished {
-    fn hear(&self, event: &Event) {
-        let mut services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Affected { service, .. } => services.push(service.clone()),
-            Event::Finished { service, .. } => services.retain(|known| known != service),
-            _ => {}
+    ) -> Result<Exit, Failure> {
+        if change.dry_run {
+            return dry::run(self, task, source, printer).await;
         }
+        let (outcome, failure) =
+            work::perform(self, task, source, change, common, printer, &[]).await?;
+        work::finish(&outcome, failure, &change.reports, printer)
     }
 }

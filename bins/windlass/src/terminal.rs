@@ -115,6 +115,55 @@ impl Listener for Terminal {
                     self.note(&format!("detect   {service} is deployed but no longer in the repository: it is left alone"));
                 }
             }
+            Event::Chosen {
+                command,
+                from,
+                services,
+            } => {
+                let from = from
+                    .as_ref()
+                    .map_or_else(String::new, |from| format!(" from {from}"));
+                self.note(&format!("{command:8} {}{from}", plural(services.len())));
+                let _ = self.names.set(services.clone());
+            }
+            Event::Resolved {
+                service,
+                image,
+                commit,
+            } => {
+                let commit = commit
+                    .as_ref()
+                    .map_or("unknown commit", |commit| &commit[..7]);
+                self.note(&format!("         {service}  is {commit}, {image}"));
+            }
+            Event::LockBusy {
+                environment,
+                holder,
+            } => {
+                self.note(&format!(
+                    "lock     {environment} is in use, waiting: {holder}"
+                ));
+            }
+            Event::LockTakenOver {
+                environment,
+                holder,
+            } => {
+                self.note(&format!("lock     of {environment} taken over, its run has ended without letting go: {holder}"));
+            }
+            Event::LockTaken { .. } | Event::SourceChecking { .. } => {}
+            Event::SourceChecked {
+                service,
+                healthy: true,
+                ..
+            } => {
+                self.note(&format!("source   {service} serves"));
+            }
+            Event::SourceChecked {
+                service, reason, ..
+            } => {
+                let why = reason.as_deref().unwrap_or("its health check did not pass");
+                self.note(&format!("source   {service} FAILED: {why}"));
+            }
             Event::Affected {
                 service,
                 change,
@@ -132,8 +181,23 @@ impl Listener for Terminal {
             Event::BuildStarted { module, command } => {
                 self.note(&format!("build    {module}: {command}"))
             }
-            Event::Built { module, seconds } => {
-                self.note(&format!("build    {module}: done in {seconds:.1} s"))
+            Event::Built {
+                module, seconds, ..
+            } => self.note(&format!("build    {module}: done in {seconds:.1} s")),
+            Event::BuildFailed {
+                module,
+                seconds,
+                log,
+                reason,
+            } => self.note(&format!(
+                "build    {module}: FAILED after {seconds:.1} s, {reason}: {log}"
+            )),
+            Event::BuildSkipped { module, reason } => {
+                self.note(&format!("build    {module}: {reason}"))
+            }
+            Event::PushFailed { service, reason } => {
+                self.fact(service, &format!("push FAILED: {reason}"));
+                self.update(service, |progress| progress.push = "FAILED".to_owned());
             }
             Event::Notified {
                 channel,
@@ -199,7 +263,7 @@ impl Listener for Terminal {
             } => {
                 let why = reason.as_deref().unwrap_or_default();
                 let text = match verdict {
-                    Verdict::Deployed | Verdict::Unchanged => {
+                    Verdict::Deployed | Verdict::Unchanged | Verdict::Restored => {
                         format!("ok  {} in {seconds:.1} s", verdict.word())
                     }
                     Verdict::NotStarted => format!("--  {why}"),

@@ -11,6 +11,8 @@ pub(crate) enum Verdict {
     Deployed,
     /// It ran already.
     Unchanged,
+    /// An earlier revision serves again, as it was asked for.
+    Restored,
     /// Its turn did not come: an earlier service failed.
     NotStarted,
     /// It failed and was left as it is, or there was no revision to go back to.
@@ -23,6 +25,8 @@ pub(crate) enum Verdict {
     Superseded,
     /// Neither success nor failure could be seen in time.
     TimedOut,
+    /// The run was stopped before it ended.
+    Cancelled,
     /// The outcome is not known: the control plane or the registry could not be reached.
     Unknown,
 }
@@ -33,12 +37,14 @@ impl Verdict {
         match self {
             Self::Deployed => "deployed",
             Self::Unchanged => "unchanged",
+            Self::Restored => "restored",
             Self::NotStarted => "not started",
             Self::Failed => "failed",
             Self::RolledBack => "rolled back",
             Self::RollbackFailed => "ROLLBACK FAILED",
             Self::Superseded => "superseded",
             Self::TimedOut => "timed out",
+            Self::Cancelled => "cancelled",
             Self::Unknown => "unknown",
         }
     }
@@ -48,19 +54,21 @@ impl Verdict {
         match self {
             Self::Deployed => "was deployed",
             Self::Unchanged => "ran it already",
+            Self::Restored => "was restored",
             Self::NotStarted => "was not started",
             Self::Failed => "failed",
             Self::RolledBack => "was rolled back",
             Self::RollbackFailed => "could not be rolled back",
             Self::Superseded => "was superseded",
             Self::TimedOut => "timed out",
+            Self::Cancelled => "was cancelled",
             Self::Unknown => "ended with an unknown outcome",
         }
     }
 
-    /// Whether the service serves the new build.
+    /// Whether the service serves what it was to serve.
     pub(crate) const fn is_good(self) -> bool {
-        matches!(self, Self::Deployed | Self::Unchanged)
+        matches!(self, Self::Deployed | Self::Unchanged | Self::Restored)
     }
 }
 
@@ -76,7 +84,7 @@ pub(crate) fn exit(verdicts: &[Verdict]) -> Exit {
     if verdicts.iter().all(|verdict| verdict.is_good()) {
         return Exit::Done;
     }
-    if any(Verdict::Deployed) {
+    if any(Verdict::Deployed) || any(Verdict::Restored) {
         return Exit::Partial;
     }
     [
@@ -85,6 +93,7 @@ pub(crate) fn exit(verdicts: &[Verdict]) -> Exit {
         (Verdict::TimedOut, Exit::TimedOut),
         (Verdict::RolledBack, Exit::RolledBack),
         (Verdict::Superseded, Exit::Superseded),
+        (Verdict::Cancelled, Exit::Interrupted),
     ]
     .into_iter()
     .find(|(verdict, _)| any(*verdict))
@@ -95,8 +104,8 @@ pub(crate) fn exit(verdicts: &[Verdict]) -> Exit {
 mod tests {
     use super::*;
     use Verdict::{
-        Deployed, Failed, NotStarted, RollbackFailed, RolledBack, Superseded, TimedOut, Unchanged,
-        Unknown,
+        Deployed, Failed, NotStarted, Restored, RollbackFailed, RolledBack, Superseded, TimedOut,
+        Unchanged, Unknown,
     };
 
     #[test]
@@ -104,6 +113,8 @@ mod tests {
         for (verdicts, expected) in [
             (&[][..], Exit::Done),
             (&[Deployed, Unchanged], Exit::Done),
+            (&[Restored, Unchanged], Exit::Done),
+            (&[Restored, Failed], Exit::Partial),
             (&[Failed], Exit::Negative),
             (&[RolledBack, NotStarted, Unchanged], Exit::RolledBack),
             (&[Deployed, RolledBack], Exit::Partial),

@@ -10,6 +10,8 @@ mod changes;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod outputs;

@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod moto;
 #[cfg(test)]
 mod push;

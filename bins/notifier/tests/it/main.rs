@@ -6,6 +6,8 @@ mod cards;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod outputs;
 #[cfg(test)]
 mod render;

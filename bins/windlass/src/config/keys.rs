@@ -28,7 +28,14 @@ const SHAPE: Shape = Table(&[
             ("on-unknown", Value),
         ]),
     ),
-    ("build", Table(&[("command", Value), ("image", Value)])),
+    (
+        "build",
+        Table(&[
+            ("command", Value),
+            ("image", Value),
+            ("max-parallel", Value),
+        ]),
+    ),
     (
         "deploy",
         Table(&[
@@ -59,6 +66,8 @@ const SHAPE: Shape = Table(&[
             ("insecure-http", Value),
             ("desired-count", Value),
             ("speed", Value),
+            ("protected", Value),
+            ("lock", Value),
         ])),
     ),
     (

@@ -1,65 +1,30 @@
 //! The state folder of a local environment: what was pushed and what runs, from one run to the next.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ecs_deployer::sim::Snapshot;
 use windlass_cli::Failure;
 
-/// The folder at the root of the work tree that holds all local environments.
-const FOLDER: &str = ".windlass";
+use crate::folder;
 
 /// `.windlass/<environment>/` of a repository.
 #[derive(Debug)]
 pub(super) struct StateFolder {
     root: PathBuf,
-    /// Held for as long as the environment is in use; the system releases it even after a crash.
-    _lock: Option<File>,
 }
 
 impl StateFolder {
-    /// Opens the folder for a run, creates it if need be, and keeps other runs out of it.
+    /// Opens the folder for a run, which holds the environment's lock, and creates it if need be.
     pub(super) fn open(work_tree: &Path, environment: &str) -> Result<Self, Failure> {
-        let all = work_tree.join(FOLDER);
-        let root = all.join(environment);
-        let denied = |error: io::Error| {
-            Failure::usage(format!("cannot use the state folder `{}`", root.display()))
-                .caused_by(&error)
-                .hint(format!("the local environment keeps its images and its cluster there: make `{}` a folder that you may write", all.display()))
-        };
-        std::fs::create_dir_all(&root).map_err(denied)?;
-        // The state is this machine's: the folder keeps itself out of git.
-        let ignore = all.join(".gitignore");
-        if !ignore.exists() {
-            std::fs::write(&ignore, "*\n").map_err(denied)?;
-        }
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(root.join("lock"))
-            .map_err(denied)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                root,
-                _lock: Some(lock),
-            }),
-            Err(TryLockError::WouldBlock) => Err(Failure::unreachable(format!(
-                "another run is using the environment `{environment}`"
-            ))
-            .hint(format!(
-                "wait for it to end; `{}` is free again when its process is gone",
-                root.display()
-            ))),
-            Err(TryLockError::Error(error)) => Err(denied(error)),
-        }
+        let root = folder::make(work_tree, environment)?;
+        Ok(Self { root })
     }
 
     /// Looks at the folder without creating or locking anything; `None` if there is none yet.
     pub(super) fn peek(work_tree: &Path, environment: &str) -> Option<Self> {
-        let root = work_tree.join(FOLDER).join(environment);
-        root.is_dir().then_some(Self { root, _lock: None })
+        let root = folder::of(work_tree, environment);
+        root.is_dir().then_some(Self { root })
     }
 
     /// Where the image layouts stand.
@@ -120,32 +85,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_run_at_a_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = StateFolder::open(folder.path(), "local").unwrap();
-        let second = StateFolder::open(folder.path(), "local")
-            .unwrap_err()
-            .to_string();
-        assert!(second.contains("another run"), "{second}");
-        StateFolder::open(folder.path(), "other").unwrap();
-        drop(first);
-        StateFolder::open(folder.path(), "local").unwrap();
-    }
-
-    #[test]
     fn peeking_makes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         assert!(StateFolder::peek(folder.path(), "local").is_none());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_file_in_the_way_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(".windlass"), "").unwrap();
-        let failure = StateFolder::open(folder.path(), "local").unwrap_err();
-        assert_eq!(failure.exit(), windlass_cli::Exit::Usage);
-        assert!(failure.to_string().contains(".windlass"), "{failure}");
     }
 
     #[test]

@@ -5,10 +5,14 @@
 mod aws;
 mod bad_input;
 mod demo;
+mod generated;
 mod interrupt;
+mod lock;
 mod maven;
 mod moto;
 mod notify;
 mod outputs;
 mod repo;
 mod run;
+mod stages;
+mod workflows;

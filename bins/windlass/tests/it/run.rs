@@ -368,7 +368,10 @@ fn status_tells_the_commit_of_each_service() {
     let after = repo.windlass(&["status"]);
     assert_eq!(after.stdout.matches(&first[..7]).count(), 2, "{after:?}");
     let document = repo.windlass(&["status", "--format", "json"]).json();
-    assert_eq!(document["services"][0]["live"]["commit"], first.as_str());
+    assert_eq!(
+        document["environments"][0]["services"][0]["live"]["commit"],
+        first.as_str()
+    );
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! The commands that change an environment, from what is asked for to what is done.
+
+use windlass_cli::Failure;
+
+use crate::args::RangeArgs;
+use crate::choice::{Order, Ready};
+use crate::event::Event;
+use crate::notify::{Announcement, Notifier};
+use crate::outcome::Commit;
+use crate::pipeline::Pipeline;
+use crate::plan::PlannedService;
+use crate::promote::Promotable;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Task<'a> {
+    /// Deploy what changed.
+    Run(&'a RangeArgs),
+    /// Deploy what somebody asks for, by hand or in a dispatch.
+    Deploy {
+        /// `deploy` or `dispatch`.
+        command: &'static str,
+        order: &'a Order,
+        /// The commit, if the order is about one.
+        head: Option<Commit>,
+    },
+    /// Promote what another environment runs.
+    Promote { services: &'a [String], check: bool },
+    /// Go back.
+    Rollback {
+        services: &'a [String],
+        to: Option<&'a str>,
+    },
+}
+
+impl Task<'_> {
+    /// The command's name.
+    pub(crate) const fn command(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Deploy { command, .. } => command,
+            Self::Promote { .. } => "promote",
+            Self::Rollback { .. } => "rollback",
+        }
+    }
+
+    /// Does it. What was found and what became of it stands in the pipeline's ledger, however this ends.
+    pub(crate) async fn perform(
+        &self,
+        pipeline: &Pipeline<'_>,
+        source: Option<&Pipeline<'_>>,
+        notifier: &Notifier,
+    ) -> Result<(), Failure> {
+        let stage = Stage {
+            task: self,
+            pipeline,
+            source,
+            notifier,
+        };
+        match self {
+            Self::Run(range) => stage.run(range).await,
+            Self::Deploy { order, head, .. } => stage.deploy(order, head.clone()).await,
+            Self::Promote { services, check } => stage.promote(services, *check).await,
+            Self::Rollback { services, to } => stage.rollback(services, *to).await,
+        }
+    }
+}
+
+/// One task at work.
+struct Stage<'a> {
+    task: &'a Task<'a>,
+    pipeline: &'a Pipeline<'a>,
+    source: Option<&'a Pipeline<'a>>,
+    notifier: &'a Notifier,
+}
+
+impl Stage<'_> {
+    async fn run(&self, range: &RangeArgs) -> Result<(), Failure> {
+        let pipeline = self.pipeline;
+        let found = pipeline.find_changed(range).await?;
+        if let Some(reason) = &found.plan.nothing {
+            self.nothing(reason.clone());
+            return Ok(());
+        }
+        let images = pipeline.images()?;
+        self.announce(found.plan.services.iter()).await;
+        pipeline.build_and_release(&images, &found).await
+    }
+
+    async fn deploy(&self, order: &Order, head: Option<Commit>) -> Result<(), Failure> {
+        let ready = self.pipeline.find_ordered(order).await?;
+        let head = head.or_else(|| self.common_commit(&ready));
+        self.chosen(ready.iter(), head);
+        self.announce(ready.iter().map(|ready| &ready.plan)).await;
+        self.pipeline.release(&ready).await;
+        Ok(())
+    }
+
+    async fn promote(&self, services: &[String], check: bool) -> Result<(), Failure> {
+        let source = self.source.expect("a promotion is opened with its source");
+        let promotable = self.pipeline.find_promotable(source, services).await?;
+        if promotable.is_empty() {
+            self.nothing(nothing_to_promote(source, self.pipeline));
+            return Ok(());
+        }
+        let ready = || promotable.iter().map(|promotable| &promotable.ready);
+        let head = self.common_commit(&ready().cloned().collect::<Vec<_>>());
+        self.chosen(ready(), head);
+        if check {
+            source.check_source(&promotable).await?;
+        }
+        self.announce(ready().map(|ready| &ready.plan)).await;
+        self.pipeline.copy_and_release(source, promotable).await
+    }
+
+    async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
+        let ways = self.pipeline.find_way_back(services, to).await?;
+        self.tell_chosen(ways.iter().map(|way| &way.plan));
+        self.announce(ways.iter().map(|way| &way.plan)).await;
+        self.pipeline.go_back(&ways).await;
+        Ok(())
+    }
+
+    fn nothing(&self, reason: String) {
+        self.pipeline.listeners.tell(&Event::NothingToDo {
+            reason: reason.clone(),
+        });
+        self.pipeline
+            .ledger
+            .note(|entries| entries.nothing = Some(reason));
+    }
+
+    fn chosen<'a>(&self, ready: impl Iterator<Item = &'a Ready> + Clone, head: Option<Commit>) {
+        self.pipeline.ledger.note(|entries| entries.head = head);
+        self.tell_chosen(ready.clone().map(|ready| &ready.plan));
+        for ready in ready {
+            self.pipeline.listeners.tell(&Event::Resolved {
+                service: ready.plan.module.to_string(),
+                image: ready.image.to_string(),
+                commit: ready.commit.as_ref().map(ToString::to_string),
+            });
+        }
+    }
+
+    fn tell_chosen<'a>(&self, services: impl Iterator<Item = &'a PlannedService> + Clone) {
+        let pipeline = self.pipeline;
+        pipeline.ledger.planned(services.clone().cloned());
+        pipeline.listeners.tell(&Event::Chosen {
+            command: self.task.command().to_owned(),
+            from: self
+                .source
+                .map(|source| source.names.environment().to_owned()),
+            services: services
+                .clone()
+                .map(|service| service.module.to_string())
+                .collect(),
+        });
+        for service in services {
+            pipeline.listeners.tell(&Event::Affected {
+                service: service.module.to_string(),
+                change: self.task.command().to_owned(),
+                why: service.why.clone(),
+            });
+        }
+    }
+
+    async fn announce<'a>(&self, services: impl Iterator<Item = &'a PlannedService>) {
+        let pipeline = self.pipeline;
+        pipeline.ledger.note(|entries| entries.announced = true);
+        let entries = pipeline.ledger.entries();
+        let announcement = Announcement {
+            environment: pipeline.names.environment(),
+            from: self.source.map(|source| source.names.environment()),
+            head: entries.head.as_ref(),
+            services: services.collect(),
+        };
+        self.notifier
+            .started(&announcement, pipeline.listeners)
+            .await;
+    }
+
+    fn common_commit(&self, ready: &[Ready]) -> Option<Commit> {
+        common_commit(self.pipeline, ready)
+    }
+}
+
+/// The commit that all images were built from, if it is one and the repository has it.
+pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<Commit> {
+    let first = ready.first()?.commit.as_ref()?;
+    if ready
+        .iter()
+        .any(|ready| ready.commit.as_ref() != Some(first))
+    {
+        return None;
+    }
+    // The commit may be one that this clone does not have; then people are told its services alone.
+    pipeline
+        .checkout
+        .info(first)
+        .ok()
+        .as_ref()
+        .map(Commit::from)
+}
+
+/// Why a promotion has nothing to do.
+pub(crate) fn nothing_to_promote(source: &Pipeline<'_>, target: &Pipeline<'_>) -> String {
+    format!(
+        "{} runs what {} runs",
+        target.names.environment(),
+        source.names.environment()
+    )
+}
+
+/// The services of a promotion as they would be deployed.
+pub(crate) fn ready(promotable: Vec<Promotable>) -> Vec<Ready> {
+    promotable
+        .into_iter()
+        .map(|promotable| promotable.ready)
+        .collect()
+}

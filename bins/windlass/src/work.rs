@@ -1,0 +1,279 @@
+//! A task at work: its lock, its adapters, who listens, and how it ends whatever happens.
+
+use windlass_cli::{
+    CommonArgs, EventLog, Exit, Failure, Format, GithubActions, Printer, interrupted,
+};
+
+use crate::adapters::Adapters;
+use crate::args::{ChangeArgs, ReportArgs};
+use crate::event::{Event, Listener, Listeners};
+use crate::guard;
+use crate::ledger::Ledger;
+use crate::lock::{Holder, Lock, LockPlace};
+use crate::notify::Notifier;
+use crate::outcome::{End, RunOutcome};
+use crate::render;
+use crate::report;
+use crate::session::Session;
+use crate::task::Task;
+use crate::terminal::Terminal;
+use crate::timeline::Timeline;
+use crate::verdict::Verdict;
+
+/// Performs a task until it ends or the process is asked to stop. In all cases the environment is closed, its lock let go,
+/// people are told, and the event log is complete.
+///
+/// The failure that ended it is returned beside the outcome; an `Err` is one before anything was begun.
+pub(crate) async fn perform(
+    session: &Session,
+    task: &Task<'_>,
+    source: Option<&Session>,
+    change: &ChangeArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+    more: &[&dyn Listener],
+) -> Result<(RunOutcome, Option<Failure>), Failure> {
+    guard::check(
+        session.names.environment(),
+        &session.environment,
+        change.yes,
+        guard::in_ci(),
+    )?;
+    report::check(&change.reports)?;
+    let notifier = Notifier::new(
+        &session.config.notify,
+        session.console && !printer.is_quiet(),
+    )?;
+    let log = common.events.as_deref().map(EventLog::open).transpose()?;
+    let (timeline, ledger) = (Timeline::begin(), Ledger::default());
+    let terminal = Terminal::new(printer);
+    let mut all: Vec<&dyn Listener> = vec![&terminal, &timeline];
+    all.extend(log.iter().map(|log| log as &dyn Listener));
+    all.extend_from_slice(more);
+    let listeners = Listeners(all);
+
+    let mut open = Open::default();
+    let work = open.work(
+        session, task, source, change, &listeners, &ledger, &notifier,
+    );
+    let end = tokio::select! {
+        done = work => done.map_or_else(End::Failed, |()| End::Done),
+        signal = interrupted() => {
+            listeners.tell(&Event::Interrupted { signal: signal.to_owned() });
+            End::Interrupted(signal)
+        }
+    };
+    listeners.tell(&Event::Ended);
+    let mut outcome = outcome(session, task, source, &end, &ledger, &timeline);
+    if worth_telling(&outcome, &end) {
+        outcome.notifications = notifier.ended(&outcome, &listeners).await;
+    }
+    terminal.close();
+    if let End::Interrupted(signal) = end {
+        let note = open.after_interrupt();
+        printer.note(&format!("interrupted by {signal}: {note}"));
+    }
+    // The run's own failure is the one to report; a state that could not be saved comes next.
+    let closed = open.close().await;
+    let logged = log.as_ref().map_or(Ok(()), EventLog::finish);
+    match end {
+        End::Failed(failure) => Ok((outcome, Some(failure))),
+        End::Done | End::Interrupted(_) => {
+            let failure = closed.and(logged).err();
+            if let (Some(failure), Exit::Done) = (&failure, outcome.exit) {
+                outcome.exit = failure.exit();
+                outcome.exit_code = failure.exit().code();
+            }
+            Ok((outcome, failure))
+        }
+    }
+}
+
+/// Nobody wants to hear that there was nothing to do, or that a command was mistyped.
+fn worth_telling(outcome: &RunOutcome, end: &End) -> bool {
+    match end {
+        End::Done => outcome.nothing.is_none(),
+        End::Failed(failure) => outcome.announced || failure.exit() != Exit::Usage,
+        End::Interrupted(_) => !outcome.services.is_empty(),
+    }
+}
+
+fn outcome(
+    session: &Session,
+    task: &Task<'_>,
+    source: Option<&Session>,
+    end: &End,
+    ledger: &Ledger,
+    timeline: &Timeline,
+) -> RunOutcome {
+    let entries = ledger.entries();
+    let (error, interrupted) = match end {
+        End::Done => (None, None),
+        End::Failed(failure) => (Some(failure.message().to_owned()), None),
+        End::Interrupted(signal) => (None, Some((*signal).to_owned())),
+    };
+    let services = match (&error, &interrupted) {
+        (_, Some(signal)) => {
+            entries.services(Verdict::Cancelled, &format!("interrupted by {signal}"))
+        }
+        // Nothing was deployed: those who were told that it begins are told that it did not happen.
+        (Some(error), None) => entries.services(
+            Verdict::NotStarted,
+            error.lines().next().unwrap_or_default(),
+        ),
+        (None, None) => entries.services(Verdict::Unknown, "its end was not seen"),
+    };
+    let exit = end.exit(&services);
+    RunOutcome {
+        schema: 1,
+        command: task.command(),
+        environment: session.names.environment().to_owned(),
+        from: source.map(|source| source.names.environment().to_owned()),
+        head: entries.head,
+        services,
+        removed: entries.removed,
+        nothing: entries.nothing,
+        error,
+        interrupted,
+        logs: entries.logs,
+        timeline: timeline.spans(),
+        notifications: Vec::new(),
+        run_url: GithubActions::run_url(),
+        seconds: timeline.seconds(),
+        exit_code: exit.code(),
+        exit,
+        announced: entries.announced,
+        graph: entries.graph,
+        rebuilt: entries.rebuilt,
+    }
+}
+
+/// Renders how a task ended.
+pub(crate) fn finish(
+    outcome: &RunOutcome,
+    failure: Option<Failure>,
+    reports: &ReportArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    // What was refused before it began has only its error.
+    let refused = failure.as_ref().is_some_and(|failure| {
+        !outcome.announced && (failure.exit() == Exit::Usage || outcome.services.is_empty())
+    });
+    if !refused {
+        match printer.format() {
+            Format::Json => printer.json(outcome)?,
+            _ => render::run(outcome, printer)?,
+        }
+    }
+    let github = GithubActions::from_env();
+    let written = report::write(outcome, reports)
+        .and_then(|()| github.outputs(&render::run_outputs(outcome)))
+        .and_then(|()| github.summary(&report::markdown(outcome)));
+    match failure {
+        Some(failure) => Err(failure),
+        None => written.map(|()| outcome.exit),
+    }
+}
+
+/// What is open while a task is at work, and has to be closed after it.
+#[derive(Debug, Default)]
+struct Open {
+    /// A lock that is being asked for: whether it was given is not known while the answer is under way.
+    pending: Option<(LockPlace, Holder)>,
+    locks: Vec<Lock>,
+    adapters: Option<Adapters>,
+    source: Option<Adapters>,
+}
+
+impl Open {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that a task works with, each of its own owner"
+    )]
+    async fn work(
+        &mut self,
+        session: &Session,
+        task: &Task<'_>,
+        source: Option<&Session>,
+        change: &ChangeArgs,
+        listeners: &Listeners<'_>,
+        ledger: &Ledger,
+        notifier: &Notifier,
+    ) -> Result<(), Failure> {
+        // What is promoted from is locked too: its tasks are started to be asked. Two promotions crosswise take the locks in
+        // the same order.
+        let mut sessions: Vec<&Session> = source.into_iter().chain([session]).collect();
+        sessions.sort_by_key(|session| session.names.environment());
+        for locked in sessions {
+            self.lock(locked, task, change, listeners).await?;
+        }
+        let opened = Adapters::open(&session.checkout, &session.names, &session.environment);
+        let adapters = &*self.adapters.insert(opened.await?);
+        let source_adapters = match source {
+            Some(source) => {
+                let opened = Adapters::open(&source.checkout, &source.names, &source.environment);
+                Some((source, &*self.source.insert(opened.await?)))
+            }
+            None => None,
+        };
+        let pipeline = session.pipeline(adapters, listeners, ledger);
+        let from =
+            source_adapters.map(|(source, adapters)| source.pipeline(adapters, listeners, ledger));
+        task.perform(&pipeline, from.as_ref(), notifier).await
+    }
+
+    async fn lock(
+        &mut self,
+        session: &Session,
+        task: &Task<'_>,
+        change: &ChangeArgs,
+        listeners: &Listeners<'_>,
+    ) -> Result<(), Failure> {
+        let environment = session.names.environment();
+        let holder = Holder::here(task.command(), environment);
+        let busy = |who: &str| {
+            listeners.tell(&Event::LockBusy {
+                environment: environment.to_owned(),
+                holder: who.to_owned(),
+            });
+        };
+        let place = session.lock_place().await?;
+        let (place, holder) = &*self.pending.insert((place, holder));
+        let (lock, left_behind) = place.acquire(holder, change.wait_lock, &busy).await?;
+        self.locks.push(lock);
+        self.pending = None;
+        if let Some(holder) = left_behind {
+            listeners.tell(&Event::LockTakenOver {
+                environment: environment.to_owned(),
+                holder: holder.to_string(),
+            });
+        }
+        listeners.tell(&Event::LockTaken {
+            environment: environment.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn after_interrupt(&self) -> &'static str {
+        self.adapters
+            .as_ref()
+            .map_or("nothing was changed", |adapters| {
+                adapters.site.after_interrupt()
+            })
+    }
+
+    /// Closes the environments, then lets go of their locks.
+    async fn close(self) -> Result<(), Failure> {
+        let mut closed = Ok(());
+        for adapters in self.adapters.iter().chain(&self.source) {
+            closed = closed.and(adapters.site.close().await);
+        }
+        if let Some((place, holder)) = &self.pending {
+            closed = closed.and(place.abandon(holder).await);
+        }
+        for lock in self.locks {
+            closed = closed.and(lock.release().await);
+        }
+        closed
+    }
+}
