@@ -58,22 +58,20 @@ resource "aws_ecs_task_definition" "service" {
     operating_system_family = "LINUX"
   }
 
-  # The only place that a read-only container writes to: Tomcat unpacks there.
-  volume {
-    name = "tmp"
-  }
-
   container_definitions = jsonencode([{
     name                   = each.key
     image                  = lookup(var.images, each.key, "${aws_ecr_repository.service[each.key].repository_url}:latest")
     essential              = true
     readonlyRootFilesystem = true
     stopTimeout            = 60
-    linuxParameters        = { initProcessEnabled = true }
-    portMappings           = [{ name = "http", containerPort = each.value.port, protocol = "tcp", appProtocol = "http" }]
-    mountPoints            = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
-    environment            = [for name in sort(keys(local.environment[each.key])) : { name = name, value = local.environment[each.key][name] }]
-    secrets                = [for name in sort(keys(local.secrets[each.key])) : { name = name, valueFrom = local.secrets[each.key][name] }]
+    linuxParameters = {
+      initProcessEnabled = true
+      # Tomcat unpacks here. Memory instead of a bind mount, which on Fargate belongs to root and is closed to other users.
+      tmpfs = [{ containerPath = "/tmp", size = 64, mountOptions = ["rw", "nosuid", "nodev"] }]
+    }
+    portMappings = [{ name = "http", containerPort = each.value.port, protocol = "tcp", appProtocol = "http" }]
+    environment  = [for name in sort(keys(local.environment[each.key])) : { name = name, value = local.environment[each.key][name] }]
+    secrets      = [for name in sort(keys(local.secrets[each.key])) : { name = name, valueFrom = local.secrets[each.key][name] }]
 
     logConfiguration = {
       logDriver = "awslogs"

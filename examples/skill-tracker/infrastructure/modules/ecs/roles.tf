@@ -25,8 +25,12 @@ data "aws_iam_policy_document" "tasks_trust" {
 
 locals {
   repository_arns = ["arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${local.name}/*"]
-  # An ARN with :KEY:: behind it names a key; IAM knows the secret alone.
-  secret_arns = sort(distinct(flatten([for _, secrets in local.secrets : [for _, arn in secrets : join(":", slice(split(":", arn), 0, 7))]])))
+  # By name, with the six characters that Secrets Manager adds: known before the secrets exist.
+  secrets_prefix = "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret"
+  # Secrets that a task names and its role may not read; those that RDS manages are granted by their tag.
+  unreadable = distinct(flatten([for _, secrets in local.secrets : [for _, arn in secrets : arn
+    if strcontains(arn, ":secretsmanager:") && !strcontains(arn, ":rds!") && !anytrue([for name in var.secret_names : strcontains(arn, name)])
+  ]]))
 }
 
 data "aws_iam_policy_document" "execution" {
@@ -50,12 +54,28 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = length(local.secret_arns) > 0 ? [local.secret_arns] : []
+    for_each = length(var.secret_names) > 0 ? [sort(var.secret_names)] : []
 
     content {
       sid       = "ReadSecrets"
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = statement.value
+      resources = [for name in statement.value : "${local.secrets_prefix}:${name}-??????"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.database_arn == null ? [] : [var.database_arn]
+
+    content {
+      sid       = "ReadDatabasePassword"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = ["${local.secrets_prefix}:rds!db-*"]
+
+      condition {
+        test     = "StringEquals"
+        variable = "secretsmanager:ResourceTag/aws:rds:primaryDBInstanceArn"
+        values   = [statement.value]
+      }
     }
   }
 }
@@ -70,6 +90,13 @@ resource "aws_iam_role_policy" "execution" {
   name   = "start-tasks"
   role   = aws_iam_role.execution.id
   policy = data.aws_iam_policy_document.execution.json
+
+  lifecycle {
+    precondition {
+      condition     = length(local.unreadable) == 0
+      error_message = "tasks name secrets that secret_names does not have, so they would not start: ${join(", ", local.unreadable)}."
+    }
+  }
 }
 
 data "aws_iam_policy_document" "task" {

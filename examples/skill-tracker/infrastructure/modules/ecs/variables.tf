@@ -184,8 +184,30 @@ variable "backends" {
   }
 
   validation {
-    condition     = alltrue(flatten([for _, b in var.backends : [for _, arn in b.secrets : can(regex("^arn:[a-z-]+:(secretsmanager|ssm):", arn))]]))
-    error_message = "a secret is given by the ARN of a Secrets Manager secret or an SSM parameter."
+    condition     = alltrue(flatten([for _, b in var.backends : [for _, arn in b.secrets : startswith(arn, "arn:")]]))
+    error_message = "a secret is given by the ARN of a Secrets Manager secret, never by its value."
+  }
+}
+
+variable "secret_names" {
+  description = "Names of the secrets in backends: the role that starts tasks reads exactly these. The database's own secret is not among them."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.secret_names : can(regex("^[A-Za-z0-9/_+=.@-]{1,500}$", name))])
+    error_message = "a secret's name takes letters, digits and /_+=.@-, no wildcards."
+  }
+}
+
+variable "database_arn" {
+  description = "RDS instance whose managed password is in backends. RDS names that secret itself and tags it with the instance, so it is granted by that tag."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.database_arn == null || startswith(coalesce(var.database_arn, "arn:"), "arn:")
+    error_message = "database_arn is the ARN of an RDS instance."
   }
 }
 

@@ -7,8 +7,10 @@ variables {
   namespace          = { id = "ns-1", arn = "arn:aws:servicediscovery:us-east-1:123456789012:namespace/ns-1", name = "local" }
   uploads_bucket_arn = "arn:aws:s3:::sdt-dev-uploads-123456789012"
   events_topic_arn   = "arn:aws:sns:us-east-1:123456789012:sdt-dev-events"
+  secret_names       = ["sdt/dev/mongodb", "sdt/dev/rabbitmq", "sdt/dev/redis", "sdt/dev/jwt", "sdt/dev/oauth", "sdt/dev/google"]
+  database_arn       = "arn:aws:rds:us-east-1:123456789012:db:sdt-dev-postgres"
   backends = {
-    postgres = { environment = { DB_HOST = "db" }, secrets = { DB_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds-1:password::" } }
+    postgres = { environment = { DB_HOST = "db" }, secrets = { DB_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1:password::" } }
     mongodb  = { secrets = { MONGODB_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sdt/dev/mongodb-1" } }
     rabbitmq = { secrets = { RABBITMQ_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sdt/dev/rabbitmq-1" } }
     redis    = { secrets = { REDIS_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:sdt/dev/redis-1" } }
@@ -81,8 +83,13 @@ run "the_seeds_services_are_there_in_the_order_of_deployment" {
   }
 
   assert {
-    condition     = contains(one([for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Resource if s.Sid == "ReadSecrets"]), "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds-1") && length(one([for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Resource if s.Sid == "ReadSecrets"])) == 7
-    error_message = "the execution role reads exactly the secrets in use, without the key behind the ARN"
+    condition     = contains(one([for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Resource if s.Sid == "ReadSecrets"]), "arn:aws:secretsmanager:us-east-1:123456789012:secret:sdt/dev/jwt-??????") && length(one([for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Resource if s.Sid == "ReadSecrets"])) == 6
+    error_message = "the execution role does not read exactly the secrets that were named"
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Condition.StringEquals["secretsmanager:ResourceTag/aws:rds:primaryDBInstanceArn"] if s.Sid == "ReadDatabasePassword"]) == "arn:aws:rds:us-east-1:123456789012:db:sdt-dev-postgres"
+    error_message = "every database's password in the account can be read"
   }
 
   assert {
@@ -177,6 +184,14 @@ run "a_service_that_uses_what_is_not_there_is_refused" {
   expect_failures = [aws_ecs_task_definition.service, aws_lb_listener_rule.service]
 }
 
+run "a_secret_that_the_role_may_not_read_is_found_before_a_task_fails" {
+  command = plan
+  variables {
+    secret_names = ["sdt/dev/mongodb"]
+  }
+  expect_failures = [aws_iam_role_policy.execution]
+}
+
 run "wrong_values_are_refused" {
   command = plan
   variables {
@@ -199,6 +214,8 @@ run "wrong_values_are_refused" {
     uploads_bucket_arn = "bucket"
     events_topic_arn   = "topic"
     kms_key_arn        = "key"
+    secret_names       = ["sdt/dev/*"]
+    database_arn       = "postgres"
   }
-  expect_failures = [var.public_subnet_ids, var.private_subnet_ids, var.vpc_id, var.security_group_ids, var.namespace, var.services, var.size, var.sizes, var.images, var.backends, var.deployment, var.spot_weight, var.container_insights, var.log_retention_days, var.certificate_arn, var.access_logs_bucket, var.uploads_bucket_arn, var.events_topic_arn, var.kms_key_arn]
+  expect_failures = [var.public_subnet_ids, var.private_subnet_ids, var.vpc_id, var.security_group_ids, var.namespace, var.services, var.size, var.sizes, var.images, var.backends, var.deployment, var.spot_weight, var.container_insights, var.log_retention_days, var.certificate_arn, var.access_logs_bucket, var.uploads_bucket_arn, var.events_topic_arn, var.kms_key_arn, var.secret_names, var.database_arn]
 }
