@@ -75,7 +75,7 @@ resource "aws_lambda_function" "rotation" {
 
   function_name = "${local.name}-secrets-rotator"
   description   = "Rotates the passwords of MongoDB, RabbitMQ and Redis"
-  role          = aws_iam_role.rotation[each.key].arn
+  role          = "arn:${local.partition}:iam::${local.account}:role/${aws_iam_role.rotation[each.key].name}"
   runtime       = "provided.al2023"
   architectures = ["arm64"]
   handler       = "bootstrap"
