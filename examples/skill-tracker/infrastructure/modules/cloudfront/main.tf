@@ -6,23 +6,15 @@ locals {
 
   # What has to reach the services: the API, and both ends of signing in. Sent to the page, a callback is a 404.
   api_paths = ["/api/*", "/oauth2/*", "/login/oauth2/*"]
-}
 
-data "aws_cloudfront_cache_policy" "optimized" {
-  name = "Managed-CachingOptimized"
-}
-
-data "aws_cloudfront_cache_policy" "disabled" {
-  name = "Managed-CachingDisabled"
-}
-
-# All of the request but its Host, by which the origin would look for itself.
-data "aws_cloudfront_origin_request_policy" "api" {
-  name = "Managed-AllViewerExceptHostHeader"
-}
-
-data "aws_cloudfront_response_headers_policy" "security" {
-  name = "Managed-SecurityHeadersPolicy"
+  # Amazon's managed policies have one id in every account, so nothing has to be looked up.
+  policies = {
+    caching_optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+    caching_disabled  = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    # All of the request but its Host, by which the origin would look for itself.
+    all_viewer_except_host_header = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+    security_headers              = "67f7725c-6f97-4210-82d7-5512b31e9d03"
+  }
 }
 
 resource "aws_cloudfront_distribution" "this" {
@@ -65,8 +57,8 @@ resource "aws_cloudfront_distribution" "this" {
     allowed_methods            = ["GET", "HEAD", "OPTIONS"]
     cached_methods             = ["GET", "HEAD"]
     compress                   = true
-    cache_policy_id            = data.aws_cloudfront_cache_policy.optimized.id
-    response_headers_policy_id = data.aws_cloudfront_response_headers_policy.security.id
+    cache_policy_id            = local.policies.caching_optimized
+    response_headers_policy_id = local.policies.security_headers
   }
 
   dynamic "ordered_cache_behavior" {
@@ -79,9 +71,9 @@ resource "aws_cloudfront_distribution" "this" {
       allowed_methods            = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
       cached_methods             = ["GET", "HEAD"]
       compress                   = true
-      cache_policy_id            = data.aws_cloudfront_cache_policy.disabled.id
-      origin_request_policy_id   = data.aws_cloudfront_origin_request_policy.api.id
-      response_headers_policy_id = data.aws_cloudfront_response_headers_policy.security.id
+      cache_policy_id            = local.policies.caching_disabled
+      origin_request_policy_id   = local.policies.all_viewer_except_host_header
+      response_headers_policy_id = local.policies.security_headers
     }
   }
 

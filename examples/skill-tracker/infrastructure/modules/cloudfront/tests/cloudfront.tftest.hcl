@@ -23,7 +23,7 @@ run "sign_in_comes_back_to_the_distribution_and_reaches_the_services" {
   }
 
   assert {
-    condition     = alltrue([for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.viewer_protocol_policy == "https-only" && b.cache_policy_id == data.aws_cloudfront_cache_policy.disabled.id && b.cache_policy_id != aws_cloudfront_distribution.this.default_cache_behavior[0].cache_policy_id])
+    condition     = alltrue([for b in aws_cloudfront_distribution.this.ordered_cache_behavior : b.viewer_protocol_policy == "https-only" && b.cache_policy_id == local.policies.caching_disabled && b.cache_policy_id != aws_cloudfront_distribution.this.default_cache_behavior[0].cache_policy_id])
     error_message = "one user's answer could be cached for another"
   }
 
@@ -58,12 +58,19 @@ run "wrong_values_are_refused" {
     frontend_domain        = "https://x"
     api_domain             = "x/y"
     api_protocol           = "http-only"
-    aliases                = ["app"]
     certificate_arn        = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
     oauth_providers        = ["Google"]
     web_acl_arn            = "acl"
     log_bucket_domain_name = "logs"
     price_class            = "cheap"
   }
-  expect_failures = [var.frontend_domain, var.api_domain, var.api_protocol, var.aliases, var.certificate_arn, var.oauth_providers, var.web_acl_arn, var.log_bucket_domain_name, var.price_class]
+  expect_failures = [var.frontend_domain, var.api_domain, var.api_protocol, var.certificate_arn, var.oauth_providers, var.web_acl_arn, var.log_bucket_domain_name, var.price_class]
+}
+
+run "an_alias_that_is_no_name_is_refused" {
+  command = plan
+  variables {
+    aliases = ["app"]
+  }
+  expect_failures = [var.aliases]
 }
