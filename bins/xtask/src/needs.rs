@@ -20,7 +20,7 @@ struct Need {
 }
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -50,6 +50,12 @@ const NEEDS: [Need; 5] = [
         probe: &["npm", "--version"],
         package: "npm",
         why: "installs that compiler and those types",
+    },
+    Need {
+        name: "promtool",
+        probe: &["promtool", "--version"],
+        package: "prometheus",
+        why: "checks and tests the reference deployment's rules",
     },
 ];
 
@@ -154,7 +160,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry skopeo nodejs npm",
+            "sudo apt-get install python3-venv docker-registry skopeo nodejs npm prometheus",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");
