@@ -146,12 +146,13 @@ resource "aws_service_discovery_service" "this" {
 resource "aws_ecs_service" "this" {
   for_each = local.services
 
-  name            = "${local.name}-${each.key}"
-  cluster         = var.cluster_arn
-  task_definition = aws_ecs_task_definition.this[each.key].arn
-  desired_count   = 1
-  launch_type     = "FARGATE"
-  propagate_tags  = "SERVICE"
+  name             = "${local.name}-${each.key}"
+  cluster          = var.cluster_arn
+  task_definition  = aws_ecs_task_definition.this[each.key].arn
+  desired_count    = 1
+  launch_type      = "FARGATE"
+  platform_version = "LATEST"
+  propagate_tags   = "SERVICE"
 
   # One at a time: two servers on one data folder destroy it.
   deployment_maximum_percent         = 100

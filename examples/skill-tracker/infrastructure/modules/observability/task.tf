@@ -139,12 +139,13 @@ resource "aws_lb_listener_rule" "grafana" {
 resource "aws_ecs_service" "grafana" {
   count = local.on_ecs
 
-  name            = "${local.name}-grafana"
-  cluster         = var.cluster_arn
-  task_definition = aws_ecs_task_definition.grafana[0].arn
-  desired_count   = 1
-  launch_type     = "FARGATE"
-  propagate_tags  = "SERVICE"
+  name             = "${local.name}-grafana"
+  cluster          = var.cluster_arn
+  task_definition  = aws_ecs_task_definition.grafana[0].arn
+  desired_count    = 1
+  launch_type      = "FARGATE"
+  platform_version = "LATEST"
+  propagate_tags   = "SERVICE"
 
   deployment_circuit_breaker {
     enable   = true
