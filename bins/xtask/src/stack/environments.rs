@@ -1,7 +1,6 @@
 //! Each environment: planned, applied, planned again without a change, searched for secrets, held against the policies.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::task::Error;
@@ -12,9 +11,17 @@ use super::{Bench, Job, Outcome, copy, program};
 
 /// The backend of the checks: a file beside the configuration.
 const BACKEND: &str = "terraform {\n  backend \"local\" {}\n}\n";
-/// Amplify's ids have a form that is checked where they are used and that nobody makes up but Amplify.
-const MADE_UP: &str =
-    "resource \"aws_amplify_branch\" \"this\" {\n  app_id = \"d1a2b3c4d5e6f7\"\n}\n";
+/// Where the form of an id is checked that nobody makes up but AWS: an override beside the module, with one of that form.
+const MADE_UP: [(&str, &str); 2] = [
+    (
+        "modules/amplify/made_up_override.tf",
+        "resource \"aws_amplify_branch\" \"this\" {\n  app_id = \"d1a2b3c4d5e6f7\"\n}\n",
+    ),
+    (
+        "modules/data-services/made_up_override.tf",
+        "resource \"aws_lambda_function\" \"rotation\" {\n  vpc_config {\n    subnet_ids         = [\"subnet-1\"]\n    security_group_ids = [\"sg-1\"]\n  }\n}\n",
+    ),
+];
 /// Files that are the same in every environment.
 const SAME: [&str; 4] = ["main.tf", "variables.tf", "outputs.tf", "versions.tf"];
 /// Attributes that hold a secret where they hold anything.
@@ -97,10 +104,9 @@ fn environment(
         &top.join("infrastructure"),
     )?;
     copy::tree(&bench.stack.join("prometheus"), &top.join("prometheus"))?;
-    copy::write(
-        &top.join("infrastructure/modules/amplify/made_up_override.tf"),
-        MADE_UP,
-    )?;
+    for (file, text) in MADE_UP {
+        copy::write(&top.join("infrastructure").join(file), text)?;
+    }
     let place = top.join("infrastructure/envs").join(name);
     copy::write(&place.join("backend_override.tf"), BACKEND)?;
     let options = "-var-file=../../tests/everything.tfvars";
@@ -156,7 +162,7 @@ fn environment(
     }
     // The second plan knows all values; of the first, a policy that names an ARN would be unknown.
     if everything || bench.full || name == "production" {
-        let failed = policies(bench, &place, &place.join("second.tfplan.json"))?;
+        let failed = policies(bench, name, &place.join("second.tfplan.json"))?;
         if let Some(text) = failed {
             return Ok(Outcome::Failed(text));
         }
@@ -165,21 +171,45 @@ fn environment(
     Ok(Outcome::Passed(passed))
 }
 
-/// checkov's findings beyond those that `checkov.yaml` skips with a reason.
-fn policies(bench: &Bench, place: &Path, plan: &Path) -> Result<Option<String>, Error> {
-    let config: PathBuf = bench.stack.join("infrastructure/checkov.yaml");
-    fs::metadata(&config)
-        .map_err(|source| Error::broken(format!("cannot read `{}`", config.display()), source))?;
+/// checkov's findings beyond those that `checkov.skips` names with a reason.
+fn policies(bench: &Bench, name: &str, plan: &Path) -> Result<Option<String>, Error> {
+    let list = copy::read(&bench.stack.join("infrastructure/checkov.skips"))?;
+    let skips = skips(&list, name != "production").map_err(Error::Broken)?;
     let mut command = Command::new(bench.python.with_file_name("checkov"));
     command
-        .args(["--compact", "--quiet", "--skip-download", "--file"])
+        .args(["--compact", "--quiet", "--skip-download"])
+        .args(["--framework", "terraform_plan"])
+        .args(["--skip-check", &skips.join(",")])
+        .arg("--file")
         .arg(plan)
-        .arg("--config-file")
-        .arg(&config)
-        .current_dir(place)
         .env("LOG_LEVEL", "ERROR");
     let said = program::run(command)?;
     Ok((!said.good()).then(|| format!("checkov:\n{}", said.text)))
+}
+
+/// The policies that are not held: those for every environment, and for a small one those of small ones too.
+fn skips(list: &str, small: bool) -> Result<Vec<&str>, String> {
+    let mut skips = Vec::new();
+    for line in list.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut words = line.split_whitespace();
+        match (words.next(), words.next(), words.count()) {
+            (Some(policy), Some("all"), 3..) => skips.push(policy),
+            (Some(policy), Some("small"), 3..) => {
+                if small {
+                    skips.push(policy);
+                }
+            }
+            _ => {
+                return Err(format!(
+                    "checkov.skips: `{line}` is not a policy, `all` or `small`, and a reason"
+                ));
+            }
+        }
+    }
+    Ok(skips)
 }
 
 /// What looks like a secret in the JSON of a state or a plan.
@@ -209,6 +239,15 @@ fn secrets(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_is_skipped_with_a_reason_alone_and_where_it_says() {
+        let list = "# head\nCKV_1  all  no second region\n\nCKV_2 small one zone is enough\n";
+        assert_eq!(skips(list, false).unwrap(), ["CKV_1"]);
+        assert_eq!(skips(list, true).unwrap(), ["CKV_1", "CKV_2"]);
+        assert!(skips("CKV_3 all", true).is_err());
+        assert!(skips("CKV_3 everywhere for no reason", true).is_err());
+    }
 
     #[test]
     fn a_secret_with_a_value_is_found_and_an_empty_one_is_not() {
