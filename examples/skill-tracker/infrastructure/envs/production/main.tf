@@ -83,6 +83,8 @@ module "ecs" {
   service_connect = var.service_connect
   certificate_arn = var.load_balancer.certificate_arn
 
+  container_insights = var.container_insights
+
   access_logs_bucket = module.s3.names["access-logs"]
   uploads_bucket_arn = module.s3.arns["uploads"]
   events_topic_arn   = aws_sns_topic.events.arn

@@ -30,5 +30,7 @@ data_services = {
   network_load_balancer = true
 }
 
+container_insights = "enabled"
+
 log_archive_days = 2557
 monthly_budget   = 1600

@@ -121,6 +121,17 @@ variable "service_connect" {
   }
 }
 
+variable "container_insights" {
+  description = "CloudWatch Container Insights: disabled, enabled or enhanced. Some 25 metrics per service at 0.30 USD each."
+  type        = string
+  default     = "disabled"
+
+  validation {
+    condition     = contains(["disabled", "enabled", "enhanced"], var.container_insights)
+    error_message = "container_insights is disabled, enabled or enhanced."
+  }
+}
+
 variable "database" {
   description = "Class, zones, storage and backups of PostgreSQL; see the module rds."
   type = object({

@@ -2,10 +2,11 @@
 
 locals {
   ecs_panels = [
-    { title = "Running tasks", namespace = "ECS/ContainerInsights", metrics = ["RunningTaskCount"], stat = "Average", label = "tasks" },
+    # Each running task sends one sample a minute: their count is the count of tasks, without Container Insights.
+    { title = "Running tasks", namespace = "AWS/ECS", metrics = ["CPUUtilization"], stat = "SampleCount", label = "tasks" },
     { title = "CPU", namespace = "AWS/ECS", metrics = ["CPUUtilization"], stat = "Average", label = "%" },
     { title = "Memory", namespace = "AWS/ECS", metrics = ["MemoryUtilization"], stat = "Average", label = "%" },
-    { title = "Network in and out", namespace = "ECS/ContainerInsights", metrics = ["NetworkRxBytes", "NetworkTxBytes"], stat = "Average", label = "bytes/s" },
+    { title = "Network in and out (Container Insights)", namespace = "ECS/ContainerInsights", metrics = ["NetworkRxBytes", "NetworkTxBytes"], stat = "Average", label = "bytes/s" },
   ]
   rds_panels = [
     { title = "CPU", metrics = ["CPUUtilization"], stat = "Average", label = "%" },
