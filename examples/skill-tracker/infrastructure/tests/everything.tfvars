@@ -6,6 +6,8 @@ network = {
   interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
 }
 
+container_insights = "enhanced"
+
 deployment      = { strategy = "BLUE_GREEN", bake_minutes = 10 }
 service_connect = true
 

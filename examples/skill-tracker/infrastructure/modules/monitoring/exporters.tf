@@ -8,7 +8,14 @@ locals {
       schedule    = "rate(6 hours)"
       timeout     = 120
       memory      = 128
-      environment = { COST_NAMESPACE = var.cost_namespace, COST_LEDGER = "s3://${coalesce(var.cost_ledger_bucket, "none")}/ledger.json" }
+      environment = {
+        COST_EXPORTER_LEDGER = "s3://${coalesce(var.cost_ledger_bucket, "none")}/ledger.json"
+        COST_EXPORTER_CONFIG = jsonencode({
+          tag        = "Environment"
+          cloudwatch = { namespace = var.cost_namespace, groupings = ["total", "environment", "service-environment"] }
+          aws        = { budgets-account = local.account }
+        })
+      }
     }
     log-exporter = {
       key         = var.packages.log_exporter
@@ -16,7 +23,7 @@ locals {
       schedule    = "rate(1 hour)"
       timeout     = 900
       memory      = 512
-      environment = { LOG_GROUP_PREFIX = "/ecs/${local.name}-", LOG_BUCKET = coalesce(var.log_archive_bucket, "none") }
+      environment = { LOG_GROUP_PREFIXES = "/ecs/${local.name}-", ARCHIVE_BUCKET = coalesce(var.log_archive_bucket, "none") }
     }
   }
   scheduled = { for name, exporter in local.exporters : name => exporter if exporter.key != null }
@@ -90,13 +97,13 @@ data "aws_iam_policy_document" "log_exporter" {
 
   statement {
     sid       = "ReadGroups"
-    actions   = ["logs:DescribeLogStreams", "logs:FilterLogEvents"]
+    actions   = ["logs:FilterLogEvents"]
     resources = ["${local.arns.logs}:/ecs/${local.name}-*:*"]
   }
 
   statement {
     sid       = "Archive"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    actions   = ["s3:GetObject", "s3:PutObject"]
     resources = ["arn:${local.partition}:s3:::${coalesce(var.log_archive_bucket, "none")}/*"]
   }
 
@@ -186,6 +193,8 @@ resource "aws_lambda_function" "exporter" {
   s3_key        = each.value.key
   timeout       = each.value.timeout
   memory_size   = each.value.memory
+  # A second run at the same time would ask for the same, and pay for it.
+  reserved_concurrent_executions = 1
 
   environment {
     variables = merge(each.value.environment, lookup(var.function_environment, replace(each.key, "-", "_"), {}))
@@ -198,7 +207,7 @@ resource "aws_lambda_function" "exporter" {
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.own_work, aws_iam_role_policy.function, aws_sqs_queue.dead]
 }
 
-# A second run at the same time would ask, and pay, for the same; what failed is tried again by the next schedule.
+# What failed is tried again once, and made up by the next schedule.
 resource "aws_lambda_function_event_invoke_config" "exporter" {
   for_each = local.scheduled
 

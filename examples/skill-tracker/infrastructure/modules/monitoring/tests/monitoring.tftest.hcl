@@ -103,8 +103,13 @@ run "the_exporters_run_on_schedule_may_do_their_work_alone_and_lose_nothing" {
   }
 
   assert {
-    condition     = aws_lambda_function.exporter["cost-exporter"].environment[0].variables["EXTRA"] == "1"
-    error_message = "a variable that was given is lost"
+    condition     = aws_lambda_function.exporter["cost-exporter"].environment[0].variables["EXTRA"] == "1" && jsondecode(aws_lambda_function.exporter["cost-exporter"].environment[0].variables["COST_EXPORTER_CONFIG"]).cloudwatch.namespace == var.cost_namespace && aws_lambda_function.exporter["cost-exporter"].environment[0].variables["COST_EXPORTER_LEDGER"] == "s3://ledger/ledger.json"
+    error_message = "a variable that was given is lost, or the exporter publishes to a namespace that it may not"
+  }
+
+  assert {
+    condition     = aws_lambda_function.exporter["log-exporter"].environment[0].variables == tomap({ LOG_GROUP_PREFIXES = "/ecs/sdt-dev-", ARCHIVE_BUCKET = "archive" })
+    error_message = "the log exporter does not know its groups and its archive"
   }
 
   # Exactly these actions.
@@ -114,7 +119,7 @@ run "the_exporters_run_on_schedule_may_do_their_work_alone_and_lose_nothing" {
   }
 
   assert {
-    condition     = toset(flatten([for s in jsondecode(aws_iam_role_policy.own_work["log-exporter"].policy).Statement : s.Action])) == toset(["logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:FilterLogEvents", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"])
+    condition     = toset(flatten([for s in jsondecode(aws_iam_role_policy.own_work["log-exporter"].policy).Statement : s.Action])) == toset(["logs:DescribeLogGroups", "logs:FilterLogEvents", "s3:GetObject", "s3:PutObject", "s3:ListBucket"])
     error_message = "the log exporter may do more, or less, than its work"
   }
 
