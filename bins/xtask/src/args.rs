@@ -17,8 +17,7 @@ Tasks:
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
   test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
-                   --full               also hold every environment against the policies, and every planted error
-                                        against the tests
+                   --full               also hold the smallest environment's plan against the policies
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
   bench detect   time change detection beside other tools, on repositories made for it; a Markdown table

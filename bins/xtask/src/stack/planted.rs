@@ -233,7 +233,7 @@ pub(super) fn jobs(bench: &Bench) -> Result<Vec<Job<'_>>, Error> {
         .collect()
 }
 
-/// Whether `validate` or `test` fails in a folder.
+/// Whether `test`, which begins with what `validate` does, fails in a folder.
 fn caught(terraform: &Terraform, place: &std::path::Path) -> Result<Outcome, Error> {
     let init = ["init", "-backend=false", "-input=false", "-no-color"];
     for arguments in [
