@@ -60,8 +60,8 @@ run "the_eight_alarms_have_the_seeds_limits_in_the_metrics_units" {
   }
 
   assert {
-    condition     = aws_budgets_budget.month[0].limit_amount == "300" && length(aws_budgets_budget.month[0].notification) == 3
-    error_message = "the budget tells at 80 % and 100 % of what was spent, and of what is forecast"
+    condition     = aws_budgets_budget.month[0].limit_amount == "300" && length(aws_budgets_budget.month[0].notification) == 3 && one(aws_budgets_budget.month[0].cost_filter).values == tolist(["user:Environment$dev"])
+    error_message = "the budget is the environment's, and tells at 80 % and 100 % of what was spent, and of what is forecast"
   }
 
   assert {
