@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::bench;
 use crate::hold::Held;
+use crate::stack;
 use crate::suite::Options;
 use crate::task::Error;
 
@@ -15,6 +16,8 @@ Tasks:
   test           install what the tests need, start the servers, run everything, count what ran
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
+  test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
+                   --full               also hold the smallest environment's plan against the policies
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
   bench detect   time change detection beside other tools, on repositories made for it; a Markdown table
@@ -41,6 +44,7 @@ Exit codes: 0 all is well, 1 something failed, 2 usage, or something is missing 
 pub(crate) enum Command {
     Help,
     Test(Options),
+    Stack(stack::Options),
     Lint,
     Guard,
     Bench(bench::Options),
@@ -74,7 +78,11 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Error> {
     }
 }
 
-fn test(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+fn test(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut rest = rest.peekable();
+    if rest.next_if(|word| word == "stack").is_some() {
+        return test_stack(rest);
+    }
     let mut options = Options::default();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
@@ -88,6 +96,18 @@ fn test(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         }
     }
     Ok(Command::Test(options))
+}
+
+fn test_stack(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = stack::Options::default();
+    for argument in rest {
+        match argument.as_str() {
+            "--full" => options.full = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(usage(&format!("`test stack` takes no argument `{other}`"))),
+        }
+    }
+    Ok(Command::Stack(options))
 }
 
 fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -260,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn the_stack_is_tested_by_name() {
+        assert_eq!(
+            parsed("test stack --full").unwrap(),
+            Command::Stack(stack::Options { full: true })
+        );
+        assert!(matches!(
+            parsed("test -p windlass stack"),
+            Err(Error::Setup(_))
+        ));
+    }
+
+    #[test]
     fn the_bench_takes_several_names_after_one_flag() {
         assert_eq!(
             parsed("bench detect").unwrap(),
@@ -282,6 +314,7 @@ mod tests {
         for line in [
             "lint --fix",
             "test --all",
+            "test stack --no-servers",
             "test -p",
             "guard x",
             "hold",

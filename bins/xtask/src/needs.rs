@@ -23,7 +23,7 @@ struct Need {
 pub(crate) const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -66,6 +66,12 @@ const NEEDS: [Need; 7] = [
         probe: &["npm", "--version"],
         package: "npm",
         why: "installs that compiler and those types",
+    },
+    Need {
+        name: "promtool",
+        probe: &["promtool", "--version"],
+        package: "prometheus",
+        why: "checks and tests the reference deployment's rules",
     },
 ];
 
@@ -170,7 +176,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry skopeo redis-server rabbitmq-server nodejs npm",
+            "sudo apt-get install python3-venv docker-registry skopeo redis-server rabbitmq-server nodejs npm prometheus",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");
