@@ -134,6 +134,7 @@ impl Amount {
     }
 
     /// Reads an estimate, of which digits past the 20th after the point may go: a forecast has no exact value.
+    #[cfg(any(test, feature = "aws"))]
     pub(crate) fn estimate(text: &str) -> Result<Self, InvalidAmount> {
         if let Ok(amount) = text.parse() {
             return Ok(amount);
@@ -292,6 +293,17 @@ mod tests {
         assert_eq!(large.plus(amount("0.1")), Err(Inexact));
         assert_eq!(large.plus(amount("1")), Err(Inexact));
         assert_eq!(large.minus(large), Ok(Amount::ZERO));
+    }
+
+    #[test]
+    fn an_estimate_may_lose_what_no_one_can_know() {
+        let text = "12.3456789012345678901234567890123456";
+        assert!(text.parse::<Amount>().is_err());
+        assert_eq!(
+            Amount::estimate(text).unwrap(),
+            amount("12.34567890123456789012")
+        );
+        assert!(Amount::estimate("x").is_err());
     }
 
     #[test]

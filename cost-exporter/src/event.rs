@@ -21,11 +21,11 @@ pub enum Event {
         /// How many requests it may take.
         most_requests: u32,
     },
-    /// A request to Cost Explorer was answered.
-    Answered {
-        /// What was asked.
+    /// A request to Cost Explorer is sent.
+    Asked {
+        /// What is asked.
         operation: &'static str,
-        /// How many requests there were so far.
+        /// How many requests there were so far, with this one.
         requests: u32,
     },
     /// A request failed and is sent again.

@@ -52,10 +52,15 @@ mod outcome;
 mod period;
 mod prometheus;
 mod samples;
+mod saved;
 mod sink;
 mod source;
 mod statement;
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "http")]
+mod http;
 pub mod sim;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -71,6 +76,8 @@ pub use cost::{
 pub use engine::{Parts, refresh};
 pub use error::Error;
 pub use event::{Event, Observer};
+#[cfg(feature = "http")]
+pub use http::{GatewayUrl, InvalidGatewayUrl, MetricsServer, Pushgateway};
 pub use ledger::{
     FileLedger, Ledger, LedgerCell, LedgerDay, LedgerState, LedgerVersion, SentDays, SinkState,
 };
@@ -82,5 +89,6 @@ pub use options::Options;
 pub use outcome::{MonthTotal, Outcome, Projection, SinkOutcome, Spending};
 pub use period::{EmptyPeriod, InvalidDay, Period, day};
 pub use prometheus::{OpenMetricsFile, TextFile, WriterSink, exposition, openmetrics};
+pub use saved::SavedSource;
 pub use sink::{Grouping, Item, MetricSink, Publication, Published, Rejected, SinkKind, SinkStyle};
 pub use source::{BudgetSource, CostSource};

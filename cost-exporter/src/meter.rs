@@ -63,14 +63,12 @@ impl<'a> Meter<'a> {
             self.allow()?;
             self.sent += 1;
             tries += 1;
+            self.observer.observe(Event::Asked {
+                operation,
+                requests: self.sent,
+            });
             match call().await {
-                Ok(answer) => {
-                    self.observer.observe(Event::Answered {
-                        operation,
-                        requests: self.sent,
-                    });
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok(answer),
                 // The error tells more than that the budget is used up.
                 Err(error) if !error.is_passing() || tries == TRIES || self.allow().is_err() => {
                     return Err(error);

@@ -1,4 +1,21 @@
-//! The contracts of [`CostSource`], [`Ledger`] and [`MetricSink`], as checks that every implementation passes.
+//! The contracts of [`CostSource`], [`Ledger`] and [`MetricSink`], as checks that every implementation passes, and
+//! an AWS on loopback.
+
+#[cfg(feature = "testing")]
+mod cloudwatch_stub;
+#[cfg(feature = "testing")]
+mod cost_explorer_stub;
+#[cfg(feature = "testing")]
+mod http_stub;
+#[cfg(feature = "testing")]
+mod s3_stub;
+#[cfg(feature = "testing")]
+mod stub;
+
+#[cfg(feature = "testing")]
+pub use cloudwatch_stub::Point;
+#[cfg(feature = "testing")]
+pub use stub::AwsStub;
 
 use jiff::civil::Date;
 

@@ -121,6 +121,11 @@ impl SimSource {
         self.lock().now = now;
     }
 
+    /// The moment.
+    pub fn now(&self) -> Timestamp {
+        self.lock().now
+    }
+
     /// Changes the bill.
     pub fn change(&self, change: impl FnOnce(&mut SimBill)) {
         change(&mut self.lock().bill);
