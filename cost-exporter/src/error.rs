@@ -175,6 +175,14 @@ impl Error {
         Some(hint)
     }
 
+    /// Whether the caller's input or files are at fault, as against AWS or the way to it.
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidLedger { .. } | Self::InvalidSaved { .. } | Self::File { .. }
+        )
+    }
+
     /// Whether asking again later may help.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })

@@ -38,11 +38,13 @@ mod amount;
 mod budget;
 mod cap;
 mod chargeback;
+mod config;
 mod cost;
 mod days;
 mod engine;
 mod error;
 mod event;
+mod focus;
 mod ledger;
 mod meter;
 mod metric;
@@ -69,6 +71,10 @@ pub use amount::{Amount, Inexact, InvalidAmount};
 pub use budget::{AlertPart, Budget, BudgetAlert, BudgetKeeper, BudgetState};
 pub use cap::SeriesCap;
 pub use chargeback::{Charge, SharedCosts, SharedRule, chargeback};
+pub use config::{
+    AwsConfig, BudgetConfig, CloudWatchConfig, Config, InvalidConfig, RequestsConfig, SeriesConfig,
+    SharedConfig,
+};
 pub use cost::{
     AwsBudget, Basis, Cell, CellKey, CostPage, CostQuery, DayPart, Forecast, ForecastQuery,
     InvalidBasis, PageToken,
@@ -76,6 +82,7 @@ pub use cost::{
 pub use engine::{Parts, refresh};
 pub use error::Error;
 pub use event::{Event, Observer};
+pub use focus::{FocusRow, focus_rows};
 #[cfg(feature = "http")]
 pub use http::{GatewayUrl, InvalidGatewayUrl, MetricsServer, Pushgateway};
 pub use ledger::{

@@ -80,6 +80,8 @@ struct Row {
     tags: Option<BTreeMap<String, Value>>,
     #[serde(rename = "x_Estimated", default)]
     estimated: bool,
+    #[serde(rename = "x_Costs", default)]
+    costs: BTreeMap<String, Value>,
 }
 
 fn invalid(problem: impl Into<String>) -> Error {
@@ -185,17 +187,23 @@ impl SavedSource {
             Some(Value::String(value)) => CostEnvironment::from(value.as_str()),
             _ => CostEnvironment::Untagged,
         };
-        let amounts = [
+        let mut amounts = BTreeMap::from([
             (Basis::Unblended, billed),
             (Basis::NetUnblended, billed),
             (Basis::Amortized, effective),
             (Basis::NetAmortized, effective),
-        ];
+        ]);
+        // What this crate wrote itself tells each basis by its name.
+        for (name, cost) in &row.costs {
+            if let Some(basis) = Basis::of_metric(name) {
+                amounts.insert(basis, number(cost)?);
+            }
+        }
         let cell = Cell {
             service: row.service_name.parse().map_err(name)?,
             environment,
             currency: row.billing_currency.parse().map_err(name)?,
-            amounts: amounts.into(),
+            amounts,
         };
         let entry = self.days.entry(date).or_default();
         entry.estimated |= row.estimated;
