@@ -30,6 +30,9 @@ Tasks:
   bench push     push images beside skopeo: requests by the registry's log, bytes, seconds, memory; a Markdown table
                    --keep DIR           make the images there, leave them and take them again
                    --ours FILE          measure this binary instead of a release build of image-tagger
+  bench deploy   verdicts on failing deployments beside the AWS CLI and ecs-deploy, on a simulated ECS; a Markdown table
+                   --ours FILE          measure this binary instead of a release build of ecs-deployer
+                   --simulator FILE     measure with this binary instead of a release build of ecs-simulator
   bench logs     archive a million events from a CloudWatch Logs on loopback, beside a script with boto3: CPU, memory, seconds
                    --events N           how many (1000000)
                    --ours FILE          measure this binary instead of a release build of log-exporter
@@ -49,6 +52,7 @@ pub(crate) enum Command {
     Guard,
     Bench(bench::Options),
     BenchPush(bench::push::Options),
+    BenchDeploy(bench::deploy::Options),
     BenchLogs(bench::logs::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
@@ -115,6 +119,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match rest.next().as_deref() {
         Some("detect") => {}
         Some("push") => return bench_push(rest),
+        Some("deploy") => return bench_deploy(rest),
         Some("logs") => return bench_logs(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
@@ -179,6 +184,27 @@ fn bench_push(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> 
         *target = Some(PathBuf::from(path));
     }
     Ok(Command::BenchPush(options))
+}
+
+fn bench_deploy(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::deploy::Options::default();
+    while let Some(argument) = rest.next() {
+        let target = match argument.as_str() {
+            "--ours" => &mut options.ours,
+            "--simulator" => &mut options.simulator,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench deploy` takes no argument `{other}`"
+                )));
+            }
+        };
+        let path = rest
+            .next()
+            .ok_or_else(|| usage(&format!("`{argument}` needs a path")))?;
+        *target = Some(PathBuf::from(path));
+    }
+    Ok(Command::BenchDeploy(options))
 }
 
 fn bench_logs(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -320,7 +346,9 @@ mod tests {
             "hold",
             "hold /tmp/x",
             "bench",
-            "bench deploy",
+            "bench rollout",
+            "bench deploy --runs 3",
+            "bench deploy --ours",
             "bench push --runs 3",
             "bench push --keep",
             "bench detect --runs",

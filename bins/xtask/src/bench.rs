@@ -2,6 +2,7 @@
 
 mod answer;
 mod chance;
+pub(crate) mod deploy;
 mod gates;
 pub(crate) mod logs;
 mod manifests;

@@ -67,6 +67,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::Guard => guard::run(&Workspace::load()?),
         Command::Bench(options) => bench::run(&options),
         Command::BenchPush(options) => bench::push::run(&options),
+        Command::BenchDeploy(options) => bench::deploy::run(&options),
         Command::BenchLogs(options) => bench::logs::run(&options),
         Command::ReleaseCheck => release::run(&Workspace::load()?),
         Command::Hold(held) => hold::run(&held),

