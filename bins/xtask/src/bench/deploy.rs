@@ -17,7 +17,8 @@ use crate::task::{Error, Verdict};
 use crate::venv;
 
 /// The scenarios of `ecs-simulator` that are played.
-pub(crate) const SCENARIOS: [&str; 4] = [
+pub(crate) const SCENARIOS: [&str; 5] = [
+    "healthy",
     "missing-image",
     "breaker-rollback",
     "same-revision",
