@@ -42,7 +42,9 @@ pub(crate) async fn ask(
     drop(stream);
     let up = Observation::up().body_status("Connection.Start");
     Ok(match &target.alarms {
-        None => up,
+        None => up.note(
+            "greets; whether an alarm blocks whoever publishes was not asked, no management API is named",
+        ),
         Some(url) => alarms(dialer, url, clock).await,
     }
     .latency(clock.elapsed()))

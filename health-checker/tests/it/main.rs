@@ -6,6 +6,7 @@ mod addresses;
 mod matrix;
 mod protocols;
 mod quality_gate;
+mod real;
 mod server;
 mod web;
 mod wire;
