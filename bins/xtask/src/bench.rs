@@ -3,6 +3,7 @@
 mod answer;
 mod chance;
 mod gates;
+pub(crate) mod health;
 mod manifests;
 mod peers;
 pub(crate) mod push;
@@ -108,6 +109,13 @@ impl Drop for Scratch {
             );
         }
     }
+}
+
+/// The most memory that a process has had so far, in KiB, by its status file in /proc.
+fn high_water(status: &Path) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// What a run gathers.
