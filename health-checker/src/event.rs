@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::deployment::DeploymentVerdict;
 use crate::name::TargetName;
 use crate::probe::State;
 use crate::report::Verdict;
@@ -54,6 +55,32 @@ pub enum Event {
         expected: bool,
         /// Why the answer does not count as a success: a fragment that completes a sentence about the target.
         objection: Option<String>,
+    },
+    /// A deployment was looked at.
+    DeploymentSeen {
+        /// The service, as it was given.
+        service: String,
+        /// The deployment, once it was seen.
+        deployment: Option<String>,
+        /// How many times it has been looked at, this time included.
+        look: u32,
+        /// How many of its tasks run.
+        running: Option<u32>,
+        /// How many it is to have.
+        desired: Option<u32>,
+        /// What stands in the way, as a fragment that completes a sentence about the deployment.
+        objection: Option<String>,
+    },
+    /// A deployment will not be looked at again.
+    DeploymentFinished {
+        /// The service, as it was given.
+        service: String,
+        /// The deployment, if it was seen.
+        deployment: Option<String>,
+        /// What became of it.
+        verdict: DeploymentVerdict,
+        /// Why it does not serve.
+        reason: Option<String>,
     },
     /// A target will not be asked again.
     TargetFinished {

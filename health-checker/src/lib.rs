@@ -40,6 +40,9 @@
 mod actuator;
 #[cfg(feature = "http")]
 mod amqp;
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod deployment;
 mod engine;
 mod error;
 mod event;

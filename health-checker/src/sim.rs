@@ -2,6 +2,8 @@
 //!
 //! Everything runs on tokio's clock, so a rollout of ten minutes passes at once where time is paused.
 
+mod rollout;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::name::TargetName;
 use crate::probe::{Observation, Probe};
 use crate::revision::Revision;
 use crate::target::Target;
+
+pub use rollout::{RolloutFault, SimRollout};
 
 /// What a simulated task does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,7 @@
-//! The contract of [`Probe`] as checks, for every implementation to pass.
+//! The contracts of [`Probe`] and of [`DeploymentView`](crate::deployment::DeploymentView) as checks, for every
+//! implementation to pass.
+
+mod deployment;
 
 use std::time::Duration;
 
@@ -8,6 +11,8 @@ use tokio::time::Instant;
 use crate::probe::{Probe, State};
 use crate::revision::Revision;
 use crate::target::Target;
+
+pub use deployment::{DeploymentScene, DeploymentStage, deployment_contract};
 
 /// How long a probe of a silent target is given.
 const LIMIT: Duration = Duration::from_millis(200);

@@ -1,47 +1,89 @@
 //! `health-checker check`.
 
 mod args;
+mod deployment;
 mod outcome;
 mod progress;
 mod render;
 mod targets;
 
+use std::time::{Duration, Instant};
+
+use health_checker::deployment::{DeploymentReport, DeploymentVerdict};
 use health_checker::{FixedResolver, NetworkProbe, Options, Report, SystemResolver, Target};
 use windlass_cli::{Exit, Failure, interrupted};
 
 pub(crate) use args::CheckArgs;
 
+use self::deployment::Watch;
 use self::outcome::Document;
 use self::progress::Progress;
 use crate::junit::{self, Case};
 use crate::run::Session;
 
+/// What a run has found.
+struct Found {
+    deployment: Option<DeploymentReport>,
+    report: Report,
+}
+
 pub(crate) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit, Failure> {
     let targets = targets::read(args)?;
-    if targets.is_empty() {
+    let watch = Watch::new(&args.deployment).await?;
+    if targets.is_empty() && watch.is_none() {
         session
             .printer
             .note("nothing to check: the list of targets is an explicit `[]`");
     }
-    let progress = Progress::new(session.printer, &targets, session.log.as_ref());
-    let report = tokio::select! {
-        report = ask(args, &targets, &progress) => report,
+    let service = args.deployment.ecs_service.as_deref();
+    let progress = Progress::new(session.printer, service, &targets, session.log.as_ref());
+    let found = tokio::select! {
+        found = ask(args, watch.as_ref(), &targets, &progress) => found,
         signal = interrupted() => {
             progress.close();
             session.printer.note(&format!("interrupted by {signal}: there is no verdict; {}", progress.so_far()));
             return Ok(Exit::Interrupted);
         }
     };
-    tell(args, &report, session)
+    progress.close();
+    tell(args, &found, session)
 }
 
-async fn ask(args: &CheckArgs, targets: &[Target], progress: &Progress) -> Report {
+/// Looks at the deployment, asks the targets, and looks again: all within the timeout.
+async fn ask(
+    args: &CheckArgs,
+    watch: Option<&Watch>,
+    targets: &[Target],
+    progress: &Progress,
+) -> Found {
+    let began = Instant::now();
     let resolver = args.asking.resolve.iter().fold(
         FixedResolver::new(SystemResolver),
         |resolver, (host, address)| resolver.with(host, *address),
     );
     let probe = NetworkProbe::with_resolver(resolver);
-    health_checker::check(&probe, targets, &options(args), progress).await
+    let check = async |left: Duration| {
+        health_checker::check(&probe, targets, &options(args).timeout(left), progress).await
+    };
+    let Some(watch) = watch else {
+        return Found {
+            deployment: None,
+            report: check(args.pace.timeout).await,
+        };
+    };
+    let mut gate = watch.gate(args.pace.timeout, args.deployment.ecs_poll);
+    let before = gate.wait(progress).await;
+    if before.verdict != DeploymentVerdict::Serving || targets.is_empty() {
+        return Found {
+            deployment: Some(before),
+            report: health_checker::check(&probe, &[], &options(args), progress).await,
+        };
+    }
+    let report = check(args.pace.timeout.saturating_sub(began.elapsed())).await;
+    Found {
+        deployment: Some(gate.confirm(progress).await),
+        report,
+    }
 }
 
 fn options(args: &CheckArgs) -> Options {
@@ -58,11 +100,20 @@ fn options(args: &CheckArgs) -> Options {
 }
 
 /// Says what was found wherever it is wanted.
-fn tell(args: &CheckArgs, report: &Report, session: &Session<'_>) -> Result<Exit, Failure> {
-    let document = Document::new(report);
+fn tell(args: &CheckArgs, found: &Found, session: &Session<'_>) -> Result<Exit, Failure> {
+    let document = Document::new(found.deployment.as_ref(), &found.report);
     render::report(&document, session.printer)?;
+    if let Some(hint) = found
+        .deployment
+        .as_ref()
+        .and_then(|report| report.hint.as_ref())
+    {
+        session.printer.warn(hint);
+    }
     if let Some(path) = &args.junit {
-        let cases: Vec<Case> = report.targets.iter().map(render::case).collect();
+        let deployment = found.deployment.iter().map(render::deployment_case);
+        let targets = found.report.targets.iter().map(render::case);
+        let cases: Vec<Case> = deployment.chain(targets).collect();
         junit::write(path, "health", &cases)?;
     }
     render::github(&document)?;

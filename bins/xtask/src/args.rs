@@ -37,6 +37,9 @@ Tasks:
                    --events N           how many (1000000)
                    --ours FILE          measure this binary instead of a release build of log-exporter
                    --python FILE        the Python that has boto3; otherwise an environment is made with it
+  bench health   check 12 and 200 services beside curl, hurl and wait-on: seconds, memory; a Markdown table
+                   --runs N             runs of each (11); what takes seconds gets 3
+                   --ours FILE          measure this binary instead of a release build of health-checker
   release-check  whether each crate that is published can be
   help           this text
 
@@ -54,6 +57,7 @@ pub(crate) enum Command {
     BenchPush(bench::push::Options),
     BenchDeploy(bench::deploy::Options),
     BenchLogs(bench::logs::Options),
+    BenchHealth(bench::health::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -121,6 +125,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         Some("push") => return bench_push(rest),
         Some("deploy") => return bench_deploy(rest),
         Some("logs") => return bench_logs(rest),
+        Some("health") => return bench_health(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -132,18 +137,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
                 .ok_or_else(|| usage(&format!("`{argument}` needs {what}")))
         };
         match argument.as_str() {
-            "--runs" => {
-                let runs = value("a number")?;
-                options.runs = runs
-                    .parse()
-                    .ok()
-                    .filter(|runs| (1..=10_000).contains(runs))
-                    .ok_or_else(|| {
-                        usage(&format!(
-                            "`{runs}` is not a number of runs: it takes 1 to 10000"
-                        ))
-                    })?;
-            }
+            "--runs" => options.runs = number_of_runs(&value("a number")?)?,
             "--keep" => options.keep = Some(PathBuf::from(value("a folder")?)),
             "--ours" => options.ours = Some(PathBuf::from(value("a file")?)),
             "--json" => options.json = Some(PathBuf::from(value("a file")?)),
@@ -234,6 +228,38 @@ fn bench_logs(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> 
         }
     }
     Ok(Command::BenchLogs(options))
+}
+
+fn bench_health(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::health::Options::default();
+    while let Some(argument) = rest.next() {
+        let mut value = |what: &str| {
+            rest.next()
+                .ok_or_else(|| usage(&format!("`{argument}` needs {what}")))
+        };
+        match argument.as_str() {
+            "--runs" => options.runs = number_of_runs(&value("a number")?)?,
+            "--ours" => options.ours = Some(PathBuf::from(value("a file")?)),
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench health` takes no argument `{other}`"
+                )));
+            }
+        }
+    }
+    Ok(Command::BenchHealth(options))
+}
+
+fn number_of_runs(text: &str) -> Result<usize, Error> {
+    text.parse()
+        .ok()
+        .filter(|runs| (1..=10_000).contains(runs))
+        .ok_or_else(|| {
+            usage(&format!(
+                "`{text}` is not a number of runs: it takes 1 to 10000"
+            ))
+        })
 }
 
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -351,6 +377,8 @@ mod tests {
             "bench deploy --ours",
             "bench push --runs 3",
             "bench push --keep",
+            "bench health --keep /tmp/x",
+            "bench health --runs 0",
             "bench detect --runs",
             "bench detect --runs 0",
             "bench detect --only",

@@ -5,6 +5,7 @@ mod chance;
 pub(crate) mod deploy;
 mod gates;
 pub(crate) mod logs;
+pub(crate) mod health;
 mod manifests;
 mod peers;
 pub(crate) mod push;
@@ -110,6 +111,13 @@ impl Drop for Scratch {
             );
         }
     }
+}
+
+/// The most memory that a process has had so far, in KiB, by its status file in /proc.
+fn high_water(status: &Path) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// What a run gathers.

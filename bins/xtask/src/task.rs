@@ -69,6 +69,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::BenchPush(options) => bench::push::run(&options),
         Command::BenchDeploy(options) => bench::deploy::run(&options),
         Command::BenchLogs(options) => bench::logs::run(&options),
+        Command::BenchHealth(options) => bench::health::run(&options),
         Command::ReleaseCheck => release::run(&Workspace::load()?),
         Command::Hold(held) => hold::run(&held),
     }

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use clap::ArgGroup;
 use health_checker::Revision;
+use health_checker::deployment::Expected;
 
 #[derive(Debug, clap::Args)]
-#[command(group = ArgGroup::new("what").args(["urls", "targets", "services"]).required(true))]
+#[command(group = ArgGroup::new("what").args(["urls", "targets", "services", "ecs_service"]).required(true).multiple(true))]
 pub(crate) struct CheckArgs {
     /// What to ask: URL or NAME=URL, with http, https, tcp, redis, rediss, amqp, amqps or mongodb.
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", conflicts_with_all = ["targets", "services"])]
     pub(crate) urls: Vec<String>,
 
     /// A JSON array of URLs and objects with `url`, `name` and more; `-` for stdin. Only an explicit `[]` means that there is
     /// nothing to check.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "services")]
     pub(crate) targets: Option<PathBuf>,
 
     /// The services to check, a JSON array of their names as change-detect gives it.
@@ -35,6 +36,9 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
+
+    #[command(flatten)]
+    pub(crate) deployment: DeploymentArgs,
 
     /// Write the report to FILE in JUnit's XML too.
     #[arg(long, value_name = "FILE")]
@@ -140,6 +144,31 @@ pub(crate) struct AskingArgs {
     /// Take ADDRESS for an address of HOST, and ask no name server for it; may be repeated.
     #[arg(long, value_name = "HOST=ADDRESS", value_parser = resolution)]
     pub(crate) resolve: Vec<(String, IpAddr)>,
+}
+
+/// Which deployment must serve before anything is asked.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Deployment on Amazon ECS")]
+pub(crate) struct DeploymentArgs {
+    /// The cluster, by name or ARN.
+    #[arg(long, value_name = "CLUSTER", requires = "ecs_service")]
+    pub(crate) ecs_cluster: Option<String>,
+
+    /// The service whose deployment must serve first: complete, with its tasks, and no others, healthy in its target groups.
+    #[arg(long, value_name = "SERVICE", requires = "ecs_cluster")]
+    pub(crate) ecs_service: Option<String>,
+
+    /// The deployment, `ecs-svc/…`, or its task definition, `family:revision`. Default: whichever is primary at first.
+    #[arg(long, value_name = "ID", requires = "ecs_service")]
+    pub(crate) deployment: Option<Expected>,
+
+    /// The time from one look at the deployment to the next.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, requires = "ecs_service")]
+    pub(crate) ecs_poll: Duration,
+
+    /// The AWS region, if not that of the surroundings.
+    #[arg(long, value_name = "REGION", requires = "ecs_service")]
+    pub(crate) region: Option<String>,
 }
 
 /// A time to wait for something; in no time nothing answers.

@@ -1,5 +1,6 @@
 //! What a check amounts to, for other programs and as an exit code.
 
+use health_checker::deployment::{DeploymentReport, DeploymentVerdict};
 use health_checker::{Report, TargetReport, Verdict};
 use serde::Serialize;
 use windlass_cli::Exit;
@@ -9,18 +10,41 @@ use windlass_cli::Exit;
 pub(super) struct Document<'a> {
     /// The worst of all; `null` if nothing was to be checked.
     pub(super) verdict: Option<Verdict>,
+    /// What was seen of the deployment, if one was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deployment: Option<&'a DeploymentReport>,
     pub(super) targets: &'a [TargetReport],
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(report: &'a Report) -> Self {
+    pub(super) fn new(deployment: Option<&'a DeploymentReport>, report: &'a Report) -> Self {
+        let of_deployment = deployment.map(|report| match report.verdict {
+            DeploymentVerdict::Serving => Verdict::Healthy,
+            DeploymentVerdict::NotServing
+            | DeploymentVerdict::Failed
+            | DeploymentVerdict::Superseded => Verdict::Unhealthy,
+            _ => Verdict::Inconclusive,
+        });
         Self {
-            verdict: report.verdict(),
+            verdict: report.verdict().max(of_deployment),
+            deployment,
             targets: &report.targets,
         }
     }
 
     pub(super) fn exit(&self) -> Exit {
+        // A deployment that does not serve says more than the answers of whatever serves in its place.
+        match self.deployment.map(|deployment| deployment.verdict) {
+            None | Some(DeploymentVerdict::Serving) => self.exit_of_targets(),
+            Some(DeploymentVerdict::NotServing | DeploymentVerdict::Failed) => Exit::Negative,
+            Some(DeploymentVerdict::Superseded) => Exit::Superseded,
+            Some(DeploymentVerdict::TimedOut) => Exit::TimedOut,
+            Some(DeploymentVerdict::NotFound) => Exit::Usage,
+            Some(_) => Exit::Unreachable,
+        }
+    }
+
+    fn exit_of_targets(&self) -> Exit {
         match self.verdict {
             None | Some(Verdict::Healthy) => Exit::Done,
             Some(Verdict::Inconclusive) => {
@@ -55,6 +79,12 @@ impl<'a> Document<'a> {
             ),
             ("healthy", names(&|verdict| verdict == Verdict::Healthy)),
             ("not_healthy", names(&|verdict| verdict != Verdict::Healthy)),
+            (
+                "deployment",
+                self.deployment
+                    .and_then(|deployment| deployment.deployment.clone())
+                    .unwrap_or_default(),
+            ),
             ("count", self.targets.len().to_string()),
             ("exit_code", self.exit().code().to_string()),
         ]

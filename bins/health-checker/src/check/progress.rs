@@ -20,9 +20,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(printer: &Printer, targets: &[Target], log: Option<&Arc<EventLog>>) -> Self {
+    /// Rows for a service whose deployment is looked at, and for targets.
+    pub(super) fn new(
+        printer: &Printer,
+        service: Option<&str>,
+        targets: &[Target],
+        log: Option<&Arc<EventLog>>,
+    ) -> Self {
+        let names = targets.iter().map(|target| target.name.as_str());
         Self {
-            rows: Rows::new(printer, targets.iter().map(|target| target.name.as_str())),
+            rows: Rows::new(printer, service.into_iter().chain(names)),
             log: log.map(Arc::clone),
             total: targets.len(),
             healthy: AtomicUsize::new(0),
@@ -82,6 +89,23 @@ impl Observer for Progress {
                     &format!("good, {consecutive} of {needed} in a row, {latency_ms} ms"),
                 ),
             },
+            Event::DeploymentSeen {
+                service,
+                objection: Some(objection),
+                ..
+            } => self.say(&service, &format!("not yet: it {objection}")),
+            Event::DeploymentFinished {
+                service,
+                verdict,
+                reason,
+                ..
+            } => {
+                let text = match reason {
+                    Some(reason) => format!("{verdict}: it {reason}"),
+                    None => format!("{verdict}: its own tasks, and no others, are reached"),
+                };
+                self.rows.set(&service, &text);
+            }
             Event::TargetFinished {
                 target,
                 verdict,

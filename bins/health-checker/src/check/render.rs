@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use health_checker::deployment::{DeploymentReport, DeploymentVerdict};
 use health_checker::{TargetReport, Verdict};
 use windlass_cli::{Failure, Format, GithubActions, Printer, markdown_cell, printable};
 
@@ -12,6 +13,13 @@ use crate::junit::{Case, CaseResult};
 pub(super) fn report(document: &Document<'_>, printer: &Printer) -> Result<(), Failure> {
     if printer.format() == Format::Json {
         return printer.json(document);
+    }
+    if let Some(deployment) = document.deployment {
+        let verdict = deployment.verdict.as_str();
+        printer.line(&printable(&format!(
+            "{verdict:<12}  {}",
+            deployment_words(deployment)
+        )))?;
     }
     let width = document
         .targets
@@ -28,6 +36,40 @@ pub(super) fn report(document: &Document<'_>, printer: &Printer) -> Result<(), F
         )))?;
     }
     Ok(())
+}
+
+/// Everything about a deployment but its verdict.
+fn deployment_words(report: &DeploymentReport) -> String {
+    let name = report.deployment.as_deref().unwrap_or("its deployment");
+    let mut words = format!("{}/{}  {name}", report.cluster, report.service);
+    if let Some(definition) = &report.task_definition {
+        let short = definition.rsplit('/').next().unwrap_or(definition);
+        words.push_str(&format!(" of {short}"));
+    }
+    if let (Some(running), Some(desired)) = (report.running, report.desired) {
+        words.push_str(&format!(", {running} of {desired} tasks"));
+    }
+    for more in [&report.reason, &report.note].into_iter().flatten() {
+        words.push_str(&format!("; it {more}"));
+    }
+    words
+}
+
+/// What JUnit has of a deployment.
+pub(super) fn deployment_case(report: &DeploymentReport) -> Case {
+    let kind = report.verdict.to_string();
+    let message = deployment_words(report);
+    Case {
+        name: format!("{}/{}", report.cluster, report.service),
+        took: Duration::from_millis(report.took_ms),
+        result: match report.verdict {
+            DeploymentVerdict::Serving => CaseResult::Passed,
+            DeploymentVerdict::Unknown
+            | DeploymentVerdict::NotFound
+            | DeploymentVerdict::TimedOut => CaseResult::Errored { kind, message },
+            _ => CaseResult::Failed { kind, message },
+        },
+    }
 }
 
 /// Everything about a target but its name and its verdict.
@@ -73,7 +115,16 @@ pub(super) fn github(document: &Document<'_>) -> Result<(), Failure> {
     let github = GithubActions::from_env();
     github.outputs(&document.outputs())?;
     let mut summary = "### Health\n\n".to_owned();
-    if document.targets.is_empty() {
+    if let Some(deployment) = document.deployment {
+        summary += &format!(
+            "Deployment: **{}**, {}\n\n",
+            deployment.verdict,
+            markdown_cell(&deployment_words(deployment))
+        );
+    }
+    if document.targets.is_empty() && document.deployment.is_some() {
+        summary += "No target was asked.\n";
+    } else if document.targets.is_empty() {
         summary += "Nothing was to be checked.\n";
     } else {
         summary += "| target | verdict | what was seen | probes |\n|---|---|---|--:|\n";

@@ -15,7 +15,7 @@ const LONGEST: u64 = 16 << 20;
 /// The place of a service's name in a template.
 const PLACE: &str = "{service}";
 
-/// What is to be asked. It is empty only if a file says `[]`.
+/// What is to be asked. It is empty only if a file says `[]`, or if nothing but a deployment is to be looked at.
 pub(super) fn read(args: &CheckArgs) -> Result<Vec<Target>, Failure> {
     let targets = match (&args.targets, &args.services) {
         (Some(path), _) => listed(path)?,

@@ -69,10 +69,8 @@ fn only_the_new_build_is_healthy() {
     );
     ended.assert_said(1, &["both builds still answer"]);
     let target = &ended.json()["targets"][0];
-    assert_eq!(
-        (&target["verdict"], &target["consecutive"]),
-        (&json!("stale"), &json!(0))
-    );
+    assert_eq!(target["verdict"], "stale");
+    assert!(target["consecutive"].as_u64().unwrap() < 3, "{target}");
     assert!(
         target["seen"]["new"].as_u64().unwrap() > 0 && target["seen"]["old"].as_u64().unwrap() > 0
     );

@@ -6,6 +6,9 @@ mod check;
 #[cfg(test)]
 mod demands;
 #[cfg(test)]
+#[cfg(feature = "aws")]
+mod deployment;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod outputs;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use self::images::{Fleet, SERVICES};
 use self::wire::{Registry, Traffic};
-use super::Scratch;
 use super::peers::built;
+use super::{Scratch, high_water};
 use crate::cargo;
 use crate::task::{Error, Verdict};
 
@@ -279,12 +279,6 @@ fn measured(mut command: Command, registry: &Registry) -> Result<Cost, Error> {
         time,
         memory,
     })
-}
-
-fn high_water(status: &Path) -> Option<u64> {
-    let text = fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 fn table(rows: &[Row]) -> String {

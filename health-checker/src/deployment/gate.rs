@@ -1,0 +1,368 @@
+//! Looking until a deployment serves or the time is up.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::judge::ours;
+use super::{
+    Deployment, DeploymentReport, DeploymentVerdict, DeploymentView, Expected, ServiceRef,
+    Snapshot, Standing, ViewError, judge,
+};
+use crate::event::{Event, Observer};
+use crate::text;
+
+/// How long [`Gate::confirm`] may take.
+const CONFIRMATION: Duration = Duration::from_secs(15);
+
+/// How often and how long is looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateOptions {
+    interval: Duration,
+    timeout: Duration,
+}
+
+impl Default for GateOptions {
+    /// Every 5 s, for 10 minutes.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+impl GateOptions {
+    /// The time from one look to the next; below 100 ms counts as 100 ms.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(Duration::from_millis(100));
+        self
+    }
+
+    /// When a verdict is given, however far things have come.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// Looks at one deployment.
+#[derive(Debug)]
+pub struct Gate<'a> {
+    view: &'a dyn DeploymentView,
+    service: &'a ServiceRef,
+    expected: Expected,
+    options: GateOptions,
+    /// The deployment as it was at the last look that showed it.
+    seen: Option<Deployment>,
+    looks: u32,
+}
+
+impl<'a> Gate<'a> {
+    /// A gate that has not looked yet.
+    pub const fn new(
+        view: &'a dyn DeploymentView,
+        service: &'a ServiceRef,
+        expected: Expected,
+        options: GateOptions,
+    ) -> Self {
+        Self {
+            view,
+            service,
+            expected,
+            options,
+            seen: None,
+            looks: 0,
+        }
+    }
+
+    /// Looks until the deployment serves, cannot serve any more, or the time is up.
+    ///
+    /// A look that could not be had is tried again; one that is refused ends it. Dropping the future ends the look that is
+    /// under way.
+    pub async fn wait(&mut self, observer: &dyn Observer) -> DeploymentReport {
+        let began = Instant::now();
+        let day = Duration::from_secs(24 * 3600);
+        let deadline = began
+            .checked_add(self.options.timeout.min(day * 365))
+            .unwrap_or(began);
+        let mut last = Standing::NotYet {
+            reason: "was not seen: there was no time for a look".to_owned(),
+            is_bad: false,
+        };
+        let mut trouble = None;
+        loop {
+            let looked_at = Instant::now();
+            match timeout_at(deadline, self.view.look(self.service)).await {
+                Err(_) => break,
+                Ok(Ok(snapshot)) => {
+                    trouble = None;
+                    last = self.take(&snapshot);
+                    self.say(&last, observer);
+                    if !matches!(last, Standing::NotYet { .. }) {
+                        break;
+                    }
+                }
+                Ok(Err(error)) => {
+                    self.looks += 1;
+                    let is_transient = error.is_transient();
+                    trouble = Some(error);
+                    if !is_transient {
+                        break;
+                    }
+                }
+            }
+            let next = looked_at
+                .checked_add(self.options.interval)
+                .unwrap_or(deadline);
+            if next >= deadline {
+                sleep_until(deadline).await;
+                break;
+            }
+            sleep_until(next).await;
+        }
+        let report = self.report(last, trouble, began);
+        finished(&report, observer);
+        report
+    }
+
+    /// Looks once more, after the service has been probed: a deployment that was rolled back or replaced in the meantime
+    /// does not serve.
+    pub async fn confirm(&mut self, observer: &dyn Observer) -> DeploymentReport {
+        let began = Instant::now();
+        let looked = timeout_at(began + CONFIRMATION, self.view.look(self.service)).await;
+        let unseen = || Standing::NotYet {
+            reason: "could not be looked at once more in time".to_owned(),
+            is_bad: false,
+        };
+        let (standing, trouble) = match looked {
+            Err(_) => (unseen(), None),
+            Ok(Err(error)) => (unseen(), Some(error)),
+            Ok(Ok(snapshot)) => (self.take(&snapshot), None),
+        };
+        self.say(&standing, observer);
+        let report = self.report(standing, trouble, began);
+        finished(&report, observer);
+        report
+    }
+
+    fn take(&mut self, snapshot: &Snapshot) -> Standing {
+        self.looks += 1;
+        let standing = judge(snapshot, &self.expected, self.seen.is_some());
+        if let Some(deployment) = ours(snapshot, &self.expected) {
+            self.seen = Some(deployment.clone());
+            // Whatever was asked for, from now on it is this one.
+            self.expected = Expected::Deployment(deployment.id.clone());
+        }
+        standing
+    }
+
+    fn say(&self, standing: &Standing, observer: &dyn Observer) {
+        let reason = match standing {
+            Standing::Ready { .. } => None,
+            Standing::NotYet { reason, .. }
+            | Standing::Failed { reason }
+            | Standing::Superseded { reason }
+            | Standing::Unknown { reason } => Some(reason.clone()),
+        };
+        let seen = self.seen.as_ref();
+        observer.observe(Event::DeploymentSeen {
+            service: self.service.service().to_owned(),
+            deployment: seen.map(|deployment| deployment.id.clone()),
+            look: self.looks,
+            running: seen.map(|deployment| deployment.running),
+            desired: seen.map(|deployment| deployment.desired),
+            objection: reason,
+        });
+    }
+
+    fn report(
+        &self,
+        standing: Standing,
+        trouble: Option<ViewError>,
+        began: Instant,
+    ) -> DeploymentReport {
+        let hint = trouble.as_ref().and_then(ViewError::hint);
+        let (verdict, reason, note) = match (trouble, standing) {
+            (Some(error @ ViewError::NotFound { .. }), _) => {
+                (DeploymentVerdict::NotFound, Some(error.to_string()), None)
+            }
+            (Some(error), _) => (
+                DeploymentVerdict::Unknown,
+                Some(format!("could not be looked at: {}", text::chain(&error))),
+                None,
+            ),
+            (None, Standing::Ready { note }) => (DeploymentVerdict::Serving, None, note),
+            (None, Standing::NotYet { reason, is_bad }) => (
+                match is_bad {
+                    true => DeploymentVerdict::NotServing,
+                    false => DeploymentVerdict::TimedOut,
+                },
+                Some(reason),
+                None,
+            ),
+            (None, Standing::Failed { reason }) => (DeploymentVerdict::Failed, Some(reason), None),
+            (None, Standing::Superseded { reason }) => {
+                (DeploymentVerdict::Superseded, Some(reason), None)
+            }
+            (None, Standing::Unknown { reason }) => {
+                (DeploymentVerdict::Unknown, Some(reason), None)
+            }
+        };
+        let seen = self.seen.as_ref();
+        DeploymentReport {
+            cluster: self.service.cluster().to_owned(),
+            service: self.service.service().to_owned(),
+            deployment: seen.map(|deployment| deployment.id.clone()),
+            task_definition: seen.map(|deployment| deployment.task_definition.clone()),
+            verdict,
+            reason,
+            hint,
+            note,
+            running: seen.map(|deployment| deployment.running),
+            desired: seen.map(|deployment| deployment.desired),
+            looks: self.looks,
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn finished(report: &DeploymentReport, observer: &dyn Observer) {
+    observer.observe(Event::DeploymentFinished {
+        service: report.service.clone(),
+        deployment: report.deployment.clone(),
+        verdict: report.verdict,
+        reason: report.reason.clone(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{RolloutFault, SimRollout};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn service() -> ServiceRef {
+        ServiceRef::new("dev", "web").unwrap()
+    }
+
+    async fn wait(view: &SimRollout, expected: Expected) -> (DeploymentReport, Duration) {
+        let (service, began) = (service(), Instant::now());
+        let options = GateOptions::default().interval(SECOND).timeout(60 * SECOND);
+        let mut gate = Gate::new(view, &service, expected, options);
+        (gate.wait(&|_: Event| {}).await, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rollout_serves_when_its_tasks_are_the_ones_that_are_reached() {
+        let view = SimRollout::new(service(), 3);
+        let (report, took) = wait(&view, Expected::Primary).await;
+        assert_eq!(report.verdict, DeploymentVerdict::Serving, "{report:?}");
+        assert_eq!((report.running, report.desired), (Some(3), Some(3)));
+        assert!(took >= 3 * SimRollout::STEP, "{took:?}");
+        assert_eq!(report.deployment.as_deref(), Some(SimRollout::NEW));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_way_to_fail_has_its_verdict() {
+        let new = || Expected::Deployment(SimRollout::NEW.to_owned());
+        for (fault, verdict, part) in [
+            (
+                RolloutFault::RolledBack,
+                DeploymentVerdict::Failed,
+                "serves in its place",
+            ),
+            (
+                RolloutFault::Superseded,
+                DeploymentVerdict::Superseded,
+                "took its place",
+            ),
+            (
+                RolloutFault::FailsOpen,
+                DeploymentVerdict::NotServing,
+                "fails open",
+            ),
+            (
+                RolloutFault::StrangerServes,
+                DeploymentVerdict::NotServing,
+                "none of its tasks",
+            ),
+            (
+                RolloutFault::NeverEnds,
+                DeploymentVerdict::TimedOut,
+                "is in progress",
+            ),
+            (
+                RolloutFault::Denied,
+                DeploymentVerdict::Unknown,
+                "not allowed to",
+            ),
+            (
+                RolloutFault::Unreachable,
+                DeploymentVerdict::Unknown,
+                "could not",
+            ),
+        ] {
+            let view = SimRollout::new(service(), 2).fault(fault);
+            let (report, took) = wait(&view, new()).await;
+            let reason = report.reason.clone().unwrap();
+            assert!(
+                report.verdict == verdict && reason.contains(part),
+                "{fault:?}: {report:?}"
+            );
+            assert!(took <= 60 * SECOND, "{took:?}");
+        }
+        let elsewhere = SimRollout::new(ServiceRef::new("dev", "other").unwrap(), 2);
+        let (report, took) = wait(&elsewhere, new()).await;
+        assert_eq!(report.verdict, DeploymentVerdict::NotFound);
+        assert_eq!(took, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_looked_for_is_the_one_that_was_first_seen() {
+        let view = SimRollout::new(service(), 2).fault(RolloutFault::Superseded);
+        let (report, _) = wait(&view, Expected::Primary).await;
+        assert_eq!(report.verdict, DeploymentVerdict::Superseded);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rollback_after_it_served_is_noticed_by_the_last_look() {
+        let (view, service) = (
+            SimRollout::new(service(), 2).fault(RolloutFault::RolledBackLate),
+            service(),
+        );
+        let options = GateOptions::default().timeout(60 * SECOND);
+        let mut gate = Gate::new(&view, &service, Expected::Primary, options);
+        let served = gate.wait(&|_: Event| {}).await;
+        assert_eq!(served.verdict, DeploymentVerdict::Serving, "{served:?}");
+        tokio::time::sleep(120 * SECOND).await;
+        let after = gate.confirm(&|_: Event| {}).await;
+        assert_eq!(after.verdict, DeploymentVerdict::Failed, "{after:?}");
+    }
+
+    /// Never answers.
+    #[derive(Debug)]
+    struct Hung;
+
+    #[async_trait::async_trait]
+    impl DeploymentView for Hung {
+        async fn look(&self, _: &ServiceRef) -> Result<Snapshot, ViewError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_holds_with_a_cluster_that_does_not_answer() {
+        let (service, began) = (service(), Instant::now());
+        let options = GateOptions::default().timeout(7 * SECOND);
+        let mut gate = Gate::new(&Hung, &service, Expected::Primary, options);
+        let report = gate.wait(&|_: Event| {}).await;
+        assert_eq!(report.verdict, DeploymentVerdict::TimedOut);
+        assert_eq!(began.elapsed(), 7 * SECOND);
+        let report = gate.confirm(&|_: Event| {}).await;
+        assert_eq!(report.verdict, DeploymentVerdict::TimedOut);
+    }
+}
