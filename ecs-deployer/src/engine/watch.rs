@@ -359,12 +359,16 @@ impl<'a> Watch<'a> {
         });
     }
 
-    /// Says once that something cannot be seen.
+    /// Says once that something cannot be seen; of what one permission is missing for, the first.
     pub(super) fn tell_blind(&self, what: &'static str, error: &Error) {
+        let key = match error {
+            Error::Denied { action, .. } => action,
+            _ => what,
+        };
         let problem = format!("{what} cannot be seen: {error}");
         {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-            if !notes.blind.insert(what) {
+            if !notes.blind.insert(key) {
                 return;
             }
             let hint = error

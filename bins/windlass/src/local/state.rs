@@ -156,7 +156,9 @@ mod tests {
         state.save(b"{\"version\":").unwrap();
         let failure = state.load().unwrap_err().to_string();
         assert!(failure.contains("to begin anew"), "{failure}");
-        state.save(b"{\"version\": 1, \"cluster\": \"dev\"}").unwrap();
+        state
+            .save(b"{\"version\": 1, \"cluster\": \"dev\"}")
+            .unwrap();
         let failure = state.load().unwrap_err().to_string();
         assert!(
             failure.contains("version is 1") && failure.contains("to begin anew"),
