@@ -130,7 +130,7 @@ async fn fifty_services_and_others_who_use_the_rates_up_fail_nothing() {
     let fleet = fleet(&services);
     let results = tokio::select! {
         results = run(&plane, &fleet, &options) => results,
-        () = others => unreachable!("others never end"),
+        _ = others => unreachable!("others never end"),
     };
     assert_eq!(verdicts(&results), [Verdict::Deployed; 50]);
     // RegisterTaskDefinition allows a burst of 20 and then one a second.

@@ -97,7 +97,7 @@ async fn a_paused_deployment_is_shown_and_goes_on_or_back() {
         let options = Options::default().timeout(Duration::from_secs(3600));
         let outcome = tokio::select! {
             outcome = deploy(&stage.cluster, &request(NEW), &options, &observer) => outcome.unwrap(),
-            () = person => unreachable!("a person never ends"),
+            _ = person => unreachable!("a person never ends"),
         };
         assert_eq!(outcome.verdict, verdict, "{outcome:?}");
     }
