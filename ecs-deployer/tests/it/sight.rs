@@ -95,8 +95,9 @@ async fn a_paused_deployment_is_shown_and_goes_on_or_back() {
             }
         };
         let options = Options::default().timeout(Duration::from_secs(3600));
+        let wanted = request(NEW);
         let outcome = tokio::select! {
-            outcome = deploy(&stage.cluster, &request(NEW), &options, &observer) => outcome.unwrap(),
+            outcome = deploy(&stage.cluster, &wanted, &options, &observer) => outcome.unwrap(),
             _ = person => unreachable!("a person never ends"),
         };
         assert_eq!(outcome.verdict, verdict, "{outcome:?}");
