@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cluster::{Inner, State};
+use super::cluster::Inner;
 use super::model::Task;
+use super::state::State;
 use crate::{
     ClusterName, ContainerName, Error, ServiceName, StopCode, TaskDefinition, TaskDefinitionArn,
     TaskId,

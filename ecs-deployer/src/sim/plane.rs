@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use self::describe::{brief, describe, detailed, revision};
 use super::SimCluster;
-use super::cluster::{CallFault, State};
 use super::model::{Service, Task};
+use super::state::{CallFault, State};
 use crate::{
     AccountLookUp, AlarmState, ClusterName, ControlPlane, DeploymentId, Directory, Error,
     HookAction, ServiceDeployment, ServiceName, ServiceRevision, ServiceRevisionArn, ServiceState,
@@ -65,7 +65,8 @@ impl SimCluster {
             }
             Some(CallFault::Unreachable) => Err(lost()),
             Some(CallFault::AnswerLost) => {
-                carry_out(&mut state)?;
+                // Whether it was refused or carried out, nobody learns it.
+                let _ = carry_out(&mut state);
                 Err(lost())
             }
             None => carry_out(&mut state),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{Content, Definition, State};
 use super::model::{Completed, Record, Said, Service, SimDeployment, Task, group_of};
+use super::replace::has_health_check;
 use super::rules::Rules;
-use super::scheduler::has_health_check;
+use super::state::{Content, Definition, State};
 use super::{Clock, ServiceSpec, SimCluster, TaskRuntime, Timings};
 use crate::{ClusterName, DeploymentId, Error, RolloutState};
 

@@ -170,6 +170,204 @@ async fn unknown_fields_at_three_levels_survive_the_wire() {
     assert_eq!(asked[1], ("RegisterTaskDefinition".to_owned(), expected));
 }
 
+/// Every field of the API's model of RegisterTaskDefinition, as of aws-sdk-ecs 1.157, each filled.
+const MAXIMAL: &str = include_str!("../data/maximal-task-definition.json");
+
+/// All paths to a value in a document.
+fn paths(value: &Value, path: &str, into: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                paths(field, &format!("{path}.{name}"), into);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                paths(item, &format!("{path}[{index}]"), into);
+            }
+        }
+        leaf => into.push(format!("{path} = {leaf}")),
+    }
+}
+
+#[tokio::test]
+async fn no_field_of_a_maximal_task_definition_is_lost_on_the_wire() {
+    let mut maximal: Value = serde_json::from_str(MAXIMAL).unwrap();
+    for place in [
+        "",
+        "/containerDefinitions/0",
+        "/containerDefinitions/0/portMappings/0",
+    ] {
+        maximal.pointer_mut(place).unwrap()["ofNextYear"] = json!({"deep": ["", null, 0]});
+    }
+    let described = {
+        let mut described = maximal.clone();
+        let tags = described.as_object_mut().unwrap().remove("tags").unwrap();
+        described["taskDefinitionArn"] = format!("{PREFIX}:task-definition/maximal:1").into();
+        described["revision"] = 1.into();
+        described["status"] = "ACTIVE".into();
+        json!({"taskDefinition": described, "tags": tags})
+    };
+    let replay = Replay::new(move |operation, _| match operation {
+        "DescribeTaskDefinition" => ok(&described),
+        _ => {
+            let arn = format!("{PREFIX}:task-definition/maximal:2");
+            ok(&json!({"taskDefinition": {"taskDefinitionArn": arn}}))
+        }
+    });
+    let plane = replay.plane();
+    let read = plane
+        .describe_task_definition(&arn("maximal:1"))
+        .await
+        .unwrap();
+    plane.register_task_definition(&read).await.unwrap();
+    let (mut expected, mut sent) = (Vec::new(), Vec::new());
+    paths(&maximal, "", &mut expected);
+    paths(&replay.asked()[1].1, "", &mut sent);
+    assert!(
+        expected.len() > 130,
+        "the fixture has {} values",
+        expected.len()
+    );
+    assert_eq!(sent, expected, "of {} values none is lost", expected.len());
+    let registered = ecs_deployer::TaskDefinition::new(maximal);
+    assert_eq!(
+        read.differences(&registered, ecs_deployer::Reveal::Nothing),
+        []
+    );
+}
+
+#[tokio::test]
+async fn a_record_is_read_with_its_details_and_found_again_without_a_list() {
+    let revision = format!("{PREFIX}:service-revision/dev/web/12");
+    let described = json!({"serviceDeployments": [{
+        "serviceDeploymentArn": format!("{PREFIX}:service-deployment/dev/web/d12"),
+        "status": "IN_PROGRESS", "createdAt": 1.5, "lifecycleStage": "BAKE_TIME",
+        "targetServiceRevision": {
+            "arn": revision, "requestedTaskCount": 2, "runningTaskCount": 1, "pendingTaskCount": 1,
+            "requestedProductionTrafficWeight": 10.0,
+        },
+        "sourceServiceRevisions": [{"arn": format!("{PREFIX}:service-revision/dev/web/11")}],
+        "lifecycleHookDetails": [{"hookId": "h1", "targetType": "PAUSE", "status": "AWAITING_ACTION", "timeoutAction": "ROLLBACK"}],
+        "deploymentCircuitBreaker": {"status": "TRIGGERED", "failureCount": 3, "threshold": 3},
+        "alarms": {"status": "MONITORING", "alarmNames": ["5xx"], "triggeredAlarmNames": []},
+        "rollback": {"reason": "because", "serviceRevisionArn": format!("{PREFIX}:service-revision/dev/web/11")},
+    }]});
+    let replay = Replay::new(move |operation, _| match operation {
+        "ListServiceDeployments" => ok(&json!({"serviceDeployments": [{
+            "serviceDeploymentArn": format!("{PREFIX}:service-deployment/dev/web/d12"),
+            "targetServiceRevisionArn": format!("{PREFIX}:service-revision/dev/web/12"), "status": "PENDING",
+        }]})),
+        _ => ok(&described),
+    });
+    let plane = replay.plane();
+    let id = "ecs-svc/12".parse().unwrap();
+    for _ in 0..2 {
+        let record = plane
+            .service_deployment(&name(), &service(), &id)
+            .await
+            .unwrap()
+            .unwrap();
+        let details = record.details.unwrap();
+        assert_eq!(record.status, ServiceDeploymentStatus::InProgress);
+        assert_eq!(details.stage.as_ref().unwrap().as_str(), "BAKE_TIME");
+        assert_eq!(details.production_traffic, Some(10.0));
+        assert_eq!(details.waiting_hooks().next().unwrap().id, "h1");
+        assert_eq!(details.breaker.unwrap().failures, 3);
+        assert_eq!(details.alarms.unwrap().names, ["5xx"]);
+        let back = details.rollback.unwrap().revision.unwrap();
+        assert_eq!(back.deployment().as_str(), "ecs-svc/11");
+    }
+    let asked: Vec<String> = replay
+        .asked()
+        .into_iter()
+        .map(|(operation, _)| operation)
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            "ListServiceDeployments",
+            "DescribeServiceDeployments",
+            "DescribeServiceDeployments"
+        ]
+    );
+    assert_eq!(plane.calls().counts()["DescribeServiceDeployments"], 2);
+}
+
+#[tokio::test]
+async fn a_revision_is_asked_for_once_however_often_it_is_named() {
+    let replay = Replay::new(|_, body| {
+        let revisions: Vec<Value> = body["serviceRevisionArns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|arn| {
+                json!({
+                    "serviceRevisionArn": arn, "taskDefinition": format!("{PREFIX}:task-definition/web:3"),
+                    "containerImages": [{"containerName": "app", "image": "h/a:1", "imageDigest": "sha256:00"}],
+                })
+            })
+            .collect();
+        ok(&json!({"serviceRevisions": revisions}))
+    });
+    let one = format!("{PREFIX}:service-revision/dev/web/1")
+        .parse()
+        .unwrap();
+    let two = format!("{PREFIX}:service-revision/dev/web/2")
+        .parse()
+        .unwrap();
+    let wanted: Vec<ecs_deployer::ServiceRevisionArn> = vec![two, one];
+    let twice = [wanted.clone(), wanted.clone()].concat();
+    let found = replay.plane().service_revisions(&twice).await.unwrap();
+    assert_eq!(found.len(), 4);
+    assert!(found.iter().map(|revision| &revision.arn).eq(&twice));
+    assert_eq!(found[0].images[0].digest.as_deref(), Some("sha256:00"));
+    assert_eq!(
+        replay.asked()[0].1["serviceRevisionArns"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_desired_count_is_sent_only_when_asked_for() {
+    let replay = Replay::new(|_, _| {
+        let definition = format!("{PREFIX}:task-definition/web:3");
+        ok(&json!({"service": described("web", &definition, 17, "IN_PROGRESS")}))
+    });
+    let plane = replay.plane();
+    let update = ServiceUpdate::new(name(), service()).task_definition(arn("web:3"));
+    plane.update_service(&update).await.unwrap();
+    plane
+        .update_service(&update.desired_count(Some(3)))
+        .await
+        .unwrap();
+    let asked = replay.asked();
+    assert_eq!(asked[0].1.get("desiredCount"), None, "{:?}", asked[0]);
+    assert_eq!(asked[1].1["desiredCount"], 3);
+}
+
+#[tokio::test]
+async fn a_task_that_finds_no_place_is_told_with_the_reason() {
+    let replay = Replay::new(|_, _| {
+        ok(&json!({"tasks": [], "failures": [{"arn": "x", "reason": "RESOURCE:MEMORY"}]}))
+    });
+    let request = ecs_deployer::TaskRequest::new(
+        name(),
+        arn("web:1"),
+        ecs_deployer::LaunchSettings::default(),
+    );
+    let error = ecs_deployer::TaskRunner::run_task(&replay.plane(), &request)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::TaskNotStarted { reason, .. } if reason == "RESOURCE:MEMORY"),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn services_are_described_ten_at_a_time_and_in_order() {
     let replay = Replay::new(|_, body| {

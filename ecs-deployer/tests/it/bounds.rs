@@ -1,6 +1,6 @@
 //! The bounds of a deployment over a grid of services, and whether breaking a rule is noticed.
 
-use ecs_deployer::sim::TaskHealth;
+use ecs_deployer::sim::{TaskHealth, Truth};
 
 use crate::stage::{Stage, begin, service};
 
@@ -60,7 +60,7 @@ struct Seen {
 
 /// Rolls a healthy revision out and looks at each pass.
 async fn roll_out(stage: &Stage, case: Case) -> Seen {
-    begin(stage).await;
+    let ours = begin(stage).await;
     let mut seen = Seen::default();
     for _ in 0..400 {
         stage.pass().await;
@@ -77,7 +77,7 @@ async fn roll_out(stage: &Stage, case: Case) -> Seen {
                 case.least()
             ));
         }
-        if stage.state().await.primary().unwrap().is_completed() {
+        if stage.cluster.truth(&service(), &ours) == Some(Truth::Completed) {
             seen.completed = true;
             break;
         }

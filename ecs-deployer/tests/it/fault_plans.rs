@@ -37,7 +37,7 @@ async fn play(seed: u64, bug: Bug) -> Option<Played> {
     let plan = FaultPlan::draw(seed, &service(), NEW);
     let before = stage.cluster.last_completed(&service()).unwrap();
     stage.cluster.apply(&plan, &stage.runtime);
-    let keep = seed % 3 == 0;
+    let keep = seed.is_multiple_of(3);
     let options = Options::default()
         .poll(Duration::from_secs(1 + seed % 17))
         .timeout(TIMEOUT)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Anchor, Happening, What, stop_type};
 use crate::sim::ScriptedRuntime;
-use crate::sim::cluster::{CallFault, Inner, State};
+use crate::sim::cluster::Inner;
+use crate::sim::state::{CallFault, State};
 use crate::{ClusterName, ServiceName, StopCode};
 
 /// What is still to happen, in no order.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::EPOCH;
-use crate::sim::cluster::State;
 use crate::sim::model::{HookRun, HookState, Record, Service, SimDeployment, Task};
 use crate::sim::shift::STAGES;
+use crate::sim::state::State;
 use crate::sim::{ServiceSpec, Strategy as Model};
 use crate::{
     AlarmSettings, AlarmsState, BreakerSettings, BreakerState, ClusterName, Deployment,

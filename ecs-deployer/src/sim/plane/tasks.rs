@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::sim::SimCluster;
 use crate::sim::alone::Alone;
-use crate::sim::cluster::State;
 use crate::sim::model::Task;
+use crate::sim::state::State;
 use crate::{
     ClusterName, ContainerState, Error, LogPage, LogStream, ServiceName, TaskDefinition, TaskId,
     TaskLogs, TaskRequest, TaskRunner, TaskState,

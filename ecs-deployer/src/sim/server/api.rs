@@ -11,7 +11,8 @@ use super::body::Body;
 use super::refusal::{Answer, Refusal};
 use super::{clusters, definitions, deployments, logs, services, tags, tasks};
 use crate::ClusterName;
-use crate::sim::cluster::{CallFault, Content, Inner, State};
+use crate::sim::cluster::Inner;
+use crate::sim::state::{CallFault, Content, State};
 use crate::sim::{ScriptedRuntime, SimCluster};
 
 /// What all connections share.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::api::Call;
 use super::body::{put, seconds};
 use super::refusal::{Answer, Refusal};
-use crate::sim::cluster::Definition;
+use crate::sim::state::Definition;
 use crate::{TaskDefinition, TaskDefinitionArn};
 
 pub(super) fn register(call: &mut Call<'_>) -> Answer {
