@@ -107,7 +107,7 @@ impl<'a> Deployer<'a> {
             return Ok(watch.end(Verdict::Failed, None, None, Some(reason)));
         };
         watch.take_up(&ours.task_definition).await;
-        let successful = history::last_successful(&watch, |record| record.id != ours.id).await;
+        let successful = history::last_successful_before(&watch, &ours.id).await;
         let listed = state
             .deployments
             .iter()

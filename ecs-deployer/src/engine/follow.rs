@@ -154,7 +154,7 @@ async fn give_up(
         return kept(&watch, format!("{reason}; it is left as it is"));
     }
     // The records know what succeeded last, even when the service has forgotten it.
-    let successful = history::last_successful(&watch, |record| record.id != id).await;
+    let successful = history::last_successful_before(&watch, &id).await;
     if let Some(successful) = successful {
         watch.known.previous = Some(successful.task_definition);
     }

@@ -1,8 +1,11 @@
 //! What ran with success before, by ECS's records.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::watch::Watch;
 use crate::{
-    Error, ServiceDeployment, ServiceDeploymentStatus, ServiceRevisionArn, TaskDefinitionArn,
+    DeploymentId, Error, ServiceDeployment, ServiceDeploymentStatus, ServiceRevisionArn,
+    TaskDefinitionArn,
 };
 
 /// How many successful records are looked at for a revision to go back to.
@@ -14,18 +17,34 @@ pub(super) struct Successful {
     pub(super) task_definition: TaskDefinitionArn,
 }
 
-/// The last deployment that succeeded, among those wanted; `None` when there is none, or the records cannot be read.
-pub(super) async fn last_successful(
+/// The last deployment that succeeded before this one began; `None` when there is none, or the records cannot be read.
+pub(super) async fn last_successful_before(
     watch: &Watch<'_>,
-    wanted: impl Fn(&ServiceDeployment) -> bool + Send,
+    id: &DeploymentId,
 ) -> Option<Successful> {
-    successful(watch, wanted).await.into_iter().next()
+    // The records come newest first.
+    let met = AtomicBool::new(false);
+    let older = successful(watch, |record| {
+        met.swap(
+            met.load(Ordering::Relaxed) || record.id == *id,
+            Ordering::Relaxed,
+        )
+    })
+    .await;
+    if met.into_inner() {
+        return older.into_iter().next();
+    }
+    // Its own record is gone, or not there yet.
+    successful(watch, |record| record.id != *id)
+        .await
+        .into_iter()
+        .next()
 }
 
 /// The last deployments that succeeded, newest first, among those wanted.
 pub(super) async fn successful(
     watch: &Watch<'_>,
-    wanted: impl Fn(&ServiceDeployment) -> bool + Send,
+    wanted: impl Fn(&ServiceDeployment) -> bool + Send + Sync,
 ) -> Vec<Successful> {
     let records = match watch
         .insist(|| {
@@ -43,7 +62,7 @@ pub(super) async fn successful(
     };
     let targets: Vec<ServiceRevisionArn> = records
         .into_iter()
-        .filter(|record| record.status == ServiceDeploymentStatus::Successful && wanted(record))
+        .filter(|record| wanted(record) && record.status == ServiceDeploymentStatus::Successful)
         .filter_map(|record| record.target)
         .take(CANDIDATES)
         .collect();

@@ -124,7 +124,7 @@ async fn fifty_services_and_others_who_use_the_rates_up_fail_nothing() {
     let others = async {
         loop {
             tokio::time::sleep(Duration::from_secs(3)).await;
-            cluster.throttle_next(5);
+            cluster.throttle_next(1);
         }
     };
     let fleet = fleet(&services);

@@ -65,7 +65,8 @@ async fn a_paused_deployment_is_shown_and_goes_on_or_back() {
             spec.hooks.push(Hook::pause("POST_TEST_TRAFFIC_SHIFT"));
             spec.strategy(Strategy::BlueGreen)
         };
-        let stage = Stage::new(paused).await;
+        let stage = Stage::unsettled(paused).await;
+        let_the_first_go_on(&stage).await;
         let waiting = Mutex::new(None);
         let observer = |event: Event| {
             if let Event::HookWaiting {
@@ -101,6 +102,32 @@ async fn a_paused_deployment_is_shown_and_goes_on_or_back() {
             _ = person => unreachable!("a person never ends"),
         };
         assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+    }
+}
+
+/// The service's first deployment stops at the hook as well.
+async fn let_the_first_go_on(stage: &Stage) {
+    while stage.cluster.last_completed(&service()).is_none() {
+        stage.pass().await;
+        let records = stage
+            .cluster
+            .service_deployments(&name(), &service())
+            .await
+            .unwrap();
+        let record = stage
+            .cluster
+            .service_deployment(&name(), &service(), &records[0].id)
+            .await
+            .unwrap()
+            .unwrap();
+        let details = record.details.clone().unwrap();
+        if let Some(hook) = details.waiting_hooks().next() {
+            stage
+                .cluster
+                .continue_deployment(&record, &hook.id, HookAction::Continue)
+                .await
+                .unwrap();
+        }
     }
 }
 
