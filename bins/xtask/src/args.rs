@@ -27,6 +27,9 @@ Tasks:
   bench push     push images beside skopeo: requests by the registry's log, bytes, seconds, memory; a Markdown table
                    --keep DIR           make the images there, leave them and take them again
                    --ours FILE          measure this binary instead of a release build of image-tagger
+  bench lambda   start cost-exporter-lambda beside a handler in Python with boto3, under the same Runtime API: time to the
+                 first poll, memory, size; a Markdown table
+                   --ours FILE          measure this binary instead of a build with the profile lambda (minutes)
   release-check  whether each crate that is published can be
   help           this text
 
@@ -41,6 +44,7 @@ pub(crate) enum Command {
     Guard,
     Bench(bench::Options),
     BenchPush(bench::push::Options),
+    BenchLambda(bench::lambda::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -90,6 +94,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match rest.next().as_deref() {
         Some("detect") => {}
         Some("push") => return bench_push(rest),
+        Some("lambda") => return bench_lambda(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -153,6 +158,25 @@ fn bench_push(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> 
         *target = Some(PathBuf::from(path));
     }
     Ok(Command::BenchPush(options))
+}
+
+fn bench_lambda(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::lambda::Options::default();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--ours" => {
+                let path = rest.next().ok_or_else(|| usage("`--ours` needs a path"))?;
+                options.ours = Some(PathBuf::from(path));
+            }
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench lambda` takes no argument `{other}`"
+                )));
+            }
+        }
+    }
+    Ok(Command::BenchLambda(options))
 }
 
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -239,6 +263,8 @@ mod tests {
             "bench deploy",
             "bench push --runs 3",
             "bench push --keep",
+            "bench lambda --runs 3",
+            "bench lambda --ours",
             "bench detect --runs",
             "bench detect --runs 0",
             "bench detect --only",

@@ -20,7 +20,7 @@ struct Need {
 }
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 7] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -38,6 +38,18 @@ const NEEDS: [Need; 5] = [
         probe: &["skopeo", "--version"],
         package: "skopeo",
         why: "another client, which reads what was pushed",
+    },
+    Need {
+        name: "Prometheus",
+        probe: &["promtool", "--version"],
+        package: "prometheus",
+        why: "checks, scrapes and back-fills the exporter's metrics",
+    },
+    Need {
+        name: "Pushgateway",
+        probe: &["prometheus-pushgateway", "--version"],
+        package: "prometheus-pushgateway",
+        why: "takes the exporter's metrics",
     },
     Need {
         name: "Node.js",
@@ -154,7 +166,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry skopeo nodejs npm",
+            "sudo apt-get install python3-venv docker-registry skopeo prometheus prometheus-pushgateway nodejs npm",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -66,6 +66,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::Guard => guard::run(&Workspace::load()?),
         Command::Bench(options) => bench::run(&options),
         Command::BenchPush(options) => bench::push::run(&options),
+        Command::BenchLambda(options) => bench::lambda::run(&options),
         Command::ReleaseCheck => release::run(&Workspace::load()?),
         Command::Hold(held) => hold::run(&held),
     }
