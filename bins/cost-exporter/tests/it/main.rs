@@ -1,7 +1,8 @@
 //! The binary as its users see it.
 
 // Always true here; it tells the lints that helpers are tests as well.
-#[cfg(all(test, feature = "aws"))]
+#[cfg(test)]
+#[cfg(feature = "aws")]
 mod aws;
 #[cfg(test)]
 mod export;
