@@ -2,7 +2,7 @@
 //! large it is, beside a handler in Python with boto3, under the same Runtime API in one run.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -151,16 +151,20 @@ impl Contender {
         // It may have ended by itself, and then it has not asked.
         let _ = child.kill();
         let _ = child.wait();
-        self.starts
-            .push(asked.map_err(broken)?.as_secs_f64() * 1000.0);
+        let (time, _waiting) = asked.map_err(broken)?;
+        self.starts.push(time.as_secs_f64() * 1000.0);
         self.memory
             .push(memory.ok_or_else(|| Error::Broken("its memory cannot be read".to_owned()))?);
         Ok(())
     }
 }
 
-/// How long after `begun` the function asked for an event. It gets none.
-fn polled(listener: &TcpListener, child: &mut Child, begun: Instant) -> std::io::Result<Duration> {
+/// How long after `begun` the function asked for an event, and the connection, on which it waits for one that never comes.
+fn polled(
+    listener: &TcpListener,
+    child: &mut Child,
+    begun: Instant,
+) -> std::io::Result<(Duration, TcpStream)> {
     listener.set_nonblocking(true)?;
     let mut stream = loop {
         match listener.accept() {
@@ -175,10 +179,7 @@ fn polled(listener: &TcpListener, child: &mut Child, begun: Instant) -> std::io:
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     asks(&mut stream)?;
-    let time = begun.elapsed();
-    // Whoever goes on reading is ended next.
-    let _ = stream.flush();
-    Ok(time)
+    Ok((begun.elapsed(), stream))
 }
 
 fn asks(stream: &mut TcpStream) -> std::io::Result<()> {
@@ -214,6 +215,8 @@ fn median(figures: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
