@@ -7,7 +7,10 @@ use jiff::civil::Date;
 
 use crate::period::midnight;
 use crate::statement::{Series, Statement};
-use crate::{Amount, DaySample, Error, Label, Labels, LedgerDay, SinkKind, SinkState, SinkStyle};
+use crate::{
+    Amount, Basis, DaySample, Error, Grouping, Label, Labels, LedgerDay, SinkKind, SinkState,
+    SinkStyle,
+};
 
 /// What to publish of the days.
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ pub(crate) fn changes<'a>(
     statement: &Statement<'_>,
     days: impl IntoIterator<Item = (Date, &'a LedgerDay)>,
     style: &SinkStyle,
+    asked: &[Basis],
     state: &mut SinkState,
     now: Timestamp,
 ) -> Result<Changes, Error> {
@@ -38,7 +42,10 @@ pub(crate) fn changes<'a>(
         }
         let sent = state.sent_of(date);
         // What was sent under a name that is gone now, because the cap leaves it no series, is worth nothing there.
-        for labels in sent.keys() {
+        for labels in sent
+            .keys()
+            .filter(|labels| still_wanted(labels, style, asked))
+        {
             series.entry(labels.clone()).or_default();
         }
         match style.kind {
@@ -81,6 +88,21 @@ pub(crate) fn changes<'a>(
         }
     }
     Ok(changes)
+}
+
+/// Whether a series is one of those that are made now. What was sent before the configuration left it out stays as it was.
+fn still_wanted(labels: &Labels, style: &SinkStyle, asked: &[Basis]) -> bool {
+    let grouping = match (labels.get(Label::Service), labels.get(Label::Environment)) {
+        (None, None) => Grouping::Total,
+        (None, Some(_)) => Grouping::Environment,
+        (Some(_), None) => Grouping::Service,
+        (Some(_), Some(_)) => Grouping::ServiceEnvironment,
+    };
+    let basis = asked
+        .iter()
+        .filter(|basis| style.bases.is_empty() || style.bases.contains(basis))
+        .any(|basis| labels.get(Label::Basis) == Some(basis.as_str()));
+    basis && style.groupings.contains(&grouping)
 }
 
 /// A day that differs from what was sent is a further revision of it.

@@ -78,7 +78,7 @@ pub async fn refresh(
             return Err(error);
         }
     };
-    let corrected = fetch::merge(&mut state, days, today, observer);
+    let corrected = fetch::merge(&mut state, days, &options.bases, today, observer);
     let present = today == clock;
     let (forecast, no_forecast) = match options.forecast && present {
         true => self::forecast(parts.source, options, today, &mut meter, observer).await,

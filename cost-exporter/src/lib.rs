@@ -99,3 +99,7 @@ pub use prometheus::{OpenMetricsFile, TextFile, WriterSink, exposition, openmetr
 pub use saved::SavedSource;
 pub use sink::{Grouping, Item, MetricSink, Publication, Published, Rejected, SinkKind, SinkStyle};
 pub use source::{BudgetSource, CostSource};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

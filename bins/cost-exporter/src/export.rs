@@ -89,12 +89,12 @@ async fn export(
         ledger: &*setup.ledger,
         sinks: &sinks,
     };
-    let progress = Progress::new(printer, log);
+    let progress = Progress::new(printer, log, setup.last.is_none());
     let outcome = refresh(&parts, &options, now, &progress)
         .await
         .map_err(|error| {
             let spent = progress.requests();
-            if spent > 0 {
+            if spent > 0 && setup.last.is_none() {
                 printer.note(&format!(
                     "requests: {spent} (${}.{:02}), and nothing was published",
                     spent / 100,
@@ -107,23 +107,29 @@ async fn export(
     if let Some(path) = args.alert_report.as_deref().filter(|_| !args.dry_run) {
         alert::write(path, report.as_ref())?;
     }
-    show(args, &outcome, printer)?;
+    let billed = setup.last.is_none();
+    show(args, &outcome, billed, printer)?;
     let actions = GithubActions::from_env();
     actions.outputs(&Document::new(&outcome, args.dry_run).outputs())?;
-    actions.summary(&summary(&outcome, args.dry_run))?;
+    actions.summary(&summary(&outcome, args.dry_run, billed))?;
     Ok(match exit(&outcome) {
         Exit::Done if args.fail_on_alert && report.is_some() => Exit::Negative,
         exit => exit,
     })
 }
 
-fn show(args: &ExportArgs, outcome: &Outcome, printer: &Printer) -> Result<(), Failure> {
+fn show(
+    args: &ExportArgs,
+    outcome: &Outcome,
+    billed: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
     if args.format == Format::Json {
         return printer.json(&Document::new(outcome, args.dry_run));
     }
     // The metrics have stdout where they were sent there, and the facts go to people.
     let taken = args.sink.is_empty() || takes_stdout(&args.sink);
-    for line in lines(outcome, args.dry_run) {
+    for line in lines(outcome, args.dry_run, billed) {
         match taken && !args.dry_run {
             true => printer.note(&line),
             false => printer.line(&line)?,
@@ -132,9 +138,9 @@ fn show(args: &ExportArgs, outcome: &Outcome, printer: &Printer) -> Result<(), F
     Ok(())
 }
 
-fn summary(outcome: &Outcome, dry_run: bool) -> String {
+fn summary(outcome: &Outcome, dry_run: bool, billed: bool) -> String {
     let mut text = String::from("### AWS costs\n\n");
-    for line in lines(outcome, dry_run) {
+    for line in lines(outcome, dry_run, billed) {
         text.push_str(&format!("- {}\n", markdown_cell(&line)));
     }
     text

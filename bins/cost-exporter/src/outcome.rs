@@ -58,7 +58,7 @@ impl<'a> Document<'a> {
 }
 
 /// One line for each fact.
-pub(crate) fn lines(outcome: &Outcome, dry_run: bool) -> Vec<String> {
+pub(crate) fn lines(outcome: &Outcome, dry_run: bool, billed: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let day = outcome.today;
     for month in &outcome.month {
@@ -92,7 +92,8 @@ pub(crate) fn lines(outcome: &Outcome, dry_run: bool) -> Vec<String> {
             .map(|budget| format!("budget {}", alert::line(budget))),
     );
     lines.extend(outcome.sinks.iter().map(|sink| self::sink(sink, dry_run)));
-    lines.push(spending(outcome));
+    // Saved costs are read for nothing.
+    lines.extend(billed.then(|| spending(outcome)));
     lines
         .into_iter()
         .map(|line| printable(&line).replace('\n', " "))
@@ -100,7 +101,7 @@ pub(crate) fn lines(outcome: &Outcome, dry_run: bool) -> Vec<String> {
 }
 
 /// What was asked, and what it cost.
-pub(crate) fn spending(outcome: &Outcome) -> String {
+fn spending(outcome: &Outcome) -> String {
     let spending = outcome.spending;
     format!(
         "requests: {} of {} (${}), this month {} (${})",

@@ -11,14 +11,16 @@ pub(crate) struct Progress<'a> {
     printer: &'a Printer,
     log: Option<&'a EventLog>,
     requests: AtomicU32,
+    billed: bool,
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) const fn new(printer: &'a Printer, log: Option<&'a EventLog>) -> Self {
+    pub(crate) const fn new(printer: &'a Printer, log: Option<&'a EventLog>, billed: bool) -> Self {
         Self {
             printer,
             log,
             requests: AtomicU32::new(0),
+            billed,
         }
     }
 
@@ -42,9 +44,10 @@ impl Observer for Progress<'_> {
         }
         let note = |text: String| self.printer.note(&printable(&text));
         match &event {
-            Event::Started { period, most_requests } => {
-                note(format!("reading {period}, with at most {most_requests} requests of $0.01"));
-            }
+            Event::Started { period, most_requests } => note(match self.billed {
+                true => format!("reading {period}, with at most {most_requests} requests of $0.01"),
+                false => format!("reading {period} of what was saved"),
+            }),
             Event::Asked { requests, .. } => self.requests.store(*requests, Ordering::Relaxed),
             Event::Retried { operation, reason, wait_ms } => {
                 note(format!("could not {operation}, trying again in {wait_ms} ms: {reason}"));

@@ -44,7 +44,7 @@ async fn report(
                 ledger: &*setup.ledger,
                 sinks: &[],
             };
-            let progress = Progress::new(printer, log);
+            let progress = Progress::new(printer, log, setup.last.is_none());
             let outcome = refresh(&parts, &options, now, &progress).await;
             Some(outcome.map_err(|error| failures::cost(&error))?)
         }
@@ -67,7 +67,15 @@ async fn report(
                 .hint("name the ledger with --ledger, or leave --offline out"),
         );
     }
-    show(args, &state, &options, period, outcome.as_ref(), printer)?;
+    show(
+        args,
+        setup.last.is_none(),
+        &state,
+        &options,
+        period,
+        outcome.as_ref(),
+        printer,
+    )?;
     Ok(Exit::Done)
 }
 
@@ -86,6 +94,7 @@ fn shown(options: &Options, outcome: Option<&Outcome>, now: Timestamp) -> Result
 
 fn show(
     args: &ReportArgs,
+    billed: bool,
     state: &LedgerState,
     options: &Options,
     period: Period,
@@ -108,7 +117,7 @@ fn show(
                 }
             }
             if let Some(outcome) = outcome {
-                let lines = crate::outcome::lines(outcome, false);
+                let lines = crate::outcome::lines(outcome, false, billed);
                 let rest = lines.iter().skip(outcome.month.len());
                 rest.into_iter().try_for_each(|line| printer.line(line))?;
             }

@@ -91,11 +91,11 @@ async fn refreshing(
             ledger: &*setup.ledger,
             sinks: &sinks,
         };
-        let progress = Progress::new(printer, log);
+        let progress = Progress::new(printer, log, setup.last.is_none());
         let wait = match refresh(&parts, &options, now, &progress).await {
             Ok(outcome) => {
                 server.refresh_succeeded(outcome.spending.requests);
-                lines(&outcome, false)
+                lines(&outcome, false, setup.last.is_none())
                     .iter()
                     .for_each(|line| printer.note(line));
                 match exit(&outcome) {

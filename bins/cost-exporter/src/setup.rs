@@ -79,7 +79,7 @@ pub(crate) fn takes_stdout(sinks: &[String]) -> bool {
 impl Setup {
     /// Opens what the flags name; nothing is asked of anybody yet.
     pub(crate) async fn open(args: &FromArgs, sinks: &[String]) -> Result<Self, Failure> {
-        let (config, options) = config::load(args)?;
+        let (config, mut options) = config::load(args)?;
         let named: Vec<Named> = sinks
             .iter()
             .map(|sink| self::named(sink))
@@ -94,6 +94,10 @@ impl Setup {
                 }
             },
         };
+        if saved.is_some() {
+            // Saved costs have no future.
+            options = options.forecast(false);
+        }
         let place = Place::find(config.ledger.as_deref(), saved.is_some())?;
         if place == Place::Nowhere
             && named

@@ -40,6 +40,9 @@ Tasks:
   bench health   check 12 and 200 services beside curl, hurl and wait-on: seconds, memory; a Markdown table
                    --runs N             runs of each (11); what takes seconds gets 3
                    --ours FILE          measure this binary instead of a release build of health-checker
+  bench lambda   start cost-exporter-lambda beside a handler in Python with boto3, under the same Runtime API: time to the
+                 first poll, memory, size; a Markdown table
+                   --ours FILE          measure this binary instead of a build with the profile lambda (minutes)
   release-check  whether each crate that is published can be
   help           this text
 
@@ -58,6 +61,7 @@ pub(crate) enum Command {
     BenchDeploy(bench::deploy::Options),
     BenchLogs(bench::logs::Options),
     BenchHealth(bench::health::Options),
+    BenchLambda(bench::lambda::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -126,6 +130,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         Some("deploy") => return bench_deploy(rest),
         Some("logs") => return bench_logs(rest),
         Some("health") => return bench_health(rest),
+        Some("lambda") => return bench_lambda(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -249,6 +254,25 @@ fn bench_health(mut rest: impl Iterator<Item = String>) -> Result<Command, Error
         }
     }
     Ok(Command::BenchHealth(options))
+}
+
+fn bench_lambda(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::lambda::Options::default();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--ours" => {
+                let path = rest.next().ok_or_else(|| usage("`--ours` needs a path"))?;
+                options.ours = Some(PathBuf::from(path));
+            }
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench lambda` takes no argument `{other}`"
+                )));
+            }
+        }
+    }
+    Ok(Command::BenchLambda(options))
 }
 
 fn number_of_runs(text: &str) -> Result<usize, Error> {
@@ -379,6 +403,8 @@ mod tests {
             "bench push --keep",
             "bench health --keep /tmp/x",
             "bench health --runs 0",
+            "bench lambda --runs 3",
+            "bench lambda --ours",
             "bench detect --runs",
             "bench detect --runs 0",
             "bench detect --only",

@@ -5,6 +5,7 @@ mod chance;
 pub(crate) mod deploy;
 mod gates;
 pub(crate) mod health;
+pub(crate) mod lambda;
 pub(crate) mod logs;
 mod manifests;
 mod peers;

@@ -23,7 +23,7 @@ struct Need {
 pub(crate) const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -72,6 +72,12 @@ const NEEDS: [Need; 8] = [
         probe: &["promtool", "--version"],
         package: "prometheus",
         why: "checks and tests the reference deployment's rules",
+    },
+    Need {
+        name: "Pushgateway",
+        probe: &["prometheus-pushgateway", "--version"],
+        package: "prometheus-pushgateway",
+        why: "takes the exporter's metrics",
     },
 ];
 
@@ -176,7 +182,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry skopeo redis-server rabbitmq-server nodejs npm prometheus",
+            "sudo apt-get install python3-venv docker-registry skopeo redis-server rabbitmq-server nodejs npm prometheus prometheus-pushgateway",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -38,7 +38,7 @@ struct Launch<'a> {
     port: u16,
 }
 
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: "docker-registry",
         variable: "WINDLASS_TEST_REGISTRY",
@@ -52,6 +52,13 @@ const KINDS: [Kind; 2] = [
         scheme: "http://",
         path: "/moto-api/",
         launch: moto,
+    },
+    Kind {
+        name: "Pushgateway",
+        variable: "WINDLASS_TEST_PUSHGATEWAY",
+        scheme: "http://",
+        path: "/-/ready",
+        launch: pushgateway,
     },
 ];
 
@@ -83,6 +90,13 @@ fn moto(launch: &Launch<'_>) -> io::Result<Vec<String>> {
     )
 }
 
+fn pushgateway(launch: &Launch<'_>) -> io::Result<Vec<String>> {
+    Ok(vec![
+        "prometheus-pushgateway".into(),
+        format!("--web.listen-address=127.0.0.1:{}", launch.port),
+    ])
+}
+
 /// The servers that run, and where the tools are that tests start themselves. Dropping them stops the servers.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
@@ -105,6 +119,8 @@ impl Servers {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut servers = Self {
             tools: vec![
+                // Each test starts a Prometheus of its own, for each has other targets and another past.
+                ("WINDLASS_TEST_PROMETHEUS", "prometheus".to_owned()),
                 ("WINDLASS_TEST_SLACK_PYTHON", text(python)),
                 ("WINDLASS_TEST_SLACK_TYPES", text(modules)),
                 ("WINDLASS_TEST_REDIS_SERVER", "redis-server".to_owned()),

@@ -70,6 +70,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::BenchDeploy(options) => bench::deploy::run(&options),
         Command::BenchLogs(options) => bench::logs::run(&options),
         Command::BenchHealth(options) => bench::health::run(&options),
+        Command::BenchLambda(options) => bench::lambda::run(&options),
         Command::ReleaseCheck => release::run(&Workspace::load()?),
         Command::Hold(held) => hold::run(&held),
     }

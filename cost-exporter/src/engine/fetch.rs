@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::meter::Meter;
 use crate::{
-    Amount, Cell, CostQuery, CostSource, Error, Event, LedgerCell, LedgerDay, LedgerState,
+    Amount, Basis, Cell, CostQuery, CostSource, Error, Event, LedgerCell, LedgerDay, LedgerState,
     Observer, Options, Period, statement,
 };
 
@@ -88,6 +88,7 @@ async fn pages(
 pub(super) fn merge(
     state: &mut LedgerState,
     days: BTreeMap<Date, Read>,
+    asked: &[Basis],
     today: Date,
     observer: &dyn Observer,
 ) -> Vec<Date> {
@@ -104,7 +105,7 @@ pub(super) fn merge(
             );
             continue;
         };
-        keep_names(&known.cells, &mut read.cells);
+        keep_names(&known.cells, &mut read.cells, asked);
         if known.cells != read.cells {
             // The first numbers of a day are no correction of none.
             let first = known.cells.is_empty();
@@ -129,13 +130,14 @@ pub(super) fn merge(
     corrected
 }
 
-/// Series that a day had and has no more are there with nothing, so that whoever has the old number gets the new one.
-fn keep_names(known: &[LedgerCell], read: &mut Vec<LedgerCell>) {
+/// Series that a day had and has no more are there with nothing, so that whoever has the old number gets the new one. Bases
+/// that are not asked for any more are no such series.
+fn keep_names(known: &[LedgerCell], read: &mut Vec<LedgerCell>, asked: &[Basis]) {
     let mut gone = Vec::new();
     for old in known {
         match read.binary_search_by(|cell| cell.key.cmp(&old.key)) {
             Ok(index) => {
-                for basis in old.amounts.keys() {
+                for basis in old.amounts.keys().filter(|basis| asked.contains(basis)) {
                     read[index].amounts.entry(*basis).or_insert(Amount::ZERO);
                 }
             }
@@ -143,6 +145,7 @@ fn keep_names(known: &[LedgerCell], read: &mut Vec<LedgerCell>) {
                 let amounts = old
                     .amounts
                     .keys()
+                    .filter(|basis| asked.contains(basis))
                     .map(|basis| (*basis, Amount::ZERO))
                     .collect();
                 gone.push(LedgerCell {

@@ -55,7 +55,14 @@ pub(super) async fn all(
         let shown = days
             .range(when.shown.start()..when.shown.end())
             .map(|(date, day)| (*date, day));
-        let Changes { days, too_old } = changes(statement, shown, &style, remembered, when.now)?;
+        let Changes { days, too_old } = changes(
+            statement,
+            shown,
+            &style,
+            &options.bases,
+            remembered,
+            when.now,
+        )?;
         let samples = match wants_present(style.kind, remembered, when) {
             true => present(statement, &style, options, facts)?,
             false => Vec::new(),

@@ -905,3 +905,22 @@ async fn the_tags_holes_are_untagged() {
         [amount("1")]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_asked_for_is_left_as_it_was() {
+    use cost_exporter::{Grouping, MetricSink};
+
+    let source = source(bill());
+    let ledger = ledger();
+    let wide = SimSink::additive().groupings(vec![Grouping::Total, Grouping::Service]);
+    let narrow = SimSink::additive().groupings(vec![Grouping::Total]);
+    let sinks: [&dyn MetricSink; 1] = [&wide];
+    let now = "2026-03-10T12:00:00Z";
+    run(&source, &ledger, &sinks, &Options::default(), now)
+        .await
+        .ok();
+    // Fewer bases and fewer ways of adding up are a change of the configuration, and no correction of the past.
+    let options = Options::default().bases(vec![Basis::Unblended]);
+    let outcome = run(&source, &ledger, &[&narrow], &options, now).await.ok();
+    assert_eq!(outcome.sinks[0].days, 0, "{:?}", narrow.publications());
+}

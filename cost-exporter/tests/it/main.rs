@@ -3,17 +3,22 @@
 // Always true here; it tells the lints that helpers are tests as well.
 #[cfg(test)]
 mod accounting;
-#[cfg(all(test, feature = "aws", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "aws", feature = "testing"))]
 mod aws;
-#[cfg(all(test, feature = "aws", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "aws", feature = "testing"))]
 mod connector;
 #[cfg(test)]
 mod engine;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod ledgers;
-#[cfg(all(test, feature = "aws", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;
-#[cfg(all(test, feature = "http", feature = "testing"))]
+#[cfg(test)]
+#[cfg(all(feature = "http", feature = "testing"))]
 mod prometheus;
 #[cfg(test)]
 mod stage;

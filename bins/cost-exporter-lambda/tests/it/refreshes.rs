@@ -1,0 +1,101 @@
+//! What an invocation does, and what Lambda hears of it.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use cost_exporter::sim::SimFault;
+use serde_json::Value;
+
+use crate::function::Function;
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn an_event_that_is_delivered_twice_puts_nothing_twice() {
+    let mut function = Function::start();
+    let answer = function.invoke(LONG).unwrap();
+    assert_eq!(
+        (&answer["requests"], &answer["dollars"]),
+        (&"2".parse::<Value>().unwrap(), &"0.02".into())
+    );
+    assert!(answer["days"].as_u64().unwrap() > 50, "{answer}");
+    let points = function.stub.points();
+    let again = function.invoke(LONG).unwrap();
+    assert_eq!(again["days"], 0);
+    // Between the two the hour may have changed, which has a present of its own.
+    let after = function.stub.points();
+    assert!(
+        points
+            .iter()
+            .all(|(point, put)| after[point] == *put && put.1 == 1)
+    );
+    let log = function.log();
+    assert!(
+        log.iter()
+            .all(|line| line["request"].as_str().unwrap().starts_with("request-"))
+    );
+    // moto and new accounts alike have no forecast; that fails nothing.
+    assert!(log.iter().any(|line| line["event"] == "no-forecast"));
+}
+
+#[test]
+fn what_cannot_be_read_fails_the_invocation_and_names_the_action() {
+    let mut function = Function::start();
+    function.stub.source().fault(SimFault::Denied);
+    let error = function.invoke(LONG).unwrap_err();
+    assert_eq!(error["errorType"], "Denied");
+    let answer = function.invoke(LONG).unwrap();
+    assert_eq!(
+        answer["month_dollars"], "0.03",
+        "failed requests are paid for too"
+    );
+    let log = function.log();
+    let failed = log.iter().find(|line| line["event"] == "failed").unwrap();
+    assert!(
+        failed["hint"]
+            .as_str()
+            .unwrap()
+            .contains("ce:GetCostAndUsage"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn what_cannot_be_put_fails_the_invocation_and_is_put_by_the_next() {
+    let mut function = Function::start();
+    function.stub.fail_put(403, "AccessDeniedException");
+    let error = function.invoke(LONG).unwrap_err();
+    assert_eq!(error["errorType"], "NotComplete");
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("put metrics"),
+        "{error}"
+    );
+    assert!(function.stub.points().is_empty());
+    assert!(function.invoke(LONG).unwrap()["days"].as_u64().unwrap() > 50);
+}
+
+#[test]
+fn a_function_that_runs_out_of_time_says_so_before_it_is_killed() {
+    let mut function = Function::start();
+    // Each try waits longer than the one before.
+    (0..4).for_each(|_| function.stub.source().fault(SimFault::Throttled));
+    let begun = Instant::now();
+    let error = function.invoke(Duration::from_millis(1500)).unwrap_err();
+    assert_eq!(error["errorType"], "OutOfTime");
+    assert!(begun.elapsed() < Duration::from_millis(4000));
+}
+
+#[test]
+fn a_function_that_is_set_up_wrong_does_not_start() {
+    let output = Command::new(env!("CARGO_BIN_EXE_cost-exporter-lambda"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(line["event"], "misconfigured");
+    assert!(line["hint"].as_str().unwrap().contains("s3://BUCKET/KEY"));
+}

@@ -1,0 +1,204 @@
+//! `export` of saved costs.
+
+use std::fs;
+
+use crate::run::{folder, run};
+
+const SAVED: [&str; 3] = ["export", "--source", "file:saved.json"];
+
+fn export(folder: &tempfile::TempDir, more: &[&str]) -> crate::run::Ran {
+    run(folder, &[&SAVED, more].concat())
+}
+
+#[test]
+fn metrics_go_to_stdout_and_facts_to_people() {
+    let ran = export(&folder(), &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.starts_with("# HELP aws_cost_today "));
+    assert!(ran.stdout.contains(
+        r#"aws_cost_yesterday{basis="unblended",currency="USD",environment="prod",service="Amazon EC2"} 7.0000000001"#
+    ));
+    assert!(
+        ran.stderr
+            .contains("2026-03 to the 10: 85.00 USD unblended (0.00 final, 85.00 estimated)"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr
+            .contains("reading 2026-02-01 to 2026-03-10 of what was saved"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn files_are_written_whole_and_the_document_tells_of_them() {
+    let folder = folder();
+    let ran = export(
+        &folder,
+        &[
+            "--sink",
+            "prometheus-textfile=c.prom",
+            "--sink",
+            "openmetrics=c.om",
+            "--format",
+            "json",
+            "--events",
+            "e.ndjson",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let document = ran.json();
+    assert_eq!(document["complete"], true);
+    assert_eq!(document["month"][0]["total"], "85.000000001");
+    assert_eq!(document["sinks"][0]["sink"], "prometheus-textfile=c.prom");
+    assert!(
+        fs::read_to_string(folder.path().join("c.prom"))
+            .unwrap()
+            .contains("aws_cost_previous_month")
+    );
+    assert!(
+        fs::read_to_string(folder.path().join("c.om"))
+            .unwrap()
+            .ends_with("# EOF\n")
+    );
+    let events = fs::read_to_string(folder.path().join("e.ndjson")).unwrap();
+    assert!(
+        events
+            .lines()
+            .next()
+            .unwrap()
+            .contains("\"event\":\"started\""),
+        "{events}"
+    );
+    let names: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 4, "no scraps are left: {names:?}");
+}
+
+#[test]
+fn past_days_are_those_that_were_named() {
+    let folder = folder();
+    let ran = export(
+        &folder,
+        &[
+            "--from",
+            "2026-02-10",
+            "--to",
+            "2026-02-12",
+            "--sink",
+            "openmetrics=c.om",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let text = fs::read_to_string(folder.path().join("c.om")).unwrap();
+    let prod = text
+        .lines()
+        .filter(|line| line.contains("prod") && line.contains("unblended"))
+        .count();
+    assert_eq!(prod, 3, "{text}");
+    assert!(
+        ran.stdout
+            .contains("2026-02 to the 12: 102.00 USD unblended (102.00 final, 0.00 estimated)"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let folder = folder();
+    let ran = export(
+        &folder,
+        &[
+            "--sink",
+            "prometheus-textfile=c.prom",
+            "--dry-run",
+            "--ledger",
+            "l.json",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stdout.contains("prometheus-textfile=c.prom: would get"),
+        "{ran:?}"
+    );
+    assert!(!folder.path().join("c.prom").exists() && !folder.path().join("l.json").exists());
+}
+
+#[test]
+fn a_sink_that_fails_costs_the_others_nothing() {
+    let folder = folder();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let gateway = format!("pushgateway=http://me:hunter2@{closed}");
+    let ran = export(
+        &folder,
+        &["--sink", &gateway, "--sink", "prometheus-textfile=c.prom"],
+    );
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(folder.path().join("c.prom").exists());
+    assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+    let ran = export(&folder, &["--sink", &gateway]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+}
+
+#[test]
+fn an_alert_is_a_report_that_the_notifier_takes() {
+    let folder = folder();
+    let config = "[[budget]]\nname = \"month\"\nlimit = \"100\"\nthresholds = [50, 85]\n[[budget]]\nname = \"dev\"\nlimit = 1000\nenvironment = \"dev\"\n";
+    fs::write(folder.path().join("cost-exporter.toml"), config).unwrap();
+    let ran = export(
+        &folder,
+        &["--alert-report", "alert.json", "--fail-on-alert"],
+    );
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let text = fs::read_to_string(folder.path().join("alert.json")).unwrap();
+    let report: deploy_notifier::Report = serde_json::from_str(&text).unwrap();
+    assert_eq!(report.title(), "Budget month is at 85.0 %");
+    assert_eq!(report.severity(), deploy_notifier::Severity::Warning);
+    assert!(text.contains("alert: 85 % are spent"), "{text}");
+    assert!(ran.stdout.contains("aws_cost_budget_alert{budget=\"month\",part=\"actual\",source=\"config\",threshold=\"85\"} 1"));
+    // When all is well again the old alert must not be sent again.
+    fs::write(folder.path().join("cost-exporter.toml"), "").unwrap();
+    assert_eq!(
+        export(
+            &folder,
+            &["--alert-report", "alert.json", "--fail-on-alert"]
+        )
+        .code,
+        0
+    );
+    assert!(!folder.path().join("alert.json").exists());
+}
+
+#[test]
+fn under_github_actions_outputs_and_a_summary_are_written() {
+    let folder = folder();
+    let mut command = crate::run::command(folder.path());
+    let output = folder.path().join("output");
+    command
+        .args(SAVED)
+        .env("GITHUB_OUTPUT", &output)
+        .env("GITHUB_STEP_SUMMARY", folder.path().join("summary"));
+    assert!(
+        command
+            .env("GITHUB_ACTIONS", "true")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let text = fs::read_to_string(output).unwrap();
+    assert!(
+        text.contains("month_to_date<<") && text.contains("85.000000001"),
+        "{text}"
+    );
+    assert!(
+        fs::read_to_string(folder.path().join("summary"))
+            .unwrap()
+            .contains("### AWS costs")
+    );
+}
