@@ -17,7 +17,7 @@ Tasks:
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
   test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
-                   --full               also hold the smallest environment's plan against the policies
+                   --full               also plant the errors whose tests take longest, and hold dev against the policies
                    --only TEXT          only the checks whose names hold it, such as `dashboards` or `modules/ecs`
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
