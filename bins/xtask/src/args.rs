@@ -17,7 +17,8 @@ Tasks:
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
   test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
-                   --full               also hold the smallest environment's plan against the policies
+                   --full               also plant the errors whose tests take longest, and hold dev against the policies
+                   --only TEXT          only the checks whose names hold it, such as `dashboards` or `modules/ecs`
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
   bench detect   time change detection beside other tools, on repositories made for it; a Markdown table
@@ -110,11 +111,15 @@ fn test(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     Ok(Command::Test(options))
 }
 
-fn test_stack(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+fn test_stack(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     let mut options = stack::Options::default();
-    for argument in rest {
+    while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--full" => options.full = true,
+            "--only" => match rest.next() {
+                Some(text) => options.only = Some(text),
+                None => return Err(usage("`--only` needs a part of a check's name")),
+            },
             "--help" | "-h" => return Ok(Command::Help),
             other => return Err(usage(&format!("`test stack` takes no argument `{other}`"))),
         }
@@ -358,8 +363,11 @@ mod tests {
     #[test]
     fn the_stack_is_tested_by_name() {
         assert_eq!(
-            parsed("test stack --full").unwrap(),
-            Command::Stack(stack::Options { full: true })
+            parsed("test stack --full --only dashboards").unwrap(),
+            Command::Stack(stack::Options {
+                full: true,
+                only: Some("dashboards".into()),
+            })
         );
         assert!(matches!(
             parsed("test -p windlass stack"),
@@ -391,6 +399,7 @@ mod tests {
             "lint --fix",
             "test --all",
             "test stack --no-servers",
+            "test stack --only",
             "test -p",
             "guard x",
             "hold",

@@ -30,10 +30,12 @@ use terraform::Terraform;
 const WORKERS: usize = 2;
 
 /// What to check.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Also what takes minutes more than it is likely to find.
+    /// Also what takes more time than it is likely to find.
     pub(crate) full: bool,
+    /// Only the checks whose names hold this.
+    pub(crate) only: Option<String>,
 }
 
 /// How a check ended.
@@ -97,7 +99,7 @@ struct Bench {
 }
 
 /// Runs the checks by themselves, and prints how they ended.
-pub(crate) fn run(options: Options) -> Result<Verdict, Error> {
+pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     needs::ensure()?;
     let stack = check(options, &node::ensure()?)?;
     for name in stack.failures() {
@@ -118,7 +120,7 @@ pub(crate) fn run(options: Options) -> Result<Verdict, Error> {
 }
 
 /// Runs the checks; what they need is there.
-pub(crate) fn check(options: Options, modules: &Path) -> Result<Stack, Error> {
+pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
     let begun = Instant::now();
     let scratch = cargo::keep()
         .join("stack")
@@ -142,6 +144,14 @@ pub(crate) fn check(options: Options, modules: &Path) -> Result<Stack, Error> {
     jobs.extend(tools::jobs(&bench));
     jobs.extend(workflows::jobs(&bench));
     jobs.extend(describe::jobs(&bench)?);
+    if let Some(only) = &options.only {
+        jobs.retain(|job| job.name.contains(only));
+        if jobs.is_empty() {
+            return Err(Error::Setup(format!(
+                "no check of the stack is named `{only}`"
+            )));
+        }
+    }
     let checks = work(jobs);
     // What is left after a failure is worth a look; the folder goes with `cargo clean` in any case.
     if checks

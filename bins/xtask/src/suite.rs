@@ -98,7 +98,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Verdict, E
     if options.packages.is_empty() {
         outcome.guards = Some(guard::all(workspace)?);
         if options.servers {
-            outcome.stack = Some(stack::check(stack::Options::default(), &node::ensure()?)?);
+            outcome.stack = Some(stack::check(&stack::Options::default(), &node::ensure()?)?);
         }
     }
     outcome.took = begun.elapsed();

@@ -62,7 +62,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
             Ok(Verdict::Good)
         }
         Command::Test(options) => suite::run(&Workspace::load()?, &options),
-        Command::Stack(options) => stack::run(options),
+        Command::Stack(options) => stack::run(&options),
         Command::Lint => lint::run(),
         Command::Guard => guard::run(&Workspace::load()?),
         Command::Bench(options) => bench::run(&options),

@@ -119,6 +119,14 @@ for (const file of present) {
   for (const panel of panels) typed += `export const ${name}_${panel.id}: ${types[panel.type] ?? "never"} = ${JSON.stringify(panel)};\n`;
   for (const variable of templating.list) typed += `export const ${name}_${variable.name}: Json<dashboard.VariableModel> = ${JSON.stringify(variable)};\n`;
 }
+// The rules ask for the same metrics; a recorded one has colons in its name.
+for (const file of ["rules.yml", "rules.test.yml"]) {
+  const rules = fs.readFileSync(path.join(folder, "../prometheus", file), "utf8");
+  const names = new Set([...rules.matchAll(/(?<![:\w])aws_cost_\w+/g)].map((match) => match[0]));
+  for (const name of names) if (!costs.prometheus.includes(name)) fail(file, `nothing publishes ${name}`);
+  if (names.size === 0) fail(file, "asks for no metric");
+  else ok(`${file} asks for ${names.size} metrics`);
+}
 fs.writeFileSync(path.join(scratch, "dashboards.ts"), typed);
 if (failures.length > 0) {
   console.error(failures.join("\n"));

@@ -50,7 +50,7 @@ resource "aws_ecs_task_definition" "service" {
   memory                   = local.size[each.key].memory
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task[each.key].arn
-  # The revision that the deployer made is kept: it is what a rollback goes back to.
+  # An earlier revision stays registered: a service may still run it, or go back to it.
   skip_destroy = true
 
   runtime_platform {
