@@ -45,10 +45,17 @@ impl Bucket {
         }
     }
 
-    /// Somebody else has used the tokens up.
+    fn refilled(&self, level: f64, at: Option<Instant>, now: Instant) -> f64 {
+        let passed = at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        passed.mul_add(self.per_second, level).min(self.burst)
+    }
+
+    /// Somebody else has used the tokens up. What those who wait have waited for already is not taken from them.
     fn drain(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = (state.0.min(0.0), Some(Instant::now()));
+        let (level, at) = *state;
+        let now = Instant::now();
+        *state = (self.refilled(level, at, now).min(0.0), Some(now));
     }
 }
 
@@ -258,5 +265,17 @@ mod tests {
         );
         assert_eq!(bucket.reserve(1), Duration::from_secs(1));
         assert_eq!(started.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttles_do_not_make_those_who_wait_wait_for_ever() {
+        let bucket = Bucket::new(1.0, 1.0);
+        assert_eq!(bucket.reserve(1), Duration::ZERO);
+        for _ in 0..1000 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            bucket.drain();
+            assert!(bucket.reserve(1) <= Duration::from_secs(1));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ecs_deployer::sim::{Behaviour, ScriptedRuntime, ServiceSpec, SimCluster, Timings};
+use ecs_deployer::sim::{
+    Behaviour, FaultPlan, ScriptedRuntime, ServiceSpec, SimCluster, Timings, What,
+};
 use ecs_deployer::{
     ControlPlane, DeployRequest, Deployer, Error, Event, Fleet, FleetOptions, ImageChange,
     OnFleetFailure, Options, RateLimited, ServiceName, ServiceResult, TaskDefinition, Verdict,
@@ -115,26 +117,28 @@ async fn fifteen_services_take_two_calls_a_poll_and_nobody_is_throttled() {
 #[tokio::test(start_paused = true)]
 async fn fifty_services_and_others_who_use_the_rates_up_fail_nothing() {
     let services = numbered(50);
-    let (cluster, _) = cluster(&services).await;
+    let (cluster, runtime) = cluster(&services).await;
     cluster.limit_rates(true);
+    let first: ServiceName = services[0].parse().unwrap();
+    let plan = (0..120).fold(FaultPlan::default(), |plan, number| {
+        plan.then(
+            Duration::from_secs(10 * number),
+            first.clone(),
+            What::DrainRates,
+        )
+    });
+    cluster.apply(&plan, &runtime);
     let plane = RateLimited::new(cluster.clone());
     let options = FleetOptions::default()
         .max_parallel(50)
         .each(Options::default().timeout(Duration::from_secs(3600)));
-    let others = async {
-        loop {
-            tokio::time::sleep(Duration::from_secs(3)).await;
-            cluster.throttle_next(1);
-        }
-    };
-    let fleet = fleet(&services);
-    let results = tokio::select! {
-        results = run(&plane, &fleet, &options) => results,
-        _ = others => unreachable!("others never end"),
-    };
+    let results = run(&plane, &fleet(&services), &options).await;
     assert_eq!(verdicts(&results), [Verdict::Deployed; 50]);
-    // RegisterTaskDefinition allows a burst of 20 and then one a second.
-    assert_eq!(cluster.api_calls()["UpdateService"], 50);
+    println!(
+        "50 services: {} calls throttled, no deployment failed",
+        cluster.throttled()
+    );
+    assert!(cluster.throttled() > 0, "others use the rates up");
 }
 
 #[tokio::test(start_paused = true)]
