@@ -84,6 +84,12 @@ impl<'a, A: Archive + ?Sized> Tools<'a, A> {
         Some(deadline.checked_sub(reserve).unwrap_or(self.started))
     }
 
+    /// When whatever is still under way is dropped.
+    fn last_word(&self) -> Option<Instant> {
+        let deadline = self.options.deadline?;
+        Some(deadline.checked_sub(LAST_WORD).unwrap_or(self.started))
+    }
+
     pub(crate) fn must_stop(&self) -> bool {
         self.stop_at().is_some_and(|at| Instant::now() >= at)
     }
@@ -184,7 +190,12 @@ where
 
 async fn note<A: Archive + ?Sized>(tools: &Tools<'_, A>, news: &mut BTreeMap<Place, ReadSince>) {
     for (place, windows) in std::mem::take(news) {
-        checkpoint::note(tools, &place, &windows).await;
+        let noted = checkpoint::note(tools, &place, &windows);
+        match tools.last_word() {
+            None => noted.await,
+            // It is only a cache: a run that is out of time ends without it.
+            Some(end) => drop(timeout_at(end, noted).await),
+        }
     }
 }
 
@@ -219,18 +230,15 @@ where
     let named = unit.clone();
     let work = Box::pin(async move {
         let work = window::run(source, tools, &named);
-        let result = match tools.options.deadline {
+        let result = match tools.last_word() {
             None => work.await,
-            Some(deadline) => {
-                let end = deadline.checked_sub(LAST_WORD).unwrap_or(tools.started);
-                match timeout_at(end, work).await {
-                    Ok(result) => result,
-                    Err(_) => Ok((
-                        WindowOutcome::new(named.clone(), WindowState::Unfinished),
-                        None,
-                    )),
-                }
-            }
+            Some(end) => match timeout_at(end, work).await {
+                Ok(result) => result,
+                Err(_) => Ok((
+                    WindowOutcome::new(named.clone(), WindowState::Unfinished),
+                    None,
+                )),
+            },
         };
         (named, result)
     });

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,6 +36,7 @@ impl FolderArchive {
         fs::create_dir_all(&scratch).map_err(|source| {
             Error::disk("make the folder", scratch.display().to_string(), source)
         })?;
+        forget(&scratch);
         Ok(Self { root })
     }
 
@@ -76,6 +77,21 @@ impl FolderArchive {
         blocking(move || work(&this, path))
             .await
             .map_err(|source| Error::disk(operation, shown, source))
+    }
+}
+
+/// Removes what writers that were killed days ago have left; nobody knows its name.
+fn forget(scratch: &Path) {
+    let Ok(entries) = fs::read_dir(scratch) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_secs(2 * 86_400)) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

@@ -63,17 +63,14 @@ impl Layout {
         format!("{}{sequence:05}.json", self.window_manifests(place, window))
     }
 
-    /// A part's key. `again` is for one whose usual key is taken by something that may be about to be deleted.
-    pub(crate) fn part(
-        &self,
-        place: &Place,
-        window: Window,
-        kind: &str,
-        content: &Sha256,
-        number: usize,
-        compression: Compression,
-        again: Option<Millis>,
-    ) -> String {
+    pub(crate) fn part(&self, place: &Place, window: Window, part: &PartName<'_>) -> String {
+        let PartName {
+            kind,
+            content,
+            number,
+            compression,
+            again,
+        } = part;
         let again = again.map_or_else(String::new, |at| format!("-r{}", at.epoch()));
         format!(
             "{}{}{kind}-{}-{number:05}{again}.ndjson.{}",
@@ -116,6 +113,18 @@ impl Layout {
     }
 }
 
+/// What a part's name is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartName<'a> {
+    /// The reading.
+    pub(crate) kind: &'a str,
+    pub(crate) content: &'a Sha256,
+    pub(crate) number: usize,
+    pub(crate) compression: Compression,
+    /// For a part whose usual key is taken by something that may be about to be deleted.
+    pub(crate) again: Option<Millis>,
+}
+
 fn group(place: &Place) -> String {
     format!(
         "account={}/region={}/group={}/",
@@ -152,15 +161,14 @@ mod tests {
         );
         let window = Window::containing("2026-11-26T09:59:00Z".parse().unwrap());
         let layout = Layout::new("/logs/prod/");
-        let key = layout.part(
-            &place,
-            window,
-            "base",
-            &Sha256::of(b""),
-            0,
-            Compression::new(Codec::Gzip),
-            None,
-        );
+        let name = PartName {
+            kind: "base",
+            content: &Sha256::of(b""),
+            number: 0,
+            compression: Compression::new(Codec::Gzip),
+            again: None,
+        };
+        let key = layout.part(&place, window, &name);
         assert_eq!(
             key,
             "logs/prod/events/account=123456789012/region=eu-west-1/group=!aws!lambda!a(b/dt=2026-11-26/hour=09/\

@@ -97,11 +97,10 @@ impl Call {
             (_, 409 | 500..) => {
                 let code = code.unwrap_or_else(|| status.to_string());
                 let mut text = code;
-                for part in [message, request_id.map(|id| format!("request {id}"))] {
-                    if let Some(part) = part {
-                        text.push_str(": ");
-                        text.push_str(&part);
-                    }
+                let request = request_id.map(|id| format!("request {id}"));
+                for part in [message, request].into_iter().flatten() {
+                    text.push_str(": ");
+                    text.push_str(&part);
                 }
                 self.lost(text)
             }

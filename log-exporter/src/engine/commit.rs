@@ -9,6 +9,7 @@ use super::read::disk;
 use super::{Tools, blocking};
 use crate::archive::Sha256;
 use crate::compress::decoder;
+use crate::layout::PartName;
 use crate::manifest::{Chain, Manifest, PartRecord, SCHEMA};
 use crate::parts::{Cutter, Part, Tally, tally};
 use crate::sorter::{Sorted, Sorter};
@@ -156,17 +157,14 @@ async fn write_parts<A: Archive + ?Sized>(
         cutter = back;
         let Some(part) = part else { break };
         let key = |again| {
-            let (number, sha256) = (records.len(), &part.sha256);
-            let (place, window) = (&unit.place, unit.window);
-            tools.layout.part(
-                place,
-                window,
-                sweep.name(),
-                sha256,
-                number,
+            let name = PartName {
+                kind: sweep.name(),
+                content: &part.sha256,
+                number: records.len(),
                 compression,
                 again,
-            )
+            };
+            tools.layout.part(&unit.place, unit.window, &name)
         };
         let usual = key(None);
         let (key, present) = match write_part(tools, &usual, &part).await? {

@@ -94,13 +94,9 @@ async fn a_bucket_keeps_the_contract() {
         .http_client(connector())
         .build();
     let client = aws_sdk_s3::Client::from_conf(config);
-    client
-        .create_bucket()
-        .bucket("log-exporter-contract")
-        .send()
-        .await
-        .unwrap();
-    let archive = S3Archive::new(&client, "log-exporter-contract");
+    let bucket = format!("log-exporter-contract-{}", std::process::id());
+    client.create_bucket().bucket(&bucket).send().await.unwrap();
+    let archive = S3Archive::new(&client, bucket);
     archive_contract(&archive, "a/prefix").await;
 }
 
@@ -115,7 +111,9 @@ async fn log_groups_keep_the_contract() {
         .http_client(connector())
         .build();
     let client = aws_sdk_cloudwatchlogs::Client::from_conf(config);
-    let group: log_exporter::LogGroup = "/log-exporter/contract".parse().unwrap();
+    let group: log_exporter::LogGroup = format!("/log-exporter/contract-{}", std::process::id())
+        .parse()
+        .unwrap();
     client
         .create_log_group()
         .log_group_name(group.as_str())
