@@ -230,7 +230,7 @@ impl Listener for Terminal {
                 let (held, verified) = if *held_back {
                     (", latest left on a newer commit", "its tag verified")
                 } else {
-                    ("", "both tags verified")
+                    ("", "all tags verified")
                 };
                 let text = format!("{digest} ({}{held})", bytes(*bytes_pushed));
                 self.fact(service, &format!("pushed {text}, {verified}"));

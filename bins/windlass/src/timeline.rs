@@ -128,6 +128,13 @@ impl Timeline {
         }
     }
 
+    /// Whether a stage has begun.
+    fn has(&self, stage: Stage, subject: &str) -> bool {
+        self.lock()
+            .iter()
+            .any(|span| span.stage == stage && span.subject == subject)
+    }
+
     /// Ends a stage that has begun and not ended.
     fn close(&self, stage: Stage, subject: &str, state: SpanState) {
         let now = self.seconds();
@@ -190,10 +197,11 @@ impl Listener for Timeline {
                 self.close(Stage::Push, service, SpanState::Failed);
             }
             Event::Rollout { service, detail } => {
-                self.open(Stage::Rollout, service);
                 if matches!(detail, ecs_deployer::Event::RollbackStarted { .. }) {
                     self.close(Stage::Rollout, service, SpanState::Failed);
                     self.open(Stage::Rollback, service);
+                } else if !self.has(Stage::Rollback, service) {
+                    self.open(Stage::Rollout, service);
                 }
             }
             Event::Health {

@@ -333,6 +333,17 @@ fn a_deployment_by_hand_shows_the_digest_and_a_rollback_brings_the_revision_befo
     );
     assert_eq!(running(&repo, "dev"), newest);
 
+    // Without a revision it goes to the last that was deployed with success; by its number to any.
+    let (document, code) = json_of(&repo, &["rollback", "-e", "dev", "--service", "alpha"]);
+    assert_eq!(
+        (verdicts(&document), code),
+        (all(&["alpha"], "restored"), 0),
+        "{document}"
+    );
+    assert_eq!(running(&repo, "dev"), original);
+    let ended = repo.windlass(&["deploy", "-e", "dev", "-s", "alpha"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+
     let (document, code) = json_of(
         &repo,
         &["rollback", "-e", "dev", "--service", "alpha", "--to", "1"],
