@@ -1,7 +1,11 @@
 //! What Spring Boot's actuator says. Bodies are read as little trusted as they are: they come from whatever answers.
 //!
 //! Statuses and bodies as of Spring Boot 2 to 4: `DOWN` and `OUT_OF_SERVICE` answer 503, everything else, `UNKNOWN`
-//! too, answers 200; components are hidden unless configured.
+//! too, answers 200; components are hidden unless configured. The status of the whole is the first of `DOWN`,
+//! `OUT_OF_SERVICE`, `UP` and `UNKNOWN` that a component has; statuses of an application's own count for nothing in it, so
+//! the whole may be `UP` while a component says `FATAL`.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,23 +20,35 @@ const LONGEST_WORD: usize = 60;
 /// The most failing components that are named.
 const MOST_NAMED: usize = 5;
 
+/// How deep components within components are read. Spring's own go two deep.
+const DEEPEST: usize = 8;
+
 /// What a body of the health endpoint holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// A status, and the components that have another one than `UP`.
+    /// A status, and those of the components that are shown, by their path: `db/primary`.
     Status {
         status: String,
-        failing: Vec<String>,
+        components: BTreeMap<String, Component>,
     },
     /// Something else, in words that follow "answers 200 with".
     Other(&'static str),
 }
 
+/// A component that is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Component {
+    status: String,
+    /// Whether it is made of components itself: then those say what is wrong.
+    is_composite: bool,
+}
+
 #[derive(Deserialize)]
 struct HealthBody {
     status: Option<Value>,
-    #[serde(default)]
-    components: Map<String, Value>,
+    components: Option<Map<String, Value>>,
+    /// What Spring Boot before 2.2 called them.
+    details: Option<Map<String, Value>>,
 }
 
 impl Health {
@@ -55,11 +71,21 @@ impl Health {
         match serde_json::from_slice(body) {
             Ok(HealthBody {
                 status: Some(Value::String(status)),
-                components,
-            }) => Self::Status {
-                status: text::clean(&status, LONGEST_WORD),
-                failing: failing(&components),
-            },
+                components: shown,
+                details,
+            }) => {
+                let mut components = BTreeMap::new();
+                gather(
+                    &mut components,
+                    "",
+                    &shown.or(details).unwrap_or_default(),
+                    1,
+                );
+                Self::Status {
+                    status: text::clean(&status, LONGEST_WORD),
+                    components,
+                }
+            }
             Ok(_) => Self::Other("JSON that names no status"),
             Err(_) if serde_json::from_slice::<Value>(body).is_ok() => {
                 Self::Other("JSON that is no health report")
@@ -68,9 +94,12 @@ impl Health {
         }
     }
 
-    /// Only `UP` is up; case is ignored, as the actuator itself does.
     pub(crate) fn is_up(&self) -> bool {
-        matches!(self, Self::Status { status, .. } if status.eq_ignore_ascii_case("UP"))
+        self.status().is_some_and(|status| is(status, "UP"))
+    }
+
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.status().is_some_and(|status| is(status, "UNKNOWN"))
     }
 
     pub(crate) fn status(&self) -> Option<&str> {
@@ -80,34 +109,98 @@ impl Health {
         }
     }
 
+    /// The status of a component, and whether it is up; `None` if it is not shown.
+    pub(crate) fn component(&self, path: &str) -> Option<(&str, bool)> {
+        let Self::Status { components, .. } = self else {
+            return None;
+        };
+        let status = components.get(path)?.status.as_str();
+        Some((status, is(status, "UP")))
+    }
+
+    /// The components that are neither up nor unknown, those that consist of others left out where others are named.
+    pub(crate) fn failing(&self) -> Vec<String> {
+        let Self::Status { components, .. } = self else {
+            return Vec::new();
+        };
+        let bad = |component: &Component| !is(&component.status, "UP");
+        let mut names: Vec<String> = components
+            .iter()
+            .filter(|(path, component)| {
+                let within = format!("{path}/");
+                let explained = component.is_composite
+                    && components
+                        .range(within.clone()..)
+                        .take_while(|(other, _)| other.starts_with(&within))
+                        .any(|(_, other)| bad(other));
+                bad(component) && !explained
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        if names.len() > MOST_NAMED {
+            let more = names.len() - MOST_NAMED;
+            names.truncate(MOST_NAMED);
+            names.push(format!("{more} more"));
+        }
+        names
+    }
+
     /// The body in words that follow the HTTP status.
     pub(crate) fn words(&self) -> String {
         match self {
-            Self::Status { status, failing } if failing.is_empty() => status.clone(),
-            Self::Status { status, failing } => {
-                format!("{status}, failing: {}", failing.join(", "))
-            }
+            Self::Status { status, .. } => match self.failing() {
+                failing if failing.is_empty() => status.clone(),
+                failing => format!("{status}, failing: {}", failing.join(", ")),
+            },
             Self::Other(what) => format!("with {what}"),
         }
     }
 }
 
-fn failing(components: &Map<String, Value>) -> Vec<String> {
-    let mut names: Vec<String> = components
-        .iter()
-        .filter(|(_, component)| {
-            let status = component.get("status").and_then(Value::as_str);
-            status.is_some_and(|status| !status.eq_ignore_ascii_case("UP"))
-        })
-        .map(|(name, _)| text::clean(name, LONGEST_WORD))
-        .collect();
-    names.sort_unstable();
-    if names.len() > MOST_NAMED {
-        let more = names.len() - MOST_NAMED;
-        names.truncate(MOST_NAMED);
-        names.push(format!("{more} more"));
+/// Whether two statuses are the same for Spring: it looks at letters and digits alone, and not at their case.
+fn is(status: &str, other: &str) -> bool {
+    let plain = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    plain(status) == plain(other)
+}
+
+fn gather(
+    found: &mut BTreeMap<String, Component>,
+    above: &str,
+    shown: &Map<String, Value>,
+    depth: usize,
+) {
+    for (name, component) in shown {
+        let path = format!("{above}{}", text::clean(name, LONGEST_WORD));
+        let within = component
+            .get("components")
+            .or_else(|| component.get("details"));
+        let within = within.and_then(Value::as_object);
+        if let Some(within) = within.filter(|_| depth < DEEPEST) {
+            gather(found, &format!("{path}/"), within, depth + 1);
+        }
+        let Some(status) = component.get("status").and_then(Value::as_str) else {
+            continue;
+        };
+        let component = Component {
+            status: text::clean(status, LONGEST_WORD),
+            is_composite: within.is_some(),
+        };
+        found.insert(path, component);
     }
-    names
+}
+
+/// The group or component that a health endpoint's address names, such as `readiness`.
+pub(crate) fn group(health: &Url) -> Option<&str> {
+    let mut segments = health
+        .path_segments()?
+        .skip_while(|segment| *segment != "health");
+    segments.next()?;
+    segments.next().filter(|group| !group.is_empty())
 }
 
 /// The info endpoint that belongs to a health endpoint; `None` if the address has no segment `health`.
@@ -249,6 +342,60 @@ mod tests {
     }
 
     #[test]
+    fn components_within_components_are_named_by_their_path() {
+        let body = r#"{"status":"DOWN","components":{"db":{"status":"DOWN","components":{"primary":{"status":"UP"},"replica":{"status":"DOWN"}}},"mail":{"status":"UNKNOWN"}}}"#;
+        let health = Health::parse(body.as_bytes());
+        assert_eq!(health.words(), "DOWN, failing: db/replica, mail");
+        assert_eq!(health.component("db/primary"), Some(("UP", true)));
+        assert_eq!(health.component("db"), Some(("DOWN", false)));
+        assert_eq!(health.component("redis"), None);
+        let before_boot_2_2 =
+            r#"{"status":"DOWN","details":{"db":{"status":"DOWN","details":{"error":"x"}}}}"#;
+        assert_eq!(
+            Health::parse(before_boot_2_2.as_bytes()).words(),
+            "DOWN, failing: db"
+        );
+    }
+
+    #[test]
+    fn a_status_of_an_applications_own_does_not_count_in_the_whole_but_is_told() {
+        let body =
+            r#"{"status":"UP","components":{"db":{"status":"FATAL"},"ping":{"status":"UP"}}}"#;
+        let health = Health::parse(body.as_bytes());
+        assert!(health.is_up());
+        assert_eq!(health.failing(), ["db"]);
+    }
+
+    #[test]
+    fn statuses_compare_as_spring_compares_them() {
+        for (word, up, unknown) in [
+            ("up", true, false),
+            ("U_P", true, false),
+            ("Unknown", false, true),
+            ("UPS", false, false),
+        ] {
+            let health = Health::parse(format!(r#"{{"status":"{word}"}}"#).as_bytes());
+            assert_eq!(
+                (health.is_up(), health.is_unknown()),
+                (up, unknown),
+                "{word}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_group_is_the_segment_after_health() {
+        let name = |url: &str| group(&url.parse().unwrap()).map(str::to_owned);
+        assert_eq!(
+            name("http://h/actuator/health/readiness").unwrap(),
+            "readiness"
+        );
+        assert_eq!(name("http://h/actuator/health/"), None);
+        assert_eq!(name("http://h/actuator/health"), None);
+        assert_eq!(name("http://h/healthz/x"), None);
+    }
+
+    #[test]
     fn a_status_from_outside_cannot_drive_a_terminal() {
         let health = Health::parse(br#"{"status":"\u001b[2JDOWN"}"#);
         assert_eq!(health.status(), Some("\u{fffd}[2JDOWN"));
@@ -302,7 +449,7 @@ mod tests {
         #[test]
         fn no_body_makes_the_readers_panic_or_is_up_without_saying_so(body in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = revision(&body);
-            prop_assert!(!Health::parse(&body).is_up() || String::from_utf8_lossy(&body).to_uppercase().contains("UP"));
+            prop_assert!(!Health::parse(&body).is_up() || String::from_utf8_lossy(&body).to_uppercase().contains('U'));
         }
 
         #[test]

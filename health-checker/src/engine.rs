@@ -1,15 +1,17 @@
 //! Asking until it is proven or the time is up.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::event::{Event, Observer};
 use crate::options::Options;
 use crate::probe::{Observation, Probe};
 use crate::report::{Report, TargetReport};
+use crate::round::Round;
 use crate::tally::Tally;
 use crate::target::Target;
 use crate::text;
@@ -63,27 +65,44 @@ struct Course<'a> {
     deadline: Instant,
 }
 
+/// When a probe began, and what it showed.
+type Asked = (Instant, Round);
+
+struct Answer {
+    observation: Observation,
+    /// Whether the end of the check cut it off.
+    is_cut: bool,
+}
+
 impl Course<'_> {
     async fn follow(&self, target: &Target) -> TargetReport {
         let mut tally = Tally::new(target, self.options);
-        while let Some((began, observation)) = self.ask(target, tally.attempts()).await {
-            let expected = tally.take(&observation, self.start.elapsed());
-            self.observer.observe(Event::Probed {
-                target: target.name.clone(),
-                attempt: tally.attempts(),
-                consecutive: tally.consecutive(),
-                needed: self.options.successes,
-                state: observation.state,
-                latency_ms: observation.latency_ms,
-                revision: observation.revision,
-                expected,
-            });
+        while let Some((began, round)) = self.ask(target, tally.attempts()).await {
+            let objections = tally.take(&round, self.start.elapsed());
+            for (observation, objection) in round.observations.into_iter().zip(objections) {
+                let expected = tally.is_expected(&observation);
+                self.observer.observe(Event::Probed {
+                    target: target.name.clone(),
+                    address: observation.address,
+                    attempt: tally.attempts(),
+                    consecutive: tally.consecutive(),
+                    needed: self.options.successes,
+                    state: observation.state,
+                    latency_ms: observation.latency_ms,
+                    revision: observation.revision,
+                    expected,
+                    objection,
+                });
+            }
             if tally.is_healthy() {
                 break;
             }
-            let next = began
-                .checked_add(self.options.interval)
-                .unwrap_or(self.deadline);
+            let pause = self.options.interval.saturating_add(jitter(
+                target.name.as_str(),
+                tally.attempts(),
+                self.options.jitter,
+            ));
+            let next = began.checked_add(pause).unwrap_or(self.deadline);
             sleep_until(next.min(self.deadline)).await;
         }
         let report = tally.report();
@@ -95,36 +114,103 @@ impl Course<'_> {
         report
     }
 
-    /// The next answer of the target and when it was asked; `None` if the time is up.
-    async fn ask(&self, target: &Target, attempts: u32) -> Option<(Instant, Observation)> {
-        let permit = timeout_at(self.deadline, self.permits.acquire())
-            .await
-            .ok()?
-            .ok()?;
+    /// The next answers of the target and when they were asked for; `None` if the time is up.
+    async fn ask(&self, target: &Target, attempts: u32) -> Option<Asked> {
+        let permit = self.permit().await?;
         let began = Instant::now();
-        let remaining = self.deadline.saturating_duration_since(began);
-        if remaining.is_zero() {
-            return None;
-        }
-        let limit = self.options.try_timeout.min(remaining);
-        let asked = timeout(
+        let limit = self.limit()?;
+        let addresses = timeout(
             limit.saturating_add(GRACE),
-            self.probe.probe_within(target, limit),
+            self.probe.addresses(target, limit),
         )
         .await;
-        drop(permit);
-        // The last probe was cut off before it had the time that a good answer may take: that says nothing about the
-        // target, unless nothing else does.
-        let cut_short = limit < self.options.try_timeout.min(self.options.latency_ceiling);
-        if cut_short && attempts > 0 && Instant::now() >= self.deadline {
-            return None;
-        }
-        let observation = asked.unwrap_or_else(|_| {
-            Observation::unknown(format!("gave no answer within {}", text::duration(limit)))
-                .latency(limit)
-        });
-        Some((began, observation))
+        let answers = match addresses {
+            Ok(Ok(addresses)) if addresses.is_empty() => {
+                vec![self.one(target, None, Some(permit)).await]
+            }
+            Ok(Ok(addresses)) => {
+                let mut permit = Some(permit);
+                let asked = addresses
+                    .into_iter()
+                    // The first goes ahead with the permit that is there, so nobody who holds one waits for another.
+                    .map(|address| self.one(target, Some(address), permit.take()));
+                join_all(asked).await
+            }
+            Ok(Err(observation)) => vec![Some(self.answer(limit, observation))],
+            Err(_) => vec![Some(self.answer(limit, silent(limit)))],
+        };
+        // What was cut off before it had the time that a good answer may take says nothing about the target, unless
+        // nothing else does.
+        let is_whole = answers
+            .iter()
+            .all(|answer| answer.as_ref().is_some_and(|answer| !answer.is_cut));
+        let answers: Vec<Observation> = answers
+            .into_iter()
+            .flatten()
+            .map(|answer| answer.observation)
+            .collect();
+        (!answers.is_empty() && (is_whole || attempts == 0)).then(|| (began, Round::of(answers)))
     }
+
+    /// What one address answers; `None` if there was no time left to ask.
+    async fn one(
+        &self,
+        target: &Target,
+        address: Option<SocketAddr>,
+        permit: Option<SemaphorePermit<'_>>,
+    ) -> Option<Answer> {
+        let permit = match permit {
+            Some(permit) => permit,
+            None => self.permit().await?,
+        };
+        let limit = self.limit()?;
+        let asking = async {
+            match address {
+                Some(address) => self.probe.probe_at(target, address, limit).await,
+                None => self.probe.probe_within(target, limit).await,
+            }
+        };
+        let asked = timeout(limit.saturating_add(GRACE), asking).await;
+        drop(permit);
+        Some(self.answer(limit, asked.unwrap_or_else(|_| silent(limit))))
+    }
+
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        timeout_at(self.deadline, self.permits.acquire())
+            .await
+            .ok()?
+            .ok()
+    }
+
+    /// How long a probe that begins now may take; `None` if the time is up.
+    fn limit(&self) -> Option<Duration> {
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        (!remaining.is_zero()).then(|| self.options.try_timeout.min(remaining))
+    }
+
+    fn answer(&self, limit: Duration, observation: Observation) -> Answer {
+        let is_short = limit < self.options.try_timeout.min(self.options.latency_ceiling);
+        Answer {
+            observation,
+            is_cut: is_short && Instant::now() >= self.deadline,
+        }
+    }
+}
+
+fn silent(limit: Duration) -> Observation {
+    Observation::unknown(format!("gave no answer within {}", text::duration(limit))).latency(limit)
+}
+
+/// A part of `most` that looks random and is not: the same inputs give the same part.
+fn jitter(name: &str, attempt: u32, most: Duration) -> Duration {
+    // FNV-1a, and a last mixing, because its upper bits hardly change with the last byte.
+    let bytes = name.bytes().chain(attempt.to_le_bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let share = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 48;
+    most.checked_mul(u32::try_from(share).unwrap_or(0))
+        .map_or(Duration::ZERO, |scaled| scaled / (1 << 16))
 }
 
 #[cfg(test)]
@@ -392,6 +478,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn jitter_spreads_targets_and_is_the_same_in_each_run() {
+        let most = Duration::from_millis(100);
+        let of = |target: u32, attempt| jitter(&format!("svc-{target}"), attempt, most);
+        let parts: Vec<Duration> = (0..200).map(|target| of(target, 1)).collect();
+        assert_eq!(
+            parts,
+            (0..200).map(|target| of(target, 1)).collect::<Vec<_>>()
+        );
+        assert!(parts.iter().all(|part| *part < most));
+        for quarter in 0..4 {
+            let within = (most / 4 * quarter)..(most / 4 * (quarter + 1));
+            let count = parts
+                .iter()
+                .filter(|&part| within.contains::<Duration>(part))
+                .count();
+            assert!((25..=75).contains(&count), "{count} in {within:?}");
+        }
+        assert_ne!(of(1, 1), of(1, 2));
+        assert_eq!(jitter("svc", 1, Duration::ZERO), Duration::ZERO);
+        let _ = jitter("svc", 1, Duration::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jitter_lengthens_the_interval_and_nothing_else() {
+        let options = Options::default().jitter(SECOND / 2);
+        let (report, took) = run([SimTask::nameless()], None, &options).await;
+        assert_eq!((report.verdict, report.attempts), (Verdict::Healthy, 3));
+        assert!((2 * SECOND..3 * SECOND).contains(&took), "{took:?}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn nothing_to_check_is_no_verdict() {
         let report = check(&SimProbe::new(), &[], &Options::default(), &|_: Event| {}).await;
@@ -438,15 +555,15 @@ mod tests {
             serde_json::to_value(&report).unwrap(),
             serde_json::json!({"targets": [{
                 "name": "svc", "url": "http://svc/actuator/health", "verdict": "stale", "attempts": 1, "consecutive": 0,
-                "last": {"status": 200, "body_status": "UP", "latency_ms": 0, "error": null}, "revision": "9ab01cd",
-                "reason": reason, "seen": {"new": 0, "old": 1, "builds": {"9ab01cd": 1}},
+                "last": {"address": null, "status": 200, "body_status": "UP", "latency_ms": 0, "error": null}, "revision": "9ab01cd",
+                "reason": reason, "note": null, "probes": 1, "took_ms": 0, "seen": {"new": 0, "old": 1, "builds": {"9ab01cd": 1}},
             }]})
         );
         assert_eq!(
             events.into_inner().unwrap(),
             [
-                serde_json::json!({"event": "probed", "target": "svc", "attempt": 1, "consecutive": 0, "needed": 3,
-                    "state": "up", "latency_ms": 0, "revision": "9ab01cd", "expected": false}),
+                serde_json::json!({"event": "probed", "target": "svc", "address": null, "attempt": 1, "consecutive": 0, "needed": 3,
+                    "state": "up", "latency_ms": 0, "revision": "9ab01cd", "expected": false, "objection": "another build answers: 9ab01cd"}),
                 serde_json::json!({"event": "target-finished", "target": "svc", "verdict": "stale", "reason": reason}),
             ]
         );

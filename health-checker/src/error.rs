@@ -64,8 +64,8 @@ impl Error {
             }
             Self::Item { source: InvalidItem::Target(invalid), .. } => invalid.hint(),
             Self::Item { .. } => Some(
-                "an object has `url`, and may have `name`, `kind` (`actuator` or `plain`), `expect_revision` and \
-                 `revision_header`"
+                "an object has `url`, and may have `name`, `kind` (`actuator` or `plain`), `expect_revision`, `revision_header`, \
+                 `headers`, `canary`, `follow_redirects`, `accept_unknown`, `components` and `alarms`"
                     .to_owned(),
             ),
             Self::DuplicateName { .. } => Some("give them a `name` each".to_owned()),

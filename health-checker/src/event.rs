@@ -1,5 +1,7 @@
 //! What happens while a check runs.
 
+use std::net::SocketAddr;
+
 use serde::Serialize;
 
 use crate::name::TargetName;
@@ -32,7 +34,9 @@ pub enum Event {
     Probed {
         /// Which one.
         target: TargetName,
-        /// How many times it has been asked, this time included.
+        /// Which of its addresses was asked, if that is known.
+        address: Option<SocketAddr>,
+        /// How many times it has been asked, this time included; the same for all addresses that are asked together.
         attempt: u32,
         /// How many successes in a row it has now.
         consecutive: u32,
@@ -48,6 +52,8 @@ pub enum Event {
         /// The right build answered, or none in particular is expected. `false` if another build answered or if it could
         /// not be told which.
         expected: bool,
+        /// Why the answer does not count as a success: a fragment that completes a sentence about the target.
+        objection: Option<String>,
     },
     /// A target will not be asked again.
     TargetFinished {

@@ -1,102 +1,100 @@
 //! Probing over HTTP/1.1, one connection at a time.
-//!
-//! This speaks through hyper's connection directly instead of through a client with a pool: a probe is one connection
-//! by definition, and here that is what the code says. It is also quicker. Asking a loopback server once took 0.2 ms
-//! this way, 0.5 ms with a reqwest client made for each probe without root certificates and 15 ms with them (debug
-//! build, 2 cores). Root certificates are loaded once, at the first https target. No proxy is used.
 
 mod answer;
 mod connection;
+mod judge;
 mod request;
-#[cfg(feature = "tls")]
-mod tls;
 
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use async_trait::async_trait;
-use tokio::time::Instant;
 use url::Url;
 
 use crate::actuator;
-use crate::probe::{Observation, Probe, State};
+use crate::net::{Clock, Dialer, Endpoint, Trouble};
+use crate::probe::{Observation, State};
 use crate::revision::Revision;
-use crate::target::{RevisionSource, Target, TargetKind};
+use crate::target::{RevisionSource, Target};
 use crate::text;
 use answer::Answer;
-use connection::{Connection, Connector, Requests, Trouble};
+use connection::{Connection, Requests};
+use judge::{judge, serves};
 
-/// Probes `http` and, with the feature `tls`, `https` targets.
-///
-/// Each probe resolves the name and connects afresh. Of several addresses of a name it takes the next one each time, so
-/// that consecutive probes meet each of them, and one bad address is not passed over; only from IPv6 to IPv4, and the
-/// other way round, it goes on to an address of the other kind.
-///
-/// If a revision is expected, the info endpoint is asked over the same connection. Where the server closes it after the
-/// first answer a second one is made; then, and behind a balancer that spreads single requests, health and revision may
-/// come from different tasks, and it is the number of successes in a row that tells.
-/// [`RevisionSource::Header`](crate::RevisionSource::Header) takes both from one answer.
-///
-/// Redirects are not followed, bodies are read up to 64 KiB, certificates are verified as the platform does.
-#[derive(Debug, Default)]
-pub struct HttpProbe {
-    try_timeout: Option<Duration>,
-    connector: Connector,
+/// How many redirects are followed where that is asked for.
+const MOST_HOPS: usize = 5;
+
+/// Asks one address of a target.
+pub(crate) async fn ask(
+    dialer: &Dialer,
+    target: &Target,
+    address: SocketAddr,
+    clock: &Clock,
+) -> Result<Observation, Trouble> {
+    let here = Place {
+        dialer,
+        url: target.url.clone(),
+        address,
+    };
+    let connection = here.connect(clock).await?;
+    let (answer, identity) = connection
+        .carry(async |mut requests| {
+            let answer = requests.get(&target.url, &target.headers, clock).await?;
+            if target.follow_redirects && answer.is_redirect() {
+                return Ok((answer, Identity::NotAsked));
+            }
+            let identity = question(target, &here, &answer, &mut requests, clock).await;
+            Ok((answer, identity))
+        })
+        .await?;
+    if target.follow_redirects && answer.is_redirect() {
+        return follow(target, here, answer, clock).await;
+    }
+    let observation = judge(target, &answer).latency(clock.elapsed());
+    finish(target, &here, observation, identity, clock).await
 }
 
-impl HttpProbe {
-    /// How long [`probe`](Probe::probe) takes at most, unless it is told otherwise.
-    const TRY_TIMEOUT: Duration = Duration::from_secs(5);
-
-    /// A probe that gives up after 5 s.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets when [`probe`](Probe::probe) gives up. A [`check`](crate::check) brings its own limit.
-    #[must_use]
-    pub fn try_timeout(mut self, timeout: Duration) -> Self {
-        self.try_timeout = Some(timeout);
-        self
-    }
+/// What a GET of `url` answers with, over a connection of its own. For endpoints of other protocols' servers.
+pub(crate) async fn get(
+    dialer: &Dialer,
+    url: &Url,
+    clock: &Clock,
+) -> Result<(u16, Vec<u8>), Trouble> {
+    let endpoint = Endpoint::of(url)?;
+    let addresses = dialer.addresses(&endpoint, clock).await?;
+    let address = *addresses
+        .first()
+        .ok_or_else(|| Trouble::unreachable("cannot be asked: its address has no host"))?;
+    let stream = dialer.connect(&endpoint, address, clock).await?;
+    let answer = Connection::over(stream)
+        .await?
+        .carry(async |mut requests| requests.get(url, &[], clock).await)
+        .await?;
+    Ok((answer.status, answer.body))
 }
 
-#[async_trait]
-impl Probe for HttpProbe {
-    async fn probe(&self, target: &Target) -> Observation {
-        self.probe_within(target, self.try_timeout.unwrap_or(Self::TRY_TIMEOUT))
+/// Where a question goes.
+struct Place<'a> {
+    dialer: &'a Dialer,
+    url: Url,
+    address: SocketAddr,
+}
+
+impl Place<'_> {
+    async fn connect(&self, clock: &Clock) -> Result<Connection, Trouble> {
+        let endpoint = Endpoint::of(&self.url)?;
+        let stream = self.dialer.connect(&endpoint, self.address, clock).await?;
+        Connection::over(stream).await
+    }
+
+    /// Asks for another path of the same task, as far as that can be had: at the same address.
+    async fn get_anew(&self, target: &Target, url: &Url, clock: &Clock) -> Result<Answer, Trouble> {
+        let connection = self.connect(clock).await?;
+        connection
+            .carry(async |mut requests| requests.get(url, &target.headers, clock).await)
             .await
     }
-
-    async fn probe_within(&self, target: &Target, limit: Duration) -> Observation {
-        let clock = Clock::start(limit);
-        match self.ask(target, &clock).await {
-            Ok(observation) => observation,
-            Err(trouble) => trouble.observation(&clock),
-        }
-    }
 }
 
-/// When a probe began and when it must end.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    began: Instant,
-    limit: Duration,
-    deadline: Instant,
-}
-
-impl Clock {
-    fn start(limit: Duration) -> Self {
-        let began = Instant::now();
-        let day = Duration::from_secs(24 * 3600);
-        Self {
-            began,
-            limit,
-            deadline: began.checked_add(limit.min(day)).unwrap_or(began),
-        }
-    }
-}
-
-/// What came of asking for the build.
+/// What came of asking for more than the health.
 enum Identity {
     NotAsked,
     Told(Revision),
@@ -105,114 +103,85 @@ enum Identity {
     Closed,
 }
 
-impl HttpProbe {
-    async fn ask(&self, target: &Target, clock: &Clock) -> Result<Observation, Trouble> {
-        let connection = self.connector.connect(&target.url, clock).await?;
-        let (observation, identity) = connection
+/// Follows redirects to an answer that is none. Credentials and headers go to the origin that they are for, and to no
+/// other.
+async fn follow(
+    target: &Target,
+    here: Place<'_>,
+    first: Answer,
+    clock: &Clock,
+) -> Result<Observation, Trouble> {
+    let (mut place, mut answer) = (here, first);
+    let mut asked = target.clone();
+    for _ in 0..MOST_HOPS {
+        let Some(next) = answer.redirect(&place.url) else {
+            break;
+        };
+        let is_foreign = next.origin() != target.url.origin();
+        asked.url = next;
+        if is_foreign {
+            asked.headers.clear();
+        } else {
+            asked.headers.clone_from(&target.headers);
+            // Both fail only for URLs that cannot have either.
+            let _ = asked.url.set_username(target.url.username());
+            let _ = asked.url.set_password(target.url.password());
+        }
+        let endpoint = Endpoint::of(&asked.url)?;
+        let address = match asked.url.origin() == place.url.origin() {
+            true => place.address,
+            false => *place
+                .dialer
+                .addresses(&endpoint, clock)
+                .await?
+                .first()
+                .ok_or_else(|| Trouble::unreachable("is redirected to a name without address"))?,
+        };
+        place = Place {
+            dialer: place.dialer,
+            url: asked.url.clone(),
+            address,
+        };
+        let connection = place.connect(clock).await?;
+        let (got, identity) = connection
             .carry(async |mut requests| {
-                let answer = requests.get(&target.url, clock).await?;
-                let observation = judge(target, &answer).latency(clock.began.elapsed());
-                let identity = identify(target, &answer, &observation, &mut requests, clock).await;
-                Ok((observation, identity))
+                let answer = requests.get(&asked.url, &asked.headers, clock).await?;
+                let identity = question(&asked, &place, &answer, &mut requests, clock).await;
+                Ok((answer, identity))
             })
             .await?;
-        let identity = match identity {
-            Identity::Closed => self.ask_info_anew(target, clock).await,
-            known => known,
-        };
-        Ok(with_identity(target, observation, identity))
-    }
-
-    async fn ask_info_anew(&self, target: &Target, clock: &Clock) -> Identity {
-        let Some(url) = actuator::info_url(&target.url) else {
-            return Identity::NotAsked;
-        };
-        let asked = async {
-            let connection: Connection = self.connector.connect(&url, clock).await?;
-            connection
-                .carry(async |mut requests| requests.get(&url, clock).await)
-                .await
-        };
-        match asked.await {
-            Ok(answer) => read_info(&url, &answer),
-            Err(trouble) => Identity::Untold(untold(&url, &trouble.words(clock))),
+        if !got.is_redirect() {
+            let observation = judge(&asked, &got).latency(clock.elapsed());
+            return finish(&asked, &place, observation, identity, clock).await;
         }
+        answer = got;
     }
-}
-
-/// Reads the health answer.
-fn judge(target: &Target, answer: &Answer) -> Observation {
     let status = answer.status;
-    let observation = match (status, target.kind) {
-        (300..=399, _) => Observation::down(answer.redirect_words(&target.url)),
-        (401 | 403 | 407 | 429, _) => {
-            Observation::unknown(format!("does not let itself be asked: it answers {status}"))
-        }
-        (_, TargetKind::Plain) if (200..300).contains(&status) => Observation::up(),
-        (_, TargetKind::Plain) => Observation::down(format!("answers {status}")),
-        (_, TargetKind::Actuator) => judge_actuator(target, answer),
-    };
-    observation.status(status)
-}
-
-fn judge_actuator(target: &Target, answer: &Answer) -> Observation {
-    let status = answer.status;
-    if answer.is_cut {
-        return Observation::down(format!(
-            "answers {status} with a body of more than 64 KiB, which no actuator does"
-        ));
-    }
-    let health = actuator::Health::parse(&answer.body);
-    let observation = match status {
-        200 if health.is_up() => Observation::up(),
-        404 if health.status().is_none() => Observation::down(format!(
-            "answers 404: there is no actuator at `{}`",
-            target.url.path()
-        )),
-        200 | 503 => Observation::down(format!("answers {status} {}", health.words())),
-        _ => Observation::down(match health.status() {
-            Some(_) => format!("answers {status} {}", health.words()),
-            None => format!("answers {status}"),
-        }),
-    };
-    match health.status() {
-        Some(word) => observation.body_status(word),
-        None => observation,
-    }
+    Ok(Observation::down(format!(
+        "redirects more than {MOST_HOPS} times, or to nowhere"
+    ))
+    .status(status)
+    .latency(clock.elapsed()))
 }
 
 /// Finds out which build answered, if that matters.
-async fn identify(
+async fn question(
     target: &Target,
+    here: &Place<'_>,
     answer: &Answer,
-    observation: &Observation,
     requests: &mut Requests,
     clock: &Clock,
 ) -> Identity {
     if let RevisionSource::Header(name) = &target.revision_from {
-        return match answer.header(name) {
-            None if target.expect_revision.is_none() => Identity::NotAsked,
-            None => Identity::Untold(format!(
-                "is up, but its answer has no header `{}`",
-                text::clean(name, 60)
-            )),
-            Some(value) => value.parse().map_or_else(
-                |_| {
-                    Identity::Untold(format!(
-                        "is up, but its header `{}` is no commit id",
-                        text::clean(name, 60)
-                    ))
-                },
-                Identity::Told,
-            ),
-        };
+        return by_header(target, answer, name);
     }
+    let observation = judge(target, answer);
     // A bad answer of something that is an actuator is worth a name too: is it the new build that is down?
     let worth_asking = matches!(observation.state, State::Up) || observation.body_status.is_some();
     if target.expect_revision.is_none() || !worth_asking {
         return Identity::NotAsked;
     }
-    let Some(url) = actuator::info_url(&target.url) else {
+    let Some(url) = actuator::info_url(&here.url) else {
         return Identity::Untold(
             "is up, but cannot be asked which build it is: its address has no segment `health` to stand `info` beside"
                 .to_owned(),
@@ -221,11 +190,82 @@ async fn identify(
     if !requests.is_open(clock).await {
         return Identity::Closed;
     }
-    match requests.get(&url, clock).await {
+    match requests.get(&url, &target.headers, clock).await {
         Ok(answer) => read_info(&url, &answer),
         Err(Trouble::Closed { .. }) => Identity::Closed,
         Err(trouble) => Identity::Untold(untold(&url, &trouble.words(clock))),
     }
+}
+
+fn by_header(target: &Target, answer: &Answer, name: &str) -> Identity {
+    let shown = text::clean(name, 60);
+    match answer.header(name) {
+        None if target.expect_revision.is_none() => Identity::NotAsked,
+        None => Identity::Untold(format!("is up, but its answer has no header `{shown}`")),
+        Some(value) => value.parse().map_or_else(
+            |_| Identity::Untold(format!("is up, but its header `{shown}` is no commit id")),
+            Identity::Told,
+        ),
+    }
+}
+
+/// Adds to a health answer which build it came from, and whether a path that nothing serves answers as well.
+async fn finish(
+    target: &Target,
+    here: &Place<'_>,
+    observation: Observation,
+    identity: Identity,
+    clock: &Clock,
+) -> Result<Observation, Trouble> {
+    let identity = match (identity, actuator::info_url(&here.url)) {
+        (Identity::Closed, Some(url)) => match here.get_anew(target, &url, clock).await {
+            Ok(answer) => read_info(&url, &answer),
+            Err(trouble) => Identity::Untold(untold(&url, &trouble.words(clock))),
+        },
+        (Identity::Closed, None) => Identity::NotAsked,
+        (known, _) => known,
+    };
+    let observation = with_identity(target, observation, identity);
+    match &target.canary {
+        Some(path) if matches!(observation.state, State::Up) => {
+            Ok(with_canary(target, here, observation, path, clock).await)
+        }
+        _ => Ok(observation),
+    }
+}
+
+/// Asks for a path that must not be healthy. Over a connection of its own: some servers close one after a 404.
+async fn with_canary(
+    target: &Target,
+    here: &Place<'_>,
+    mut observation: Observation,
+    path: &str,
+    clock: &Clock,
+) -> Observation {
+    let mut url = here.url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_path(path);
+    let shown = text::clean(path, 100);
+    match here.get_anew(target, &url, clock).await {
+        Ok(answer) if serves(target, &answer) => {
+            observation.state = State::Down {
+                reason: format!(
+                    "answers `{shown}` as well as its health, so something answers whatever it is asked"
+                ),
+            };
+        }
+        Ok(_) => {}
+        Err(trouble) => {
+            observation.state = State::Unknown {
+                reason: format!(
+                    "is up, but its canary path `{shown}` {}",
+                    trouble.words(clock)
+                ),
+            };
+        }
+    }
+    observation
 }
 
 fn read_info(url: &Url, answer: &Answer) -> Identity {
@@ -262,76 +302,4 @@ fn with_identity(target: &Target, mut observation: Observation, identity: Identi
         _ => {}
     }
     observation
-}
-
-#[cfg(test)]
-#[path = "../tests/it/server.rs"]
-#[expect(dead_code, reason = "the integration tests use more of it")]
-mod server;
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::server::{DOWN, Reply, Server, UP, info, keep};
-    use super::*;
-    use crate::testing::{Scene, Stage, builds, probe_contract};
-
-    /// Real servers on loopback, kept until the checks are over.
-    #[derive(Debug, Default)]
-    struct Loopback {
-        probe: HttpProbe,
-        servers: Mutex<Vec<Server>>,
-    }
-
-    #[async_trait]
-    impl Stage for Loopback {
-        fn probe(&self) -> &dyn Probe {
-            &self.probe
-        }
-
-        async fn set(&self, scene: Scene) -> Target {
-            let [first, second] = builds();
-            let expected = first.clone();
-            let server = Server::start(move |connection, path| {
-                let is_health = path == "/actuator/health";
-                let build = if scene == Scene::Alternating && connection % 2 == 1 {
-                    &second
-                } else {
-                    &first
-                };
-                match scene {
-                    Scene::Silent => Reply::Silence,
-                    Scene::Down if is_health => keep(503, DOWN),
-                    Scene::Nameless if !is_health => keep(404, ""),
-                    _ => keep(
-                        200,
-                        &if is_health {
-                            UP.to_owned()
-                        } else {
-                            info(build.as_str())
-                        },
-                    ),
-                }
-            })
-            .await;
-            let url = server
-                .url("/actuator/health")
-                .replace("http://", "http://user:hunter2@");
-            if scene == Scene::Refusing {
-                server.stop().await;
-            } else {
-                self.servers.lock().unwrap().push(server);
-            }
-            format!("{scene:?}={url}")
-                .parse::<Target>()
-                .unwrap()
-                .expect_revision(expected)
-        }
-    }
-
-    #[tokio::test]
-    async fn the_http_probe_keeps_the_contract_of_probes() {
-        probe_contract(&Loopback::default()).await;
-    }
 }

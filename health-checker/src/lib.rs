@@ -38,20 +38,35 @@
 
 #[cfg(feature = "http")]
 mod actuator;
+#[cfg(feature = "http")]
+mod amqp;
 mod engine;
 mod error;
 mod event;
+mod header;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod mongodb;
 mod name;
+#[cfg(feature = "http")]
+mod net;
+#[cfg(feature = "http")]
+mod network;
 mod options;
 mod probe;
+pub mod quality_gate;
+#[cfg(feature = "http")]
+mod redis;
 mod report;
 mod revision;
+mod round;
 pub mod sim;
 mod tally;
 mod target;
 mod targets;
+#[cfg(feature = "http")]
+mod tcp;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
@@ -59,9 +74,12 @@ mod text;
 pub use engine::check;
 pub use error::{Error, InvalidItem};
 pub use event::{Event, Observer};
-#[cfg(feature = "http")]
-pub use http::HttpProbe;
+pub use header::{Header, InvalidHeader};
 pub use name::{InvalidTargetName, TargetName};
+#[cfg(feature = "http")]
+pub use net::{FixedResolver, Resolver, SystemResolver};
+#[cfg(feature = "http")]
+pub use network::NetworkProbe;
 pub use options::Options;
 pub use probe::{Observation, Probe, State};
 pub use report::{LastProbe, Report, Seen, TargetReport, Verdict};

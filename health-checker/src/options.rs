@@ -14,6 +14,7 @@ use std::time::Duration;
 pub struct Options {
     pub(crate) successes: u32,
     pub(crate) interval: Duration,
+    pub(crate) jitter: Duration,
     pub(crate) timeout: Duration,
     pub(crate) latency_ceiling: Duration,
     pub(crate) max_parallel: usize,
@@ -27,6 +28,7 @@ impl Default for Options {
         Self {
             successes: 3,
             interval: Duration::from_secs(1),
+            jitter: Duration::ZERO,
             timeout: Duration::from_secs(5 * 60),
             latency_ceiling: Duration::from_secs(1),
             max_parallel: 50,
@@ -49,6 +51,14 @@ impl Options {
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// By how much the interval is lengthened at most; zero by default. It differs from target to target and from probe to
+    /// probe, so that many targets behind one balancer are not asked in the same instant, and is the same in each run.
+    #[must_use]
+    pub fn jitter(mut self, most: Duration) -> Self {
+        self.jitter = most;
         self
     }
 

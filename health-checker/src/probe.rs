@@ -1,6 +1,7 @@
 //! One question to one target, and what it showed.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::text;
 /// Asks a target once whether it serves.
 ///
 /// The contract, which `testing::probe_contract` checks:
-/// - One call is one fresh connection with fresh name resolution; nothing is kept from one call to the next. Behind a
-///   balancer that spreads connections, consecutive calls therefore meet different tasks.
+/// - One call is one fresh connection to each address of the name, resolved afresh; nothing is kept from one call to the
+///   next. Behind a balancer that spreads connections, consecutive calls therefore meet different tasks.
 /// - It never retries, follows no redirect and has no memory: whoever calls decides what an answer means for the next.
 /// - It does not fail. What the target answered badly, or left unanswered once it had accepted the connection, is
 ///   [`State::Down`]; what could not be asked at all (no such name, connection refused, certificate not trusted, not
@@ -42,6 +43,27 @@ pub trait Probe: Debug + Send + Sync {
             }
         }
     }
+
+    /// The addresses that the target has just now, resolved afresh, in a fixed order; none where the implementation knows
+    /// no addresses and is to be asked as a whole.
+    ///
+    /// # Errors
+    /// What stands in the way of asking, as an observation.
+    async fn addresses(
+        &self,
+        target: &Target,
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>, Observation> {
+        let _ = (target, limit);
+        Ok(Vec::new())
+    }
+
+    /// Asks once at one of the target's [`addresses`](Self::addresses), over one fresh connection, and answers within
+    /// `limit`.
+    async fn probe_at(&self, target: &Target, address: SocketAddr, limit: Duration) -> Observation {
+        let _ = address;
+        self.probe_within(target, limit).await
+    }
 }
 
 #[async_trait]
@@ -52,6 +74,18 @@ impl<P: Probe + ?Sized> Probe for Arc<P> {
 
     async fn probe_within(&self, target: &Target, limit: Duration) -> Observation {
         (**self).probe_within(target, limit).await
+    }
+
+    async fn addresses(
+        &self,
+        target: &Target,
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>, Observation> {
+        (**self).addresses(target, limit).await
+    }
+
+    async fn probe_at(&self, target: &Target, address: SocketAddr, limit: Duration) -> Observation {
+        (**self).probe_at(target, address, limit).await
     }
 }
 
@@ -64,6 +98,18 @@ impl<P: Probe + ?Sized> Probe for Box<P> {
     async fn probe_within(&self, target: &Target, limit: Duration) -> Observation {
         (**self).probe_within(target, limit).await
     }
+
+    async fn addresses(
+        &self,
+        target: &Target,
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>, Observation> {
+        (**self).addresses(target, limit).await
+    }
+
+    async fn probe_at(&self, target: &Target, address: SocketAddr, limit: Duration) -> Observation {
+        (**self).probe_at(target, address, limit).await
+    }
 }
 
 /// What one probe showed.
@@ -73,9 +119,13 @@ pub struct Observation {
     /// Whether the target serves.
     #[serde(flatten)]
     pub state: State,
+    /// Whether a connection came about.
+    pub reached: bool,
+    /// Which of the target's addresses was asked, if that is known.
+    pub address: Option<SocketAddr>,
     /// The HTTP status, if an answer came.
     pub status: Option<u16>,
-    /// The status that the body named, such as `UP`.
+    /// The status that the answer named, such as `UP`.
     pub body_status: Option<String>,
     /// From the start of the connection to the end of the health answer, in milliseconds.
     pub latency_ms: u64,
@@ -83,6 +133,8 @@ pub struct Observation {
     pub error: Option<String>,
     /// The build that answered, if it said so.
     pub revision: Option<Revision>,
+    /// What people should know although it changes nothing, such as a component that is not up.
+    pub note: Option<String>,
 }
 
 /// Whether a target serves. Reasons are fragments that complete a sentence about the target: `answers 503 DOWN`.
@@ -126,23 +178,41 @@ impl Observation {
 
     fn new(state: State) -> Self {
         Self {
+            reached: !matches!(state, State::Unknown { .. }),
             state,
+            address: None,
             status: None,
             body_status: None,
             latency_ms: 0,
             error: None,
             revision: None,
+            note: None,
         }
     }
 
-    /// Sets the HTTP status.
+    /// Says that a connection came about, though it could not be told more.
     #[must_use]
-    pub fn status(mut self, status: u16) -> Self {
-        self.status = Some(status);
+    pub fn reached(mut self) -> Self {
+        self.reached = true;
         self
     }
 
-    /// Sets the status that the body named.
+    /// Sets which of the target's addresses was asked.
+    #[must_use]
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Sets the HTTP status. Who has answered was reached.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self.reached = true;
+        self
+    }
+
+    /// Sets the status that the answer named.
     #[must_use]
     pub fn body_status(mut self, status: impl Into<String>) -> Self {
         self.body_status = Some(status.into());
@@ -160,6 +230,13 @@ impl Observation {
     #[must_use]
     pub fn error(mut self, error: impl Into<String>) -> Self {
         self.error = Some(error.into());
+        self
+    }
+
+    /// Sets what people should know although it changes nothing.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
         self
     }
 

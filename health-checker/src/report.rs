@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 use url::Url;
@@ -34,7 +35,7 @@ pub struct TargetReport {
     pub url: Url,
     /// What became of it.
     pub verdict: Verdict,
-    /// How many times it was asked.
+    /// How many times it was asked: rounds, in each of which every address is asked once.
     pub attempts: u32,
     /// How many successes in a row it had at the end.
     pub consecutive: u32,
@@ -44,14 +45,29 @@ pub struct TargetReport {
     pub revision: Option<Revision>,
     /// Why it is not healthy: a sentence about the target without subject and full stop.
     pub reason: Option<String>,
+    /// What people should know although it changed nothing, such as an address that refused.
+    pub note: Option<String>,
+    /// How many probes that were: each a connection of its own, or the try of one.
+    pub probes: u32,
+    /// From the start of the check to the last answer, in milliseconds.
+    pub took_ms: u64,
     /// Which builds answered how often.
     pub seen: Seen,
+}
+
+impl TargetReport {
+    /// Whether the time ran out while nothing was known against the target: more time might have proven it healthy.
+    pub fn ran_out(&self) -> bool {
+        self.verdict == Verdict::Inconclusive && (self.consecutive > 0 || self.attempts == 0)
+    }
 }
 
 /// The last probe of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LastProbe {
+    /// Which of the target's addresses was asked, if that is known.
+    pub address: Option<SocketAddr>,
     /// The HTTP status, if an answer came.
     pub status: Option<u16>,
     /// The status that the body named, such as `UP`.

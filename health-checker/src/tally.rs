@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::probe::{Observation, State};
 use crate::report::{LastProbe, Seen, TargetReport, Verdict};
 use crate::revision::Revision;
+use crate::round::Round;
 use crate::target::Target;
 use crate::text;
 
@@ -32,6 +33,9 @@ pub(crate) struct Tally<'a> {
     seen: Seen,
     last: Option<LastProbe>,
     revision: Option<Revision>,
+    /// How many connections were tried.
+    probes: u32,
+    note: Option<String>,
 }
 
 /// Why an answer did not count.
@@ -42,6 +46,17 @@ enum Setback {
     Old,
     /// It could not be told.
     Untold(String),
+}
+
+impl Setback {
+    /// How much it says: of several in one round the weightiest counts.
+    const fn weight(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 2,
+            Self::Old => 1,
+            Self::Untold(_) => 0,
+        }
+    }
 }
 
 impl<'a> Tally<'a> {
@@ -60,6 +75,8 @@ impl<'a> Tally<'a> {
             seen: Seen::default(),
             last: None,
             revision: None,
+            probes: 0,
+            note: None,
         }
     }
 
@@ -71,12 +88,34 @@ impl<'a> Tally<'a> {
         self.consecutive
     }
 
-    /// Takes an answer that came `at` after the start of the check; says whether it came from the right build.
-    pub(crate) fn take(&mut self, observation: &Observation, at: Duration) -> bool {
+    /// Takes what a round showed `at` after the start of the check; says of each answer why it does not count.
+    pub(crate) fn take(&mut self, round: &Round, at: Duration) -> Vec<Option<String>> {
         self.attempts = self.attempts.saturating_add(1);
+        self.probes = self.probes.saturating_add(round.probes);
         self.now = at;
-        self.count_build(observation.revision.as_ref());
-        match self.setback(observation) {
+        for observation in &round.observations {
+            self.count_build(observation.revision.as_ref());
+        }
+        let setbacks: Vec<Option<Setback>> = round
+            .observations
+            .iter()
+            .map(|observation| self.setback(observation))
+            .collect();
+        let objections = setbacks
+            .iter()
+            .zip(&round.observations)
+            .map(|(setback, observation)| {
+                Some(match setback.as_ref()? {
+                    Setback::Failed(reason) | Setback::Untold(reason) => reason.clone(),
+                    Setback::Old => format!(
+                        "another build answers: {}",
+                        observation.revision.as_ref().map_or("", Revision::short)
+                    ),
+                })
+            })
+            .collect();
+        let worst = setbacks.into_iter().flatten().max_by_key(Setback::weight);
+        match worst {
             None => {
                 if self.consecutive == 0 {
                     self.row_since = at;
@@ -92,14 +131,27 @@ impl<'a> Tally<'a> {
                 self.setback = Some(setback);
             }
         }
-        self.reached |=
-            observation.status.is_some() || !matches!(observation.state, State::Unknown { .. });
+        self.reached |= round
+            .observations
+            .iter()
+            .any(|observation| observation.reached);
+        let worst = round.worst(self.target);
+        if let Some(revision) = &worst.revision {
+            self.revision = Some(revision.clone());
+        }
+        self.note = worst.note;
         self.last = Some(LastProbe {
-            status: observation.status,
-            body_status: observation.body_status.clone(),
-            latency_ms: observation.latency_ms,
-            error: observation.error.clone(),
+            address: worst.address,
+            status: worst.status,
+            body_status: worst.body_status,
+            latency_ms: worst.latency_ms,
+            error: worst.error,
         });
+        objections
+    }
+
+    /// Whether an answer came from the right build, or none in particular is expected.
+    pub(crate) fn is_expected(&self, observation: &Observation) -> bool {
         match (&self.target.expect_revision, &observation.revision) {
             (None, _) => true,
             (Some(expected), Some(revision)) => revision.matches(expected),
@@ -114,7 +166,6 @@ impl<'a> Tally<'a> {
 
     fn count_build(&mut self, revision: Option<&Revision>) {
         let Some(revision) = revision else { return };
-        self.revision = Some(revision.clone());
         if let Some(expected) = &self.target.expect_revision {
             let count = if revision.matches(expected) {
                 &mut self.seen.new
@@ -135,7 +186,7 @@ impl<'a> Tally<'a> {
             State::Up => self.flaw(observation),
             State::Down { reason } => Some(Setback::Failed(reason.clone())),
             // It answered before and now cannot be reached: that is the target's doing as far as can be seen.
-            State::Unknown { reason } if observation.status.is_none() && self.reached => Some(
+            State::Unknown { reason } if !observation.reached && self.reached => Some(
                 Setback::Failed(format!("answered before and no longer does: {reason}")),
             ),
             State::Unknown { reason } => Some(Setback::Untold(reason.clone())),
@@ -176,6 +227,9 @@ impl<'a> Tally<'a> {
             last: self.last,
             revision: self.revision,
             reason,
+            note: self.note,
+            probes: self.probes,
+            took_ms: u64::try_from(self.now.as_millis()).unwrap_or(u64::MAX),
             seen: self.seen,
         }
     }
@@ -303,7 +357,7 @@ mod tests {
     fn report(target: &Target, options: &Options, answers: &[Observation]) -> TargetReport {
         let mut tally = Tally::new(target, options);
         for (second, answer) in (0..).zip(answers) {
-            tally.take(answer, Duration::from_secs(second));
+            tally.take(&Round::from(answer.clone()), Duration::from_secs(second));
         }
         tally.report()
     }

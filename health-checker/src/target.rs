@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::header::Header;
 use crate::name::TargetName;
 use crate::revision::Revision;
 use crate::text;
@@ -20,6 +21,7 @@ use crate::text;
 /// let target: Target = "user-service=http://10.0.0.7:8080/actuator/health".parse()?;
 /// assert_eq!(target.name.as_str(), "user-service");
 /// assert_eq!(target.kind, TargetKind::Actuator);
+/// assert_eq!("redis://cache".parse::<Target>()?.kind, TargetKind::Redis);
 /// # Ok::<(), health_checker::InvalidTarget>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -27,17 +29,30 @@ use crate::text;
 pub struct Target {
     /// What people call it.
     pub name: TargetName,
-    /// Where it is asked. A user name and a password in it are sent as HTTP Basic authentication.
+    /// Where it is asked. A user name and a password in it are sent as the protocol has it: as HTTP Basic authentication, as
+    /// Redis' `AUTH`. AMQP and MongoDB are asked without.
     pub url: Url,
-    /// How its answer is read.
+    /// How it is asked and how its answer is read.
     pub kind: TargetKind,
     /// The build that must answer; `None` if any build will do.
     pub expect_revision: Option<Revision>,
     /// Where the answering build says which one it is; read only if a revision is expected.
     pub revision_from: RevisionSource,
+    /// Headers that HTTP questions carry besides the usual ones, or in their place.
+    pub headers: Vec<Header>,
+    /// A path of the same server that must not be healthy: where it is, something answers whatever it is asked.
+    pub canary: Option<String>,
+    /// Whether redirects are followed, up to 5. Otherwise one is a failure.
+    pub follow_redirects: bool,
+    /// Whether the status `UNKNOWN` of an actuator is good. Otherwise it is a failure.
+    pub accept_unknown: bool,
+    /// Components of an actuator that must be shown and up, by their path: `db`, `db/primary`.
+    pub components: Vec<String>,
+    /// The management API's check for alarms of a RabbitMQ.
+    pub alarms: Option<Url>,
 }
 
-/// How a target's answer is read.
+/// How a target is asked and how its answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TargetKind {
@@ -46,6 +61,55 @@ pub enum TargetKind {
     Actuator,
     /// Any HTTP server: each 2xx is good.
     Plain,
+    /// Anything that accepts a TCP connection and keeps it for a moment.
+    Tcp,
+    /// Redis: `PING` must be answered with `PONG`.
+    Redis,
+    /// RabbitMQ, or another broker that speaks AMQP 0-9-1: it must greet, and where its management API is named no alarm may
+    /// be in effect.
+    Amqp,
+    /// MongoDB: `hello` must be answered by a primary or a secondary.
+    Mongodb,
+}
+
+impl TargetKind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Actuator => "actuator",
+            Self::Plain => "plain",
+            Self::Tcp => "tcp",
+            Self::Redis => "redis",
+            Self::Amqp => "amqp",
+            Self::Mongodb => "mongodb",
+        }
+    }
+
+    /// What targets with this scheme are, unless they are told otherwise.
+    fn of_scheme(scheme: &str) -> Option<Self> {
+        Some(match scheme {
+            "http" | "https" => Self::Actuator,
+            "tcp" => Self::Tcp,
+            "redis" | "rediss" => Self::Redis,
+            "amqp" | "amqps" => Self::Amqp,
+            "mongodb" => Self::Mongodb,
+            _ => return None,
+        })
+    }
+
+    /// Whether a target with this scheme can be asked so.
+    pub(crate) fn fits(self, scheme: &str) -> bool {
+        match Self::of_scheme(scheme) {
+            Some(Self::Actuator) => matches!(self, Self::Actuator | Self::Plain),
+            kind => kind == Some(self),
+        }
+    }
+}
+
+impl fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Where a build says which one it is.
@@ -79,6 +143,29 @@ pub enum InvalidTarget {
         /// The scheme, without `://`.
         scheme: String,
     },
+    /// The URL names no host, or no port where the scheme has none of its own.
+    #[error("`{url}` does not say where to connect")]
+    Nowhere {
+        /// The URL, without user name and password.
+        url: String,
+    },
+    /// The URL's scheme is not asked in that way.
+    #[error("a `{scheme}` URL cannot be probed as `{kind}`")]
+    Kind {
+        /// The scheme, without `://`.
+        scheme: String,
+        /// How it was to be asked.
+        kind: TargetKind,
+    },
+    /// A path is none.
+    #[error("`{path}` is not a path")]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// A header is none.
+    #[error("a header of the target cannot be sent")]
+    Header(#[from] crate::header::InvalidHeader),
     /// The name is none.
     #[error("the target has no usable name")]
     Name(#[from] crate::name::InvalidTargetName),
@@ -91,9 +178,25 @@ impl InvalidTarget {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Url { .. } | Self::Scheme { .. } => {
-                Some("write a URL such as `http://host:8080/actuator/health`".to_owned())
+            Self::Scheme { scheme } if scheme == "mongodb+srv" => Some(
+                "name the hosts themselves, one target each: `mongodb://host:27017`".to_owned(),
+            ),
+            Self::Url { text, .. } if text.starts_with("mongodb://") && text.contains(',') => {
+                Some("name each host as a target of its own".to_owned())
             }
+            Self::Url { .. } | Self::Scheme { .. } => Some(
+                "write a URL such as `http://host:8080/actuator/health`; http, https, tcp, redis, rediss, amqp, amqps and \
+                 mongodb can be probed"
+                    .to_owned(),
+            ),
+            Self::Nowhere { .. } => {
+                Some("write host and port, such as `tcp://host:5432`".to_owned())
+            }
+            Self::Kind { .. } => {
+                Some("only http and https URLs are `plain` or `actuator`; leave `kind` out for others".to_owned())
+            }
+            Self::Path { .. } => Some("write a path such as `/no-such-page`".to_owned()),
+            Self::Header(_) => Some("write `Name: value`".to_owned()),
             Self::Revision(invalid) => invalid.hint(),
             Self::Name(_) => None,
         }
@@ -101,16 +204,23 @@ impl InvalidTarget {
 }
 
 impl Target {
-    /// A target that is read as an actuator and of which no particular build is expected.
+    /// A target that is asked as its URL's scheme has it, and of which no particular build is expected.
     ///
     /// The URL is not checked here: a probe answers "could not tell" where it does not know the scheme.
     pub fn new(name: TargetName, url: Url) -> Self {
+        let kind = TargetKind::of_scheme(url.scheme()).unwrap_or_default();
         Self {
             name,
             url,
-            kind: TargetKind::default(),
+            kind,
             expect_revision: None,
             revision_from: RevisionSource::default(),
+            headers: Vec::new(),
+            canary: None,
+            follow_redirects: false,
+            accept_unknown: false,
+            components: Vec::new(),
+            alarms: None,
         }
     }
 
@@ -135,6 +245,74 @@ impl Target {
         self
     }
 
+    /// Adds a header to HTTP questions.
+    #[must_use]
+    pub fn header(mut self, header: Header) -> Self {
+        self.headers.push(header);
+        self
+    }
+
+    /// Sets a path of the same server that must not be healthy.
+    ///
+    /// # Errors
+    /// When it does not begin with `/`.
+    pub fn canary(mut self, path: &str) -> Result<Self, InvalidTarget> {
+        if !path.starts_with('/') || path != text::clean(path, 1000) {
+            return Err(InvalidTarget::Path {
+                path: text::clean(path, 80),
+            });
+        }
+        self.canary = Some(path.to_owned());
+        Ok(self)
+    }
+
+    /// Sets whether redirects are followed.
+    #[must_use]
+    pub fn follow_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
+    /// Sets whether the status `UNKNOWN` of an actuator is good.
+    #[must_use]
+    pub fn accept_unknown(mut self, accept: bool) -> Self {
+        self.accept_unknown = accept;
+        self
+    }
+
+    /// Adds a component of an actuator that must be shown and up.
+    #[must_use]
+    pub fn component(mut self, path: impl Into<String>) -> Self {
+        self.components.push(path.into());
+        self
+    }
+
+    /// Sets where a RabbitMQ's management API is, such as `http://user:password@mq:15672`. Without a path it is asked for
+    /// `/api/health/checks/alarms`.
+    ///
+    /// # Errors
+    /// When it is no http or https URL.
+    pub fn alarms(mut self, mut url: Url) -> Result<Self, InvalidTarget> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(InvalidTarget::Scheme {
+                scheme: text::clean(url.scheme(), 40),
+            });
+        }
+        if url.path() == "/" {
+            url.set_path("/api/health/checks/alarms");
+        }
+        self.alarms = Some(url);
+        Ok(self)
+    }
+
+    /// Sets the password of the URL: a way for secrets that must not stand in an argument.
+    #[must_use]
+    pub fn password(mut self, password: &str) -> Self {
+        // It fails only for URLs that cannot have one; those are refused elsewhere.
+        let _ = self.url.set_password(Some(password));
+        self
+    }
+
     /// The URL without user name and password: the only form that is ever shown.
     pub fn shown_url(&self) -> Url {
         let mut url = self.url.clone();
@@ -144,15 +322,23 @@ impl Target {
         url
     }
 
-    pub(crate) fn named(name: Option<&str>, url: &str) -> Result<Self, InvalidTarget> {
+    /// A target of this name, or called by its host and path.
+    ///
+    /// # Errors
+    /// When the URL is none or leads nowhere that can be probed, or the name is none.
+    pub fn named(name: Option<&str>, url: &str) -> Result<Self, InvalidTarget> {
         let parsed = Url::parse(url).map_err(|source| InvalidTarget::Url {
             text: showable(url),
             source,
         })?;
-        if !matches!(parsed.scheme(), "http" | "https") {
+        if TargetKind::of_scheme(parsed.scheme()).is_none() {
             return Err(InvalidTarget::Scheme {
                 scheme: text::clean(parsed.scheme(), 40),
             });
+        }
+        let has_host = parsed.host_str().is_some_and(|host| !host.is_empty());
+        if !has_host || parsed.scheme() == "tcp" && parsed.port().is_none() {
+            return Err(InvalidTarget::Nowhere { url: showable(url) });
         }
         let name = match name {
             Some(name) => name.parse()?,
@@ -182,18 +368,28 @@ impl fmt::Debug for Target {
             .field("kind", &self.kind)
             .field("expect_revision", &self.expect_revision)
             .field("revision_from", &self.revision_from)
+            .field("headers", &self.headers)
+            .field("canary", &self.canary)
+            .field("follow_redirects", &self.follow_redirects)
+            .field("accept_unknown", &self.accept_unknown)
+            .field("components", &self.components)
+            .field("alarms", &self.alarms.as_ref().map(address))
             .finish()
     }
 }
 
-/// Host, port and path: what tells the services behind one balancer apart.
+/// Host, port and path: what tells the services behind one balancer apart. What is not the web says so.
 fn address(url: &Url) -> String {
+    let scheme = match url.scheme() {
+        "http" | "https" => String::new(),
+        other => format!("{other}://"),
+    };
     let port = url
         .port()
         .map(|port| format!(":{port}"))
         .unwrap_or_default();
     format!(
-        "{}{port}{}",
+        "{scheme}{}{port}{}",
         url.host_str().unwrap_or_default(),
         url.path().trim_end_matches('/')
     )
@@ -220,6 +416,7 @@ mod tests {
         );
         assert_eq!(name("https://user:secret@h/"), "h");
         assert_eq!(name("http://h/health?probe=deep"), "h/health");
+        assert_eq!(name("redis://:secret@h:7000/0"), "redis://h:7000/0");
     }
 
     #[test]
@@ -239,6 +436,64 @@ mod tests {
             "the target has no usable name"
         );
         assert!(error("http://").hint().unwrap().contains("actuator/health"));
+    }
+
+    #[test]
+    fn each_scheme_is_asked_in_its_way() {
+        let kind = |text: &str| text.parse::<Target>().unwrap().kind;
+        for (url, word) in [
+            ("http://h/", "actuator"),
+            ("https://h/", "actuator"),
+            ("tcp://h:9", "tcp"),
+            ("redis://h", "redis"),
+            ("rediss://:p@h:6380/0", "redis"),
+            ("amqp://h", "amqp"),
+            ("amqps://h/%2f", "amqp"),
+            ("mongodb://h", "mongodb"),
+        ] {
+            assert_eq!(kind(url).as_str(), word, "{url}");
+        }
+        assert!(TargetKind::Plain.fits("https") && !TargetKind::Plain.fits("redis"));
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_refused_with_a_remedy() {
+        let error = |text: &str| text.parse::<Target>().unwrap_err();
+        for url in ["tcp://h", "redis:///0", "amqp://"] {
+            let error = error(url);
+            assert!(
+                matches!(error, InvalidTarget::Nowhere { .. }),
+                "{url}: {error:?}"
+            );
+        }
+        let many = error("mongodb://u:hunter2@a:1,b:2/");
+        assert!(many.hint().is_some() && !format!("{many} {many:?}").contains("hunter2"));
+        assert!(
+            error("mongodb+srv://h/")
+                .hint()
+                .unwrap()
+                .contains("mongodb://host")
+        );
+    }
+
+    #[test]
+    fn a_canary_is_a_path_and_alarms_are_on_the_web() {
+        let target = || "http://h/".parse::<Target>().unwrap();
+        assert!(target().canary("no-slash").is_err());
+        assert!(target().canary("/none").is_ok());
+        let alarms = |url: &str| target().alarms(url.parse().unwrap());
+        assert_eq!(
+            alarms("http://u:hunter2@mq:15672")
+                .unwrap()
+                .alarms
+                .unwrap()
+                .path(),
+            "/api/health/checks/alarms"
+        );
+        assert!(
+            !format!("{:?}", alarms("http://u:hunter2@mq:15672/x").unwrap()).contains("hunter2")
+        );
+        assert!(alarms("amqp://mq").is_err());
     }
 
     #[test]

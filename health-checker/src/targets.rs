@@ -1,16 +1,19 @@
 //! A list of targets as it comes from a file or from the step before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::error::{Error, InvalidItem};
+use crate::header::Header;
 use crate::target::{InvalidTarget, RevisionSource, Target, TargetKind};
 
-/// Targets read from JSON: a list of URLs, of objects `{"url", "name", "kind", "expect_revision", "revision_header"}`,
-/// or of both.
+/// Targets read from JSON: a list of URLs, of objects, or of both. An object has `url`, and may have `name`, `kind`,
+/// `expect_revision`, `revision_header`, `headers` (an object), `canary`, `follow_redirects`, `accept_unknown`,
+/// `components` (a list) and `alarms` (a URL): what the fields of [`Target`] are called.
 ///
 /// It is empty only if the text is an explicit `[]`; an empty text and `null` are errors, because they are what a step
 /// leaves that failed to say what is to be checked.
@@ -35,6 +38,16 @@ struct Item {
     kind: Option<Kind>,
     expect_revision: Option<String>,
     revision_header: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    canary: Option<String>,
+    #[serde(default)]
+    follow_redirects: bool,
+    #[serde(default)]
+    accept_unknown: bool,
+    #[serde(default)]
+    components: Vec<String>,
+    alarms: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +55,23 @@ struct Item {
 enum Kind {
     Actuator,
     Plain,
+    Tcp,
+    Redis,
+    Amqp,
+    Mongodb,
+}
+
+impl From<Kind> for TargetKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Actuator => Self::Actuator,
+            Kind::Plain => Self::Plain,
+            Kind::Tcp => Self::Tcp,
+            Kind::Redis => Self::Redis,
+            Kind::Amqp => Self::Amqp,
+            Kind::Mongodb => Self::Mongodb,
+        }
+    }
 }
 
 impl Targets {
@@ -109,17 +139,46 @@ fn read(item: Value) -> Result<Target, InvalidItem> {
         return Ok(Target::named(None, url)?);
     }
     let item: Item = serde_json::from_value(item).map_err(InvalidItem::Shape)?;
-    let mut target = Target::named(item.name.as_deref(), &item.url)?;
-    if let Some(Kind::Plain) = item.kind {
-        target = target.kind(TargetKind::Plain);
+    Ok(item.target()?)
+}
+
+impl Item {
+    fn target(self) -> Result<Target, InvalidTarget> {
+        let mut target = Target::named(self.name.as_deref(), &self.url)?;
+        if let Some(kind) = self.kind {
+            target = target.kind(kind.into());
+        }
+        if !target.kind.fits(target.url.scheme()) {
+            return Err(InvalidTarget::Kind {
+                scheme: target.url.scheme().to_owned(),
+                kind: target.kind,
+            });
+        }
+        if let Some(revision) = self.expect_revision {
+            target = target.expect_revision(revision.parse()?);
+        }
+        if let Some(header) = self.revision_header {
+            target = target.revision_from(RevisionSource::Header(header));
+        }
+        for (name, value) in self.headers {
+            target = target.header(Header::new(&name, &value)?);
+        }
+        if let Some(path) = self.canary {
+            target = target.canary(&path)?;
+        }
+        if let Some(url) = self.alarms {
+            target = target.alarms(web(&url)?)?;
+        }
+        target.components = self.components;
+        Ok(target
+            .follow_redirects(self.follow_redirects)
+            .accept_unknown(self.accept_unknown))
     }
-    if let Some(revision) = item.expect_revision {
-        target = target.expect_revision(revision.parse().map_err(InvalidTarget::from)?);
-    }
-    if let Some(header) = item.revision_header {
-        target = target.revision_from(RevisionSource::Header(header));
-    }
-    Ok(target)
+}
+
+/// The URL of a management API, which is refused as a target's would be.
+fn web(url: &str) -> Result<Url, InvalidTarget> {
+    Target::named(Some("alarms"), url).map(|target| target.url)
 }
 
 #[cfg(test)]
@@ -165,6 +224,10 @@ mod tests {
             (r#"[{"name": "a"}]"#, 1),
             (r#"["http://h/", {"url": "http://i/", "colour": 1}]"#, 2),
             (r#"[{"url": "http://h/", "expect_revision": "main"}]"#, 1),
+            (r#"[{"url": "redis://h", "kind": "plain"}]"#, 1),
+            (r#"[{"url": "http://h/", "headers": {"a b": "c"}}]"#, 1),
+            (r#"[{"url": "http://h/", "canary": "none"}]"#, 1),
+            (r#"[{"url": "amqp://h", "alarms": "amqp://h"}]"#, 1),
             (r#"[[]]"#, 1),
         ] {
             let error = error(text);
@@ -197,6 +260,23 @@ mod tests {
             target.revision_from,
             RevisionSource::Header("X-Rev".to_owned())
         );
+    }
+
+    #[test]
+    fn an_object_says_how_it_is_asked() {
+        let text = r#"[
+            {"url": "http://h/", "headers": {"X-Key": "k"}, "canary": "/none", "follow_redirects": true, "accept_unknown": true, "components": ["db"]},
+            {"url": "amqp://h", "alarms": "http://u:p@h:15672"}
+        ]"#;
+        let [web, broker] = &text.parse::<Targets>().unwrap().into_vec()[..] else {
+            panic!("two targets")
+        };
+        assert_eq!(web.headers[0].name(), "X-Key");
+        assert_eq!(web.canary.as_deref(), Some("/none"));
+        assert!(web.follow_redirects && web.accept_unknown);
+        assert_eq!(web.components, ["db"]);
+        assert_eq!(broker.kind, TargetKind::Amqp);
+        assert!(broker.alarms.is_some());
     }
 
     proptest! {

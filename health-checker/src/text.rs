@@ -29,7 +29,6 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
 }
 
 /// An error and everything beneath it in one line.
-#[cfg(feature = "http")]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use change_detect::ModuleName;
 use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
-use health_checker::{HttpProbe, Probe, Target};
+use health_checker::{NetworkProbe, Probe, Target};
 #[cfg(feature = "aws")]
 use image_tagger::PushOptions;
 use image_tagger::Registry;
@@ -70,7 +70,7 @@ impl Adapters {
         Self {
             registry,
             plane: site.plane(),
-            probe: Arc::new(HttpProbe::new()),
+            probe: Arc::new(NetworkProbe::new()),
             site: Site::Local(site),
         }
     }
@@ -81,7 +81,7 @@ impl Adapters {
         Ok(Self {
             registry,
             plane,
-            probe: Arc::new(HttpProbe::new()),
+            probe: Arc::new(NetworkProbe::new()),
             site: Site::Aws,
         })
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::bench;
 use crate::hold::Held;
+use crate::stack;
 use crate::suite::Options;
 use crate::task::Error;
 
@@ -15,6 +16,8 @@ Tasks:
   test           install what the tests need, start the servers, run everything, count what ran
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
+  test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
+                   --full               also hold the smallest environment's plan against the policies
   lint           formatting, clippy and the documentation, warnings being errors
   guard          what the dependency graph must not hold, and what the top folder may hold
   bench detect   time change detection beside other tools, on repositories made for it; a Markdown table
@@ -27,6 +30,10 @@ Tasks:
   bench push     push images beside skopeo: requests by the registry's log, bytes, seconds, memory; a Markdown table
                    --keep DIR           make the images there, leave them and take them again
                    --ours FILE          measure this binary instead of a release build of image-tagger
+  bench logs     archive a million events from a CloudWatch Logs on loopback, beside a script with boto3: CPU, memory, seconds
+                   --events N           how many (1000000)
+                   --ours FILE          measure this binary instead of a release build of log-exporter
+                   --python FILE        the Python that has boto3; otherwise an environment is made with it
   release-check  whether each crate that is published can be
   help           this text
 
@@ -37,10 +44,12 @@ Exit codes: 0 all is well, 1 something failed, 2 usage, or something is missing 
 pub(crate) enum Command {
     Help,
     Test(Options),
+    Stack(stack::Options),
     Lint,
     Guard,
     Bench(bench::Options),
     BenchPush(bench::push::Options),
+    BenchLogs(bench::logs::Options),
     ReleaseCheck,
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
@@ -69,7 +78,11 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Error> {
     }
 }
 
-fn test(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+fn test(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut rest = rest.peekable();
+    if rest.next_if(|word| word == "stack").is_some() {
+        return test_stack(rest);
+    }
     let mut options = Options::default();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
@@ -85,11 +98,24 @@ fn test(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     Ok(Command::Test(options))
 }
 
+fn test_stack(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = stack::Options::default();
+    for argument in rest {
+        match argument.as_str() {
+            "--full" => options.full = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(usage(&format!("`test stack` takes no argument `{other}`"))),
+        }
+    }
+    Ok(Command::Stack(options))
+}
+
 fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     let mut rest = rest.peekable();
     match rest.next().as_deref() {
         Some("detect") => {}
         Some("push") => return bench_push(rest),
+        Some("logs") => return bench_logs(rest),
         Some("--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(usage(&format!("there is no bench `{other}`"))),
         None => return Err(usage("`bench` needs the name of a bench")),
@@ -155,6 +181,35 @@ fn bench_push(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> 
     Ok(Command::BenchPush(options))
 }
 
+fn bench_logs(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::logs::Options::default();
+    while let Some(argument) = rest.next() {
+        let mut value = || {
+            rest.next()
+                .ok_or_else(|| usage(&format!("`{argument}` needs a value")))
+        };
+        match argument.as_str() {
+            "--events" => {
+                let events = value()?;
+                options.events = events
+                    .parse()
+                    .ok()
+                    .filter(|events| (1_000..=3_000_000).contains(events))
+                    .ok_or_else(|| {
+                        usage(&format!(
+                            "`{events}` is not a number of events: it takes 1000 to 3000000"
+                        ))
+                    })?;
+            }
+            "--ours" => options.ours = Some(PathBuf::from(value()?)),
+            "--python" => options.python = Some(PathBuf::from(value()?)),
+            "--help" | "-h" => return Ok(Command::Help),
+            other => return Err(usage(&format!("`bench logs` takes no argument `{other}`"))),
+        }
+    }
+    Ok(Command::BenchLogs(options))
+}
+
 fn held(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
     match (rest.next(), rest.next()) {
         (Some(scratch), Some(program)) => Ok(Command::Hold(Held {
@@ -173,6 +228,22 @@ fn usage(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bench_of_logs_takes_a_number_within_its_limits() {
+        match parsed("bench logs --events 1000 --python py") {
+            Ok(Command::BenchLogs(options)) => {
+                assert_eq!((options.events, options.python), (1000, Some("py".into())));
+            }
+            other => panic!("{other:?}"),
+        }
+        for bad in ["--events 999", "--events x", "--events", "--runs 3"] {
+            assert!(matches!(
+                parsed(&format!("bench logs {bad}")),
+                Err(Error::Setup(_))
+            ));
+        }
+    }
 
     fn parsed(line: &str) -> Result<Command, Error> {
         parse(line.split_whitespace().map(str::to_owned).collect())
@@ -209,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn the_stack_is_tested_by_name() {
+        assert_eq!(
+            parsed("test stack --full").unwrap(),
+            Command::Stack(stack::Options { full: true })
+        );
+        assert!(matches!(
+            parsed("test -p windlass stack"),
+            Err(Error::Setup(_))
+        ));
+    }
+
+    #[test]
     fn the_bench_takes_several_names_after_one_flag() {
         assert_eq!(
             parsed("bench detect").unwrap(),
@@ -231,6 +314,7 @@ mod tests {
         for line in [
             "lint --fix",
             "test --all",
+            "test stack --no-servers",
             "test -p",
             "guard x",
             "hold",

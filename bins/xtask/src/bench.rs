@@ -3,6 +3,7 @@
 mod answer;
 mod chance;
 mod gates;
+pub(crate) mod logs;
 mod manifests;
 mod peers;
 pub(crate) mod push;

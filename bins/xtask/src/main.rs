@@ -20,6 +20,7 @@ mod release;
 mod report;
 mod scrub;
 mod servers;
+mod stack;
 mod suite;
 mod task;
 mod venv;

@@ -19,8 +19,11 @@ struct Need {
     why: &'static str,
 }
 
+/// Where RabbitMQ's own commands are.
+pub(crate) const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
 /// All of them. A server also wants an entry in [`crate::servers`].
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 8] = [
     Need {
         name: "Python with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -40,6 +43,19 @@ const NEEDS: [Need; 5] = [
         why: "another client, which reads what was pushed",
     },
     Need {
+        name: "Redis",
+        probe: &["redis-server", "--version"],
+        package: "redis-server",
+        why: "a real Redis to ask, loading, locked and unable to save",
+    },
+    Need {
+        name: "RabbitMQ",
+        // The command of this name in the path wants to become another user.
+        probe: &["test", "-x", RABBITMQ],
+        package: "rabbitmq-server",
+        why: "a real broker to ask, with and without an alarm",
+    },
+    Need {
         name: "Node.js",
         probe: &["node", "--version"],
         package: "nodejs",
@@ -50,6 +66,12 @@ const NEEDS: [Need; 5] = [
         probe: &["npm", "--version"],
         package: "npm",
         why: "installs that compiler and those types",
+    },
+    Need {
+        name: "promtool",
+        probe: &["promtool", "--version"],
+        package: "prometheus",
+        why: "checks and tests the reference deployment's rules",
     },
 ];
 
@@ -154,7 +176,7 @@ mod tests {
         for part in [
             "docker-registry",
             "a real registry",
-            "sudo apt-get install python3-venv docker-registry skopeo nodejs npm",
+            "sudo apt-get install python3-venv docker-registry skopeo redis-server rabbitmq-server nodejs npm prometheus",
             "--no-servers",
         ] {
             assert!(text.contains(part), "{part} in {text}");

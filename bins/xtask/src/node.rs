@@ -7,8 +7,12 @@ use std::process::Command;
 use crate::cargo;
 use crate::task::Error;
 
-/// Slack's own types of its messages, and the compiler that reads them.
-const PACKAGES: [&str; 2] = ["@slack/types@3.2.0", "typescript@7.0.2"];
+/// Slack's own types of its messages, Grafana's of its dashboards, and the compiler that reads them.
+const PACKAGES: [&str; 3] = [
+    "@slack/types@3.2.0",
+    "@grafana/grafana-foundation-sdk@0.0.21",
+    "typescript@7.0.2",
+];
 
 /// Makes sure that [`PACKAGES`] are there, and returns the folder that holds them.
 pub(crate) fn ensure() -> Result<PathBuf, Error> {
@@ -38,7 +42,7 @@ pub(crate) fn ensure() -> Result<PathBuf, Error> {
     if !cargo::succeeds(&mut install)? {
         return Err(Error::Setup(format!(
             "{} could not be installed, `{}` failed\nrun the rest without servers:  cargo xtask test --no-servers",
-            PACKAGES.join(" and "),
+            PACKAGES.join(", "),
             cargo::typed(&install)
         )));
     }

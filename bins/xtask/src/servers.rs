@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cargo;
+use crate::needs::RABBITMQ;
 use crate::scrub::scrub;
 use crate::task::Error;
 
@@ -106,6 +107,8 @@ impl Servers {
             tools: vec![
                 ("WINDLASS_TEST_SLACK_PYTHON", text(python)),
                 ("WINDLASS_TEST_SLACK_TYPES", text(modules)),
+                ("WINDLASS_TEST_REDIS_SERVER", "redis-server".to_owned()),
+                ("WINDLASS_TEST_RABBITMQ_SERVER", RABBITMQ.to_owned()),
             ],
             ..Self::default()
         };

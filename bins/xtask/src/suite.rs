@@ -12,6 +12,7 @@ use crate::node;
 use crate::report::{Counts, Report};
 use crate::scrub::scrub;
 use crate::servers::Servers;
+use crate::stack::{self, Stack};
 use crate::task::{Error, Verdict};
 use crate::venv;
 
@@ -49,6 +50,8 @@ struct Run {
 struct Outcome {
     runs: Vec<Run>,
     guards: Option<Vec<Guarded>>,
+    /// The reference deployment, when all is tested with what that needs.
+    stack: Option<Stack>,
     /// The servers that ran, and those of them that ended too early.
     servers: Vec<&'static str>,
     ended: Vec<&'static str>,
@@ -94,6 +97,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Verdict, E
     outcome.ended = servers.stop();
     if options.packages.is_empty() {
         outcome.guards = Some(guard::all(workspace)?);
+        if options.servers {
+            outcome.stack = Some(stack::check(stack::Options::default(), &node::ensure()?)?);
+        }
     }
     outcome.took = begun.elapsed();
     print!("{}", outcome.summary());
@@ -203,6 +209,15 @@ impl Outcome {
         self.runs
             .iter()
             .for_each(|run| total.add(run.report.total()));
+        match &self.stack {
+            Some(stack) => total.add(Counts {
+                // Those that failed are among the troubles.
+                failed: 0,
+                ..stack.counts()
+            }),
+            None if self.guards.is_some() => total.skipped += 1,
+            None => {}
+        }
         total.failed += self.troubles().len() as u64;
         total
     }
@@ -232,6 +247,12 @@ impl Outcome {
                 .flatten()
                 .filter(|guard| guard.failure.is_some())
                 .map(|guard| format!("guard: {}", guard.name)),
+        );
+        troubles.extend(
+            self.stack
+                .iter()
+                .flat_map(Stack::failures)
+                .map(|name| format!("stack: {name}")),
         );
         troubles
     }
@@ -302,6 +323,13 @@ impl Outcome {
                 )?;
             }
             None => writeln!(out, "guards: not run, for single packages are tested")?,
+        }
+        match &self.stack {
+            Some(stack) => write!(out, "{}", stack.summary())?,
+            None if self.guards.is_some() => {
+                writeln!(out, "skipped: stack: what it needs is not installed")?;
+            }
+            None => writeln!(out, "stack: not run, for single packages are tested")?,
         }
         let servers = if self.servers.is_empty() {
             "none".to_owned()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::args::{self, Command};
 use crate::manifest::Workspace;
-use crate::{bench, guard, hold, lint, release, suite};
+use crate::{bench, guard, hold, lint, release, stack, suite};
 
 /// How a task ended, other than by an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,12 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
             Ok(Verdict::Good)
         }
         Command::Test(options) => suite::run(&Workspace::load()?, &options),
+        Command::Stack(options) => stack::run(options),
         Command::Lint => lint::run(),
         Command::Guard => guard::run(&Workspace::load()?),
         Command::Bench(options) => bench::run(&options),
         Command::BenchPush(options) => bench::push::run(&options),
+        Command::BenchLogs(options) => bench::logs::run(&options),
         Command::ReleaseCheck => release::run(&Workspace::load()?),
         Command::Hold(held) => hold::run(&held),
     }

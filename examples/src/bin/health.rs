@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use health_checker::{Event, HttpProbe, Options, Target, Verdict, check};
+use health_checker::{Event, NetworkProbe, Options, Target, Verdict, check};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .interval(Duration::from_millis(20))
         .timeout(Duration::from_secs(30));
     let report = check(
-        &HttpProbe::new(),
+        &NetworkProbe::new(),
         &[target.expect_revision(NEW.parse()?)],
         &options,
         &|event: Event| {

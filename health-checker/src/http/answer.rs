@@ -21,6 +21,19 @@ impl Answer {
         self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
+    /// Whether it sends the asker elsewhere.
+    pub(super) fn is_redirect(&self) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308)
+    }
+
+    /// Where a redirect leads, if that is somewhere on the web, without user name and password.
+    pub(super) fn redirect(&self, from: &Url) -> Option<Url> {
+        let mut to = from.join(self.header(LOCATION.as_str())?).ok()?;
+        let _ = to.set_password(None);
+        let _ = to.set_username("");
+        matches!(to.scheme(), "http" | "https").then_some(to)
+    }
+
     /// Where a redirect leads, as far as it may be shown: its host.
     pub(super) fn redirect_words(&self, from: &Url) -> String {
         let to = self

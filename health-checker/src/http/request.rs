@@ -9,11 +9,13 @@ use hyper::{Method, Request};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::header::Header;
+
 /// Names the tool to whoever reads the server's log.
 const AGENT: &str = concat!("windlass-health-checker/", env!("CARGO_PKG_VERSION"));
 
 /// The request for a URL; `None` if the URL holds what HTTP cannot carry.
-pub(super) fn get(url: &Url) -> Option<Request<Empty<Bytes>>> {
+pub(super) fn get(url: &Url, headers: &[Header]) -> Option<Request<Empty<Bytes>>> {
     let path = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -33,7 +35,13 @@ pub(super) fn get(url: &Url) -> Option<Request<Empty<Bytes>>> {
     if let Some(credentials) = credentials(url) {
         request = request.header(AUTHORIZATION, credentials);
     }
-    request.body(Empty::new()).ok()
+    let mut request = request.body(Empty::new()).ok()?;
+    for header in headers {
+        // One that is given takes the place of one that is always sent, such as `Host`.
+        let (name, value) = header.for_hyper()?;
+        request.headers_mut().insert(name, value);
+    }
+    Some(request)
 }
 
 fn credentials(url: &Url) -> Option<HeaderValue> {
@@ -53,7 +61,7 @@ mod tests {
     use super::*;
 
     fn request(url: &str) -> Request<Empty<Bytes>> {
-        get(&url.parse().unwrap()).unwrap()
+        get(&url.parse().unwrap(), &[]).unwrap()
     }
 
     #[test]
@@ -69,5 +77,20 @@ mod tests {
         assert_eq!(request.headers()[AUTHORIZATION], "Basic dXNlcjpwQHNz");
         assert!(!format!("{request:?}").contains("dXNlcjpwQHNz"));
         assert_eq!(request.headers()[HOST], "h");
+    }
+
+    #[test]
+    fn a_header_that_is_given_takes_the_place_of_ours_and_is_kept_out_of_debug() {
+        let headers = [
+            "Host: shop.example.com",
+            "X-Key: hunter2",
+            "Accept: text/html",
+        ]
+        .map(|text| text.parse().unwrap());
+        let request = get(&"http://10.0.0.7/".parse().unwrap(), &headers).unwrap();
+        assert_eq!(request.headers()[HOST], "shop.example.com");
+        assert_eq!(request.headers()["x-key"], "hunter2");
+        assert_eq!(request.headers().get_all(ACCEPT).iter().count(), 1);
+        assert!(!format!("{request:?}").contains("hunter2"));
     }
 }

@@ -1,6 +1,8 @@
 //! A server that answers with exactly the bytes it is told to, well-formed or not.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ pub(crate) enum Reply {
     Close(String),
     /// Sends this and resets the connection.
     Reset(String),
+    /// Sends this, as late as that.
+    Slow(Duration, String),
     /// Sends one byte of this every 20 ms.
     Trickle(String),
     /// Sends this, then `x` without end.
@@ -71,13 +75,53 @@ struct Log {
     requests: Vec<Seen>,
 }
 
+/// How many slow answers are awaited, and were at most.
+#[derive(Debug, Default)]
+pub(crate) struct Peak {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Peak {
+    fn enter(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn leave(&self) {
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
 impl Server {
     /// Answers each request by what `reply` says of its connection's number and its path.
     pub(crate) async fn start(
         reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(address, reply).await.unwrap()
+    }
+
+    /// The same at an address that may be taken.
+    pub(crate) async fn start_at(
+        address: SocketAddr,
+        reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::start_counted(address, Arc::default(), reply).await
+    }
+
+    /// The same, counting how many slow answers are awaited together with those of other servers.
+    pub(crate) async fn start_counted(
+        address: SocketAddr,
+        peak: Arc<Peak>,
+        reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
         let log = Arc::new(Mutex::new(Log::default()));
         let (shared, reply) = (Arc::clone(&log), Arc::new(reply) as Replies);
         let accepting = tokio::spawn(async move {
@@ -91,15 +135,16 @@ impl Server {
                     stream,
                     connection,
                     Arc::clone(&shared),
+                    Arc::clone(&peak),
                     Arc::clone(&reply),
                 ));
             }
         });
-        Self {
+        Ok(Self {
             address,
             log,
             accepting,
-        }
+        })
     }
 
     /// Ends the server; from then on its address refuses connections.
@@ -132,7 +177,13 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(mut stream: TcpStream, connection: usize, log: Arc<Mutex<Log>>, reply: Replies) {
+async fn serve(
+    mut stream: TcpStream,
+    connection: usize,
+    log: Arc<Mutex<Log>>,
+    peak: Arc<Peak>,
+    reply: Replies,
+) {
     while let Some(head) = read_head(&mut stream).await {
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let what = reply(connection, &path);
@@ -146,6 +197,14 @@ async fn serve(mut stream: TcpStream, connection: usize, log: Arc<Mutex<Log>>, r
                 if stream.write_all(bytes.as_bytes()).await.is_err() {
                     return;
                 }
+            }
+            Reply::Slow(wait, bytes) => {
+                peak.enter();
+                tokio::time::sleep(wait).await;
+                // Before the answer: whoever has it may begin the next at once.
+                peak.leave();
+                let _ = stream.write_all(bytes.as_bytes()).await;
+                return;
             }
             Reply::Close(bytes) => {
                 let _ = stream.write_all(bytes.as_bytes()).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ecs_deployer::sim::{Observation, TaskHealth, TaskLaunch, TaskRuntime};
 use ecs_deployer::{ContainerName, ImageRef, ServiceName, StopCode, StoppedContainer, TaskId};
-use health_checker::{HttpProbe, Probe, State, Target, TargetKind};
+use health_checker::{NetworkProbe, Probe, State, Target, TargetKind};
 use image_tagger::{OciLayout, PinnedImage, Reference, Repository, inspect, read_file, verify};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -201,7 +201,7 @@ impl LocalTasks {
 
     /// The balancer's health checks of one target. Never returns.
     async fn check(&self, launch: &TaskLaunch, address: SocketAddr) {
-        let probe = HttpProbe::new().try_timeout(CHECK_TIMEOUT);
+        let probe = NetworkProbe::new().try_timeout(CHECK_TIMEOUT);
         let url = format!("http://{address}/actuator/health")
             .parse()
             .expect("a socket address makes a URL");

@@ -1,4 +1,4 @@
-//! https, with certificates verified as the platform does.
+//! TLS, with certificates verified as the platform does.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,25 @@ use tokio_rustls::rustls::{self, ClientConfig, crypto};
 /// Wraps connections; the root certificates are loaded once, at the first one.
 #[derive(Debug, Default)]
 pub(super) struct Tls {
-    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    config: OnceLock<Result<Config, String>>,
+}
+
+/// What is offered to HTTP servers, and to all others.
+#[derive(Debug, Clone)]
+struct Config {
+    http: Arc<ClientConfig>,
+    other: Arc<ClientConfig>,
+}
+
+impl Config {
+    fn new(mut config: ClientConfig) -> Self {
+        let other = Arc::new(config.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self {
+            http: Arc::new(config),
+            other,
+        }
+    }
 }
 
 impl Tls {
@@ -22,32 +40,32 @@ impl Tls {
         &self,
         stream: TcpStream,
         host: &str,
+        is_http: bool,
     ) -> io::Result<TlsStream<TcpStream>> {
-        // A URL writes an IPv6 address in brackets, a certificate does not.
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let name = ServerName::try_from(host).map_err(io::Error::other)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let config = self.config.get_or_init(|| {
             configure()
-                .map(Arc::new)
+                .map(Config::new)
                 .map_err(|error| crate::text::chain(&error))
         });
-        let config = config.clone().map_err(io::Error::other)?;
-        TlsConnector::from(config).connect(name, stream).await
+        let config = config
+            .as_ref()
+            .map_err(|error| io::Error::other(error.clone()))?;
+        let config = if is_http { &config.http } else { &config.other };
+        TlsConnector::from(Arc::clone(config))
+            .connect(name, stream)
+            .await
     }
 }
 
 fn configure() -> Result<ClientConfig, rustls::Error> {
     // The provider is named, because the process-wide one belongs to the program.
-    let mut config =
+    Ok(
         ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_platform_verifier()?
-            .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+            .with_no_client_auth(),
+    )
 }
 
 #[cfg(test)]
@@ -60,8 +78,8 @@ mod tests {
     use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
     use super::*;
-    use crate::http::HttpProbe;
-    use crate::http::connection::Connector;
+    use crate::net::Dialer;
+    use crate::network::NetworkProbe;
     use crate::probe::{Observation, Probe, State};
     use crate::target::Target;
 
@@ -111,19 +129,16 @@ mod tests {
     }
 
     async fn probe(tls: Tls, target: &Target) -> Observation {
-        HttpProbe {
-            try_timeout: None,
-            connector: Connector::with_tls(tls),
-        }
-        .probe(target)
-        .await
+        NetworkProbe::with_dialer(Dialer::with_tls(tls))
+            .probe(target)
+            .await
     }
 
     #[tokio::test]
     async fn a_trusted_certificate_of_the_right_name_is_needed() {
         let (target, trusting) = server().await;
         let trusting = || Tls {
-            config: Ok(Arc::new(trusting.clone())).into(),
+            config: Ok(Config::new(trusting.clone())).into(),
         };
         assert_eq!(probe(trusting(), &target).await.state, State::Up);
 

@@ -1,0 +1,139 @@
+//! An archive in a folder, and what `verify` finds in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::site::Site;
+
+fn find(folder: &Path, contains: &str) -> PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().unwrap().contains(contains) {
+                return path;
+            }
+        }
+    }
+    panic!("no file has `{contains}` in its path")
+}
+
+#[tokio::test]
+async fn a_flipped_byte_a_missing_part_a_missing_window_and_an_orphan_are_found() {
+    let Some(site) = Site::find("folder").await else {
+        return;
+    };
+    let group = site.group("web");
+    let truth = site.fill(&group, &[5, 4, 3], 30).await;
+    let folder = site.folder.path().join("archive");
+    let archive = ["--archive", folder.to_str().unwrap()];
+    let (from, to) = (site.ago(5), site.ago(2));
+    let mut export = vec![
+        "export", "--group", &group, "--from", &from, "--to", &to, "--verify", "--codec", "zstd",
+    ];
+    export.extend(archive);
+    let exported = site.run(&export);
+    exported.assert_code(0);
+    assert_eq!(site.archived(&group, &archive), truth);
+    let verify = |code: i32, says: &str| {
+        let mut arguments = vec!["verify", "--gc"];
+        arguments.extend(archive);
+        let ended = site.run(&arguments);
+        ended.assert_code(code);
+        assert!(ended.stdout.contains(says), "{says}: {ended:?}");
+        ended
+    };
+    verify(0, "verified: 3 windows of 1 group, 0 for good, 180 events");
+
+    let part = find(&folder.join("events"), "base-");
+    let content = fs::read(&part).unwrap();
+    let mut flipped = content.clone();
+    flipped[content.len() / 2] ^= 4;
+    fs::write(&part, &flipped).unwrap();
+    verify(1, "damaged part  events/");
+    let damaged = site.run(&["cat", "--group", &group, archive[0], archive[1]]);
+    damaged.assert_code(1);
+    fs::remove_file(&part).unwrap();
+    verify(1, "missing part  events/");
+    fs::write(&part, &content).unwrap();
+
+    let orphan = part.with_file_name(
+        part.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .replace("base-", "base-0"),
+    );
+    fs::write(&orphan, "left by a worker that was killed").unwrap();
+    let found = verify(0, "young orphan  events/");
+    assert!(!found.stdout.contains("deleted"), "{found:?}");
+    let mut delete = vec!["verify", "--gc", "--delete"];
+    delete.extend(archive);
+    site.run(&delete).assert_code(0);
+    assert!(orphan.exists(), "a worker may be about to refer to it");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+    fs::File::open(&orphan).unwrap().set_modified(old).unwrap();
+    let deleted = site.run(&delete);
+    assert!(deleted.stdout.contains("deleted orphan"), "{deleted:?}");
+    assert!(!orphan.exists());
+
+    let mut manifests = Vec::new();
+    for ago in 3..6 {
+        let hour = format!("hour={}", &site.ago(ago)[11..13]);
+        manifests.push(find(&folder.join("manifests"), &hour));
+    }
+    fs::remove_file(&manifests[1]).unwrap();
+    verify(1, "missing window");
+}
+
+#[tokio::test]
+async fn events_and_progress_are_written_and_stdout_is_data() {
+    let Some(site) = Site::find("events").await else {
+        return;
+    };
+    let group = site.group("web");
+    site.fill(&group, &[3], 10).await;
+    let folder = site.folder.path().join("archive");
+    let log = site.folder.path().join("events");
+    let ended = site.run(&[
+        "export",
+        "--group",
+        &group,
+        "--from",
+        "4h",
+        "--to",
+        "2h",
+        "--archive",
+        folder.to_str().unwrap(),
+        "--events",
+        log.to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    ended.assert_code(0);
+    assert_eq!(ended.json()["events"], 20);
+    assert!(ended.stderr.contains("20 events"), "{ended:?}");
+    let log = fs::read_to_string(log).unwrap();
+    for name in ["planned", "page", "part-written", "window-done"] {
+        assert!(
+            log.contains(&format!("\"event\":\"{name}\"")),
+            "{name}: {log}"
+        );
+    }
+    let messages = site.run(&[
+        "cat",
+        "--messages",
+        "--group",
+        &group,
+        "--archive",
+        folder.to_str().unwrap(),
+        "--from",
+        "4h",
+    ]);
+    assert!(
+        messages.stdout.starts_with("3 hours ago, number 0"),
+        "{messages:?}"
+    );
+}

@@ -1,0 +1,16 @@
+//! Cost Explorer, Budgets, CloudWatch and S3, through their SDKs.
+//!
+//! Each takes a client, which brings region, credentials and endpoint. Cost Explorer and Budgets answer in `us-east-1` only,
+//! whatever region the rest lives in.
+
+mod budgets;
+mod cloudwatch;
+mod cost_explorer;
+mod datum;
+mod failure;
+mod s3;
+
+pub use budgets::{AccountId, AwsBudgets, InvalidAccountId};
+pub use cloudwatch::{CloudWatchSink, InvalidNamespace, Namespace};
+pub use cost_explorer::CostExplorer;
+pub use s3::S3Ledger;

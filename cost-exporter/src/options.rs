@@ -1,0 +1,118 @@
+//! How to refresh.
+
+use crate::{Basis, Budget, Period, SeriesCap, SharedCosts, TagKey};
+
+/// How to refresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The tag that names the environment.
+    pub tag: TagKey,
+    /// The bases to ask for.
+    pub bases: Vec<Basis>,
+    /// The basis of the forecast, of budgets and of the chargeback.
+    pub main_basis: Basis,
+    /// The days to export; without them the month so far, and days before it that may still change.
+    pub period: Option<Period>,
+    /// Whether to ask for a forecast.
+    pub forecast: bool,
+    /// How sure the forecast's interval is to hold the cost, in percent: 51 to 99.
+    pub level: u8,
+    /// How many requests to Cost Explorer a refresh may take.
+    pub most_requests: u32,
+    /// How many requests a month may take; the ledger counts them.
+    pub most_month_requests: u64,
+    /// How many series there may be.
+    pub cap: SeriesCap,
+    /// Which costs are shared, and how.
+    pub shared: SharedCosts,
+    /// The budgets to watch.
+    pub budgets: Vec<Budget>,
+}
+
+impl Default for Options {
+    /// The month so far by the tag `Environment`, in five bases, for at most 6 requests a refresh and 500 a month ($5).
+    fn default() -> Self {
+        Self {
+            tag: "Environment".parse().expect("the word is a tag key"),
+            bases: Basis::ALL.to_vec(),
+            main_basis: Basis::Unblended,
+            period: None,
+            forecast: true,
+            level: 80,
+            most_requests: 6,
+            most_month_requests: 500,
+            cap: SeriesCap::default(),
+            shared: SharedCosts::default(),
+            budgets: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// Reads environments from this tag.
+    #[must_use]
+    pub fn tag(mut self, tag: TagKey) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// Asks for these bases; the first one is that of forecast, budgets and chargeback. None leaves them as they are.
+    #[must_use]
+    pub fn bases(mut self, bases: Vec<Basis>) -> Self {
+        if let Some(first) = bases.first() {
+            self.main_basis = *first;
+            self.bases = bases;
+        }
+        self
+    }
+
+    /// Exports these days.
+    #[must_use]
+    pub const fn period(mut self, period: Period) -> Self {
+        self.period = Some(period);
+        self
+    }
+
+    /// Asks for a forecast, or not.
+    #[must_use]
+    pub const fn forecast(mut self, wanted: bool) -> Self {
+        self.forecast = wanted;
+        self
+    }
+
+    /// Sets how sure the forecast's interval is, in percent; kept within 51 and 99.
+    #[must_use]
+    pub fn level(mut self, percent: u8) -> Self {
+        self.level = percent.clamp(51, 99);
+        self
+    }
+
+    /// Allows so many requests a refresh, and so many a month.
+    #[must_use]
+    pub const fn requests(mut self, refresh: u32, month: u64) -> Self {
+        (self.most_requests, self.most_month_requests) = (refresh, month);
+        self
+    }
+
+    /// Allows so many series.
+    #[must_use]
+    pub const fn cap(mut self, cap: SeriesCap) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Splits shared costs so.
+    #[must_use]
+    pub fn shared(mut self, shared: SharedCosts) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// Watches these budgets.
+    #[must_use]
+    pub fn budgets(mut self, budgets: Vec<Budget>) -> Self {
+        self.budgets = budgets;
+        self
+    }
+}

@@ -1,0 +1,103 @@
+//! A refresh over simulated systems.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use cost_exporter::sim::{MemoryLedger, SimBill, SimSource};
+use cost_exporter::{
+    Amount, Error, Event, Label, Ledger, Metric, MetricSink, Options, Outcome, Parts, Sample,
+    refresh,
+};
+use jiff::Timestamp;
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+/// What a refresh ended with, and what it told.
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<Outcome, Error>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Ran {
+    pub(crate) fn ok(self) -> Outcome {
+        self.outcome.unwrap()
+    }
+}
+
+/// Refreshes at the source's moment.
+pub(crate) async fn run(
+    source: &SimSource,
+    ledger: &dyn Ledger,
+    sinks: &[&dyn MetricSink],
+    options: &Options,
+    now: &str,
+) -> Ran {
+    source.set_now(at(now));
+    let events = Mutex::new(Vec::new());
+    let parts = Parts {
+        source,
+        budgets: Some(source),
+        ledger,
+        sinks,
+    };
+    let outcome = refresh(&parts, options, at(now), &|event| {
+        events.lock().unwrap().push(event)
+    })
+    .await;
+    Ran {
+        outcome,
+        events: events.into_inner().unwrap(),
+    }
+}
+
+pub(crate) fn source(bill: SimBill) -> SimSource {
+    SimSource::new(bill, at("2026-03-10T12:00:00Z"))
+}
+
+pub(crate) fn ledger() -> MemoryLedger {
+    MemoryLedger::default()
+}
+
+/// The values of a metric, by the labels that are named.
+pub(crate) fn values(samples: &[Sample], metric: Metric, labels: &[(Label, &str)]) -> Vec<Amount> {
+    samples
+        .iter()
+        .filter(|sample| sample.metric == metric)
+        .filter(|sample| {
+            labels
+                .iter()
+                .all(|(label, value)| sample.labels.get(*label) == Some(value))
+        })
+        .map(|sample| sample.value)
+        .collect()
+}
+
+/// The sum of a metric over the series with these labels.
+pub(crate) fn sum(samples: &[Sample], metric: Metric, labels: &[(Label, &str)]) -> Amount {
+    Amount::sum(values(samples, metric, labels)).unwrap()
+}
+
+/// Sums of a metric by the value of a label, in a basis.
+pub(crate) fn by(
+    samples: &[Sample],
+    metric: Metric,
+    basis: &str,
+    label: Label,
+) -> BTreeMap<String, Amount> {
+    let mut sums = BTreeMap::<String, Amount>::new();
+    for sample in samples {
+        if sample.metric == metric && sample.labels.get(Label::Basis) == Some(basis) {
+            let sum = sums
+                .entry(sample.labels.get(label).unwrap_or("").to_owned())
+                .or_default();
+            *sum = sum.plus(sample.value).unwrap();
+        }
+    }
+    sums
+}

@@ -1,0 +1,258 @@
+//! The engine: reads windows and commits them.
+
+mod commit;
+mod read;
+mod window;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use self::read::{Read, disk, read};
+use crate::checkpoint::{self, ReadSince};
+use crate::retry::Retry;
+use crate::{
+    Archive, Clock, Error, Event, Layout, LogSource, Observer, Options, Place, RateLimit, Report,
+    Unit, WindowOutcome, WindowState,
+};
+
+/// So many windows are done between two writes of checkpoints.
+const CHECKPOINT_EVERY: usize = 50;
+/// How long before a deadline a window that still runs is dropped.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// What all windows of a run work with.
+pub(crate) struct Tools<'a, A: ?Sized> {
+    pub(crate) archive: &'a A,
+    pub(crate) layout: &'a Layout,
+    pub(crate) retry: Retry<'a>,
+    pub(crate) options: &'a Options,
+    pub(crate) clock: &'a Clock,
+    /// The budget of memory of one window.
+    pub(crate) memory: usize,
+    /// One part is made at a time: it takes a core, and a part's worth of memory.
+    pub(crate) press: Semaphore,
+    pub(crate) started: Instant,
+    slowest: Mutex<Duration>,
+}
+
+impl<'a, A: Archive + ?Sized> Tools<'a, A> {
+    pub(crate) fn new(
+        archive: &'a A,
+        options: &'a Options,
+        clock: &'a Clock,
+        limit: &'a RateLimit,
+        observer: &'a dyn Observer,
+        windows: usize,
+    ) -> Self {
+        Self {
+            archive,
+            layout: &options.layout,
+            retry: Retry {
+                attempts: options.attempts.max(1),
+                observer,
+                limit,
+            },
+            options,
+            clock,
+            memory: options.memory / options.max_parallel.clamp(1, windows.max(1)),
+            press: Semaphore::new(1),
+            started: Instant::now(),
+            slowest: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn observer(&self) -> &'a dyn Observer {
+        self.retry.observer
+    }
+
+    /// A flush took so long.
+    pub(crate) fn flushed(&self, took: Duration) {
+        let mut slowest = self.slowest.lock().unwrap_or_else(|e| e.into_inner());
+        *slowest = (*slowest).max(took);
+    }
+
+    /// When work has to end, so that what is under way can be committed.
+    pub(crate) fn stop_at(&self) -> Option<Instant> {
+        let slowest = *self.slowest.lock().unwrap_or_else(|e| e.into_inner());
+        let deadline = self.options.deadline?;
+        let reserve = self.options.reserve.max(slowest * 3);
+        Some(deadline.checked_sub(reserve).unwrap_or(self.started))
+    }
+
+    pub(crate) fn must_stop(&self) -> bool {
+        self.stop_at().is_some_and(|at| Instant::now() >= at)
+    }
+}
+
+/// Reads windows and commits them to the archive.
+///
+/// It may be dropped at any point, run again, and run by several at once for the same windows: an event is in the archive once,
+/// and none that the source told is missing. A window that fails stops no other one, unless every other one would fail the same
+/// way. When the deadline comes near, what is left is returned.
+///
+/// # Errors
+/// None: what failed is in the report, and what is left to do.
+pub async fn export<S, A>(
+    source: &S,
+    archive: &A,
+    units: Vec<Unit>,
+    options: &Options,
+    clock: &Clock,
+    limit: &RateLimit,
+    observer: &dyn Observer,
+) -> Report
+where
+    S: LogSource + ?Sized,
+    A: Archive + ?Sized,
+{
+    let tools = Tools::new(archive, options, clock, limit, observer, units.len());
+    observer.observe(Event::Planned {
+        windows: units.len(),
+    });
+    let mut queue: VecDeque<Unit> = units.into();
+    let mut running = FuturesUnordered::new();
+    let mut report = Report::default();
+    let mut news: BTreeMap<Place, ReadSince> = BTreeMap::new();
+    let mut unnoted = 0;
+    loop {
+        while running.len() < limit.parallel(options.max_parallel) && !tools.must_stop() {
+            let Some(unit) = queue.pop_front() else { break };
+            running.push(one(source, &tools, unit));
+        }
+        let Some((unit, result)) = running.next().await else {
+            break;
+        };
+        let outcome = match result {
+            Ok((outcome, since)) => {
+                if let Some(since) = since {
+                    news.entry(unit.place.clone())
+                        .or_default()
+                        .insert(unit.window, since);
+                    unnoted += 1;
+                }
+                outcome
+            }
+            Err(error) => {
+                let mut outcome = WindowOutcome::new(unit.clone(), WindowState::Failed);
+                outcome.reason = Some(chain_of(&error));
+                if error.is_general() {
+                    report.stopped = Some(error);
+                }
+                outcome
+            }
+        };
+        report.events += outcome.events;
+        report.raw_bytes += outcome.raw_bytes;
+        report.bytes += outcome.bytes;
+        if matches!(outcome.state, WindowState::Failed | WindowState::Unfinished) {
+            report.remaining.push(unit);
+        }
+        observer.observe(Event::WindowDone {
+            outcome: outcome.clone(),
+        });
+        report.windows.push(outcome);
+        if report.stopped.is_some() {
+            break;
+        }
+        if unnoted >= CHECKPOINT_EVERY {
+            note(&tools, &mut news).await;
+            unnoted = 0;
+        }
+    }
+    // What still runs after a general failure is dropped, and begun anew by the next run.
+    let begun: Vec<&Unit> = report.windows.iter().map(|window| &window.unit).collect();
+    let dropped: Vec<Unit> = running
+        .iter()
+        .map(|one| one.unit.clone())
+        .filter(|unit| !begun.contains(&unit))
+        .collect();
+    drop(running);
+    report.remaining.extend(dropped);
+    report.remaining.extend(queue);
+    report.remaining.sort();
+    report.windows.sort_by(|a, b| a.unit.cmp(&b.unit));
+    if report.stopped.is_none() {
+        note(&tools, &mut news).await;
+    }
+    report
+}
+
+async fn note<A: Archive + ?Sized>(tools: &Tools<'_, A>, news: &mut BTreeMap<Place, ReadSince>) {
+    for (place, windows) in std::mem::take(news) {
+        checkpoint::note(tools, &place, &windows).await;
+    }
+}
+
+type Ended = (Unit, Result<(WindowOutcome, Option<crate::Millis>), Error>);
+
+/// A window under way, which can say which one it is.
+struct One<F> {
+    unit: Unit,
+    work: F,
+}
+
+impl<F: Future<Output = Ended> + Unpin> Future for One<F> {
+    type Output = Ended;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Ended> {
+        std::pin::Pin::new(&mut self.work).poll(context)
+    }
+}
+
+fn one<'a, S, A>(
+    source: &'a S,
+    tools: &'a Tools<'a, A>,
+    unit: Unit,
+) -> One<impl Future<Output = Ended> + Unpin + Send + 'a>
+where
+    S: LogSource + ?Sized,
+    A: Archive + ?Sized,
+{
+    let named = unit.clone();
+    let work = Box::pin(async move {
+        let work = window::run(source, tools, &named);
+        let result = match tools.options.deadline {
+            None => work.await,
+            Some(deadline) => {
+                let end = deadline.checked_sub(LAST_WORD).unwrap_or(tools.started);
+                match timeout_at(end, work).await {
+                    Ok(result) => result,
+                    Err(_) => Ok((
+                        WindowOutcome::new(named.clone(), WindowState::Unfinished),
+                        None,
+                    )),
+                }
+            }
+        };
+        (named, result)
+    });
+    One { unit, work }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain_of(error: &Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let chain: Vec<String> = std::iter::successors(Some(first), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    chain.join(": ")
+}
+
+/// Works on a thread for work that blocks.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(std::io::Error::other("the program is being ended")),
+    }
+}

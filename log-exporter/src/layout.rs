@@ -1,0 +1,175 @@
+//! Where things are in an archive.
+
+use crate::archive::Sha256;
+use crate::{Compression, LogGroup, Millis, Place, Window};
+
+/// The keys of an archive.
+///
+/// ```text
+/// PREFIX/events/account=A/region=R/group=G/dt=YYYY-MM-DD/hour=HH/base-<sha256[:16]>-00000.ndjson.gz
+/// PREFIX/manifests/account=A/region=R/group=G/dt=YYYY-MM-DD/hour=HH/00000.json
+/// PREFIX/checkpoints/account=A/region=R/group=G.json
+/// ```
+///
+/// In keys a group's `/` is `!` and its `#` is `(`, which no group's name has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layout {
+    prefix: String,
+}
+
+impl Layout {
+    /// An archive below a prefix; slashes at its ends do not matter.
+    pub fn new(prefix: &str) -> Self {
+        let prefix = prefix.trim_matches('/');
+        Self {
+            prefix: if prefix.is_empty() {
+                String::new()
+            } else {
+                format!("{prefix}/")
+            },
+        }
+    }
+
+    /// The prefix with a slash at its end, or nothing.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What all parts begin with.
+    pub fn events(&self) -> String {
+        format!("{}events/", self.prefix)
+    }
+
+    /// What all manifests begin with.
+    pub fn manifests(&self) -> String {
+        format!("{}manifests/", self.prefix)
+    }
+
+    /// What the parts of a group begin with.
+    pub fn group_events(&self, place: &Place) -> String {
+        format!("{}{}", self.events(), group(place))
+    }
+
+    /// What the manifests of a group begin with.
+    pub fn group_manifests(&self, place: &Place) -> String {
+        format!("{}{}", self.manifests(), group(place))
+    }
+
+    pub(crate) fn window_manifests(&self, place: &Place, window: Window) -> String {
+        format!("{}{}", self.group_manifests(place), hour(window))
+    }
+
+    pub(crate) fn manifest(&self, place: &Place, window: Window, sequence: u32) -> String {
+        format!("{}{sequence:05}.json", self.window_manifests(place, window))
+    }
+
+    /// A part's key. `again` is for one whose usual key is taken by something that may be about to be deleted.
+    pub(crate) fn part(
+        &self,
+        place: &Place,
+        window: Window,
+        kind: &str,
+        content: &Sha256,
+        number: usize,
+        compression: Compression,
+        again: Option<Millis>,
+    ) -> String {
+        let again = again.map_or_else(String::new, |at| format!("-r{}", at.epoch()));
+        format!(
+            "{}{}{kind}-{}-{number:05}{again}.ndjson.{}",
+            self.group_events(place),
+            hour(window),
+            content.short(),
+            compression.extension()
+        )
+    }
+
+    pub(crate) fn checkpoint(&self, place: &Place) -> String {
+        format!(
+            "{}checkpoints/account={}/region={}/group={}.json",
+            self.prefix,
+            place.account,
+            place.region,
+            encode(&place.group)
+        )
+    }
+
+    /// The place and the hour that a manifest or a part belongs to, from its key.
+    pub(crate) fn read(&self, key: &str) -> Option<(Place, Window)> {
+        let rest = key.strip_prefix(&self.prefix)?;
+        let mut parts = rest.split('/').skip(1);
+        let mut field = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+        let account = field("account")?.parse().ok()?;
+        let region = field("region")?.parse().ok()?;
+        let group = decode(field("group")?).parse().ok()?;
+        let (date, hour) = (field("dt")?, field("hour")?);
+        let start: crate::Millis = format!("{date}T{hour}:00:00Z").parse().ok()?;
+        Some((
+            Place::new(account, region, group),
+            Window::containing(start),
+        ))
+    }
+
+    /// The sequence number of a manifest, from its key.
+    pub(crate) fn sequence(key: &str) -> Option<u32> {
+        key.rsplit('/').next()?.strip_suffix(".json")?.parse().ok()
+    }
+}
+
+fn group(place: &Place) -> String {
+    format!(
+        "account={}/region={}/group={}/",
+        place.account,
+        place.region,
+        encode(&place.group)
+    )
+}
+
+fn hour(window: Window) -> String {
+    format!("dt={}/hour={}/", window.start().date(), window.hour())
+}
+
+/// A group's name as a part of a key.
+pub(crate) fn encode(group: &LogGroup) -> String {
+    group.as_str().replace('/', "!").replace('#', "(")
+}
+
+fn decode(text: &str) -> String {
+    text.replace('!', "/").replace('(', "#")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::Codec;
+
+    #[test]
+    fn keys_are_read_back() {
+        let place = Place::new(
+            "123456789012".parse().unwrap(),
+            "eu-west-1".parse().unwrap(),
+            "/aws/lambda/a#b".parse().unwrap(),
+        );
+        let window = Window::containing("2026-11-26T09:59:00Z".parse().unwrap());
+        let layout = Layout::new("/logs/prod/");
+        let key = layout.part(
+            &place,
+            window,
+            "base",
+            &Sha256::of(b""),
+            0,
+            Compression::new(Codec::Gzip),
+            None,
+        );
+        assert_eq!(
+            key,
+            "logs/prod/events/account=123456789012/region=eu-west-1/group=!aws!lambda!a(b/dt=2026-11-26/hour=09/\
+             base-e3b0c44298fc1c14-00000.ndjson.gz"
+        );
+        assert_eq!(layout.read(&key), Some((place.clone(), window)));
+        let manifest = layout.manifest(&place, window, 3);
+        assert_eq!(layout.read(&manifest), Some((place, window)));
+        assert_eq!(Layout::sequence(&manifest), Some(3));
+        assert_eq!(Layout::new("").read("somewhere/else"), None);
+    }
+}

@@ -1,0 +1,415 @@
+//! CloudWatch Logs in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+use super::chance::Chance;
+use crate::{
+    Clock, Error, EventPage, ExportTask, GroupInfo, GroupPage, LogAdmin, LogEvent, LogGroup,
+    LogSource, PageToken, Span, TaskState,
+};
+
+/// What the simulated CloudWatch Logs can be told to do wrong, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceFault {
+    /// Requests come too fast.
+    Throttled,
+    /// The connection is lost.
+    Unreachable,
+    /// A page without an event, although there are more.
+    EmptyPage,
+    /// A page without an event and with the token that was sent.
+    SameToken,
+    /// Some events of the page before are told again.
+    Repeat,
+    /// The token is not accepted any more.
+    TokenExpired,
+    /// The answer takes ten seconds.
+    Slow,
+    /// The credentials lack the permission.
+    Denied,
+}
+
+/// CloudWatch Logs in memory. Clones share what it holds.
+///
+/// It tells events by time, with pages that may be empty and tokens that may repeat; an event is seen from its ingestion on; two
+/// streams may use the same id.
+#[derive(Debug, Clone)]
+pub struct SimLogs {
+    state: Arc<Mutex<State>>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct State {
+    groups: BTreeMap<LogGroup, Group>,
+    page_events: usize,
+    page_bytes: usize,
+    faults: VecDeque<SourceFault>,
+    chance: Option<(Chance, u64)>,
+    requests: u64,
+    tokens: u64,
+    delete_after: Option<(LogGroup, u64)>,
+    tasks: BTreeMap<String, VecDeque<TaskState>>,
+    next_task: VecDeque<TaskState>,
+}
+
+#[derive(Debug)]
+struct Group {
+    info: GroupInfo,
+    /// By timestamp and the order of their coming.
+    events: BTreeMap<(i64, u64), LogEvent>,
+}
+
+impl SimLogs {
+    /// No groups, pages of 10,000 events or 1 MB, no faults.
+    pub fn new(clock: Clock) -> Self {
+        let state = State {
+            groups: BTreeMap::new(),
+            page_events: 10_000,
+            page_bytes: 1 << 20,
+            faults: VecDeque::new(),
+            chance: None,
+            requests: 0,
+            tokens: 0,
+            delete_after: None,
+            tasks: BTreeMap::new(),
+            next_task: VecDeque::new(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock,
+        }
+    }
+
+    /// Adds a group.
+    pub fn create_group(&self, info: GroupInfo) {
+        let group = Group {
+            info: info.clone(),
+            events: BTreeMap::new(),
+        };
+        self.lock().groups.insert(info.place.group, group);
+    }
+
+    /// Deletes a group with its events.
+    pub fn delete_group(&self, group: &LogGroup) {
+        self.lock().groups.remove(group);
+    }
+
+    /// Deletes a group after so many more requests.
+    pub fn delete_group_after(&self, group: &LogGroup, requests: u64) {
+        let mut state = self.lock();
+        state.delete_after = Some((group.clone(), state.requests + requests));
+    }
+
+    /// Adds events to a group; each is seen from its ingestion on.
+    pub fn put(&self, group: &LogGroup, events: impl IntoIterator<Item = LogEvent>) {
+        let mut state = self.lock();
+        let Some(group) = state.groups.get_mut(group) else {
+            return;
+        };
+        for event in events {
+            let number = group.events.len() as u64;
+            group.events.insert((event.timestamp, number), event);
+        }
+    }
+
+    /// All events of a group, seen or not: the truth.
+    pub fn truth(&self, group: &LogGroup) -> Vec<LogEvent> {
+        let state = self.lock();
+        let group = state.groups.get(group);
+        group.map_or_else(Vec::new, |group| group.events.values().cloned().collect())
+    }
+
+    /// Pages hold at most so many events.
+    pub fn page_events(&self, events: usize) {
+        self.lock().page_events = events.max(1);
+    }
+
+    /// The next requests go wrong like this, in this order.
+    pub fn fail_next(&self, faults: impl IntoIterator<Item = SourceFault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// One in so many requests goes wrong in some passing way; the seed says which and how.
+    pub fn fail_at_random(&self, seed: u64, one_in: u64) {
+        self.lock().chance = Some((Chance::new(seed), one_in));
+    }
+
+    /// No more faults.
+    pub fn heal(&self) {
+        let mut state = self.lock();
+        state.chance = None;
+        state.faults.clear();
+    }
+
+    /// How many requests there were.
+    pub fn requests(&self) -> u64 {
+        self.lock().requests
+    }
+
+    /// The states that the next export task goes through, one at each look; the last one stays.
+    pub fn next_export(&self, states: impl IntoIterator<Item = TaskState>) {
+        self.lock().next_task = states.into_iter().collect();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request and says what goes wrong with it.
+    fn request(&self, has_token: bool) -> Option<SourceFault> {
+        let mut state = self.lock();
+        state.requests += 1;
+        if let Some((group, at)) = state.delete_after.take() {
+            if state.requests > at {
+                state.groups.remove(&group);
+            } else {
+                state.delete_after = Some((group, at));
+            }
+        }
+        let fault = match state.faults.pop_front() {
+            Some(fault) => Some(fault),
+            None => state.chance.as_mut().and_then(|(chance, one_in)| {
+                chance.one_in(*one_in).then(|| {
+                    let all = [
+                        SourceFault::Throttled,
+                        SourceFault::Unreachable,
+                        SourceFault::EmptyPage,
+                        SourceFault::SameToken,
+                        SourceFault::Repeat,
+                        SourceFault::TokenExpired,
+                        SourceFault::Slow,
+                    ];
+                    all[chance.below(all.len() as u64) as usize]
+                })
+            }),
+        };
+        // What is about tokens needs one.
+        fault.filter(|fault| {
+            has_token || !matches!(fault, SourceFault::SameToken | SourceFault::TokenExpired)
+        })
+    }
+
+    fn page(
+        &self,
+        group: &LogGroup,
+        span: Span,
+        token: Option<&PageToken>,
+        fault: Option<SourceFault>,
+    ) -> Result<EventPage, Error> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.tokens += 1;
+        let nonce = state.tokens;
+        let (most, most_bytes) = (state.page_events, state.page_bytes);
+        let Some(group_state) = state.groups.get(group) else {
+            return Err(Error::GroupNotFound {
+                group: group.clone(),
+            });
+        };
+        let expired = || Error::TokenExpired {
+            group: group.clone(),
+        };
+        let at = match token {
+            None => (span.from().epoch(), 0),
+            Some(token) => parse(token).ok_or_else(expired)?,
+        };
+        let name = |at: (i64, u64)| PageToken::new(format!("{}/{}/{nonce}", at.0, at.1));
+        match fault {
+            Some(SourceFault::EmptyPage) => {
+                return Ok(EventPage {
+                    events: Vec::new(),
+                    next: Some(name(at)),
+                });
+            }
+            Some(SourceFault::SameToken) => {
+                return Ok(EventPage {
+                    events: Vec::new(),
+                    next: token.cloned(),
+                });
+            }
+            _ => {}
+        }
+        let mut page = EventPage::default();
+        if fault == Some(SourceFault::Repeat) {
+            let from = (span.from().epoch(), 0);
+            let before = group_state.events.range(from.min(at)..at).rev().take(2);
+            page.events.extend(
+                before
+                    .map(|(_, event)| event.clone())
+                    .filter(|event| event.ingestion <= now.epoch()),
+            );
+        }
+        let end = (span.to().epoch(), 0);
+        let (mut count, mut bytes) = (0, 0);
+        for (key, event) in group_state.events.range(at.min(end)..end) {
+            if event.ingestion > now.epoch() {
+                continue;
+            }
+            if count > 0 && (count >= most || bytes + event.message.len() > most_bytes) {
+                page.next = Some(name(*key));
+                break;
+            }
+            count += 1;
+            bytes += event.message.len();
+            page.events.push(event.clone());
+        }
+        Ok(page)
+    }
+}
+
+fn parse(token: &PageToken) -> Option<(i64, u64)> {
+    let mut parts = token.as_str().split('/');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn refuse(
+    fault: Option<SourceFault>,
+    operation: &'static str,
+    action: &'static str,
+) -> Result<(), Error> {
+    match fault {
+        Some(SourceFault::Throttled) => Err(Error::Throttled {
+            operation,
+            request_id: None,
+        }),
+        Some(SourceFault::Unreachable) => Err(Error::Unreachable {
+            operation,
+            source: "the connection was lost".into(),
+        }),
+        Some(SourceFault::Denied) => Err(Error::Denied {
+            operation,
+            action,
+            code: Some("AccessDeniedException".to_owned()),
+            message: None,
+            request_id: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl LogSource for SimLogs {
+    async fn groups<'a>(
+        &self,
+        prefix: Option<&'a str>,
+        token: Option<&'a PageToken>,
+    ) -> Result<GroupPage, Error> {
+        yield_now().await;
+        let fault = self.request(false);
+        refuse(fault, "list log groups", "logs:DescribeLogGroups")?;
+        let page = {
+            let state = self.lock();
+            let mut groups = state
+                .groups
+                .values()
+                .map(|group| group.info.clone())
+                .filter(|info| {
+                    prefix.is_none_or(|prefix| info.group().as_str().starts_with(prefix))
+                })
+                .filter(|info| token.is_none_or(|token| info.group().as_str() > token.as_str()))
+                .collect::<Vec<_>>();
+            let more = groups.len() > 50;
+            groups.truncate(50);
+            let next = groups.last().filter(|_| more);
+            let next = next.map(|info| PageToken::new(info.group().as_str()));
+            GroupPage { groups, next }
+        };
+        yield_now().await;
+        Ok(page)
+    }
+
+    async fn events<'a>(
+        &self,
+        group: &LogGroup,
+        span: Span,
+        token: Option<&'a PageToken>,
+    ) -> Result<EventPage, Error> {
+        yield_now().await;
+        let fault = self.request(token.is_some());
+        refuse(fault, "read log events", "logs:FilterLogEvents")?;
+        if fault == Some(SourceFault::TokenExpired) {
+            return Err(Error::TokenExpired {
+                group: group.clone(),
+            });
+        }
+        if fault == Some(SourceFault::Slow) {
+            sleep(Duration::from_secs(10)).await;
+        }
+        let page = self.page(group, span, token, fault);
+        yield_now().await;
+        page
+    }
+}
+
+#[async_trait]
+impl LogAdmin for SimLogs {
+    async fn set_retention(&self, group: &LogGroup, days: u32) -> Result<(), Error> {
+        yield_now().await;
+        let fault = self.request(false);
+        refuse(fault, "set the retention", "logs:PutRetentionPolicy")?;
+        let mut state = self.lock();
+        match state.groups.get_mut(group) {
+            Some(group) => {
+                group.info.retention_days = Some(days);
+                Ok(())
+            }
+            None => Err(Error::GroupNotFound {
+                group: group.clone(),
+            }),
+        }
+    }
+
+    async fn start_export(&self, task: &ExportTask) -> Result<String, Error> {
+        yield_now().await;
+        let fault = self.request(false);
+        refuse(fault, "start an export task", "logs:CreateExportTask")?;
+        let mut state = self.lock();
+        if !state.groups.contains_key(&task.group) {
+            return Err(Error::GroupNotFound {
+                group: task.group.clone(),
+            });
+        }
+        let is_busy = |states: &VecDeque<TaskState>| states.front() == Some(&TaskState::Running);
+        if state.tasks.values().any(is_busy) {
+            // Time goes on for the one that runs.
+            state
+                .tasks
+                .values_mut()
+                .filter(|s| s.len() > 1)
+                .for_each(|states| {
+                    states.pop_front();
+                });
+            return Err(Error::ExportBusy);
+        }
+        let mut states = std::mem::take(&mut state.next_task);
+        if states.is_empty() {
+            states = [TaskState::Running, TaskState::Completed].into();
+        }
+        let id = format!("task-{}", state.tasks.len() + 1);
+        state.tasks.insert(id.clone(), states);
+        Ok(id)
+    }
+
+    async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error> {
+        yield_now().await;
+        let fault = self.request(false);
+        refuse(fault, "look at an export task", "logs:DescribeExportTasks")?;
+        let mut state = self.lock();
+        let Some(states) = state.tasks.get_mut(id) else {
+            return Ok(None);
+        };
+        let now = states.front().cloned();
+        if states.len() > 1 {
+            states.pop_front();
+        }
+        Ok(now)
+    }
+}
