@@ -19,6 +19,8 @@ pub(crate) enum Stage {
     Source,
     /// A build command.
     Build,
+    /// The quality gate.
+    Gate,
     /// A push or a copy.
     Push,
     /// A rolling deployment.
@@ -37,6 +39,7 @@ impl Stage {
             Self::Detect => "detect",
             Self::Source => "source",
             Self::Build => "build",
+            Self::Gate => "gate",
             Self::Push => "push",
             Self::Rollout => "rollout",
             Self::Health => "health",
@@ -191,6 +194,10 @@ impl Listener for Timeline {
             Event::BuildFailed { module, .. } => {
                 self.close(Stage::Build, module, SpanState::Failed);
             }
+            Event::GateChecking { project } => self.open(Stage::Gate, project),
+            Event::GateChecked {
+                project, verdict, ..
+            } => self.close(Stage::Gate, project, state(verdict == "passed")),
             Event::Push { service, .. } => self.open(Stage::Push, service),
             Event::Pushed { service, .. } => self.close(Stage::Push, service, SpanState::Ok),
             Event::PushFailed { service, .. } => {

@@ -280,7 +280,9 @@ fn a_dispatch_deploys_the_commit_and_an_unknown_one_touches_nothing() {
     assert!(!markdown.contains("[a](javascript"), "{markdown}");
     let html = std::fs::read_to_string(page).unwrap();
     assert!(
-        html.contains("&lt;!channel&gt;")
+        html.contains("aria-label=\"Dependency graph\"")
+            && html.contains("aria-label=\"Timeline\"")
+            && html.contains("&lt;!channel&gt;")
             && !html.contains("<!channel>")
             && !html.contains("<script"),
         "{html}"
