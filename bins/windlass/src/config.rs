@@ -24,6 +24,7 @@ pub(crate) const LOCAL: &str = "local";
 pub(crate) struct Config {
     pub(crate) detect: Detect,
     pub(crate) build: Build,
+    pub(crate) gate: Option<Gate>,
     pub(crate) deploy: Deploy,
     pub(crate) health: Health,
     pub(crate) environments: BTreeMap<String, Environment>,
@@ -70,6 +71,25 @@ impl Default for Build {
             max_parallel: std::thread::available_parallelism().map_or(2, usize::from),
         }
     }
+}
+
+/// `[gate]`: what SonarQube must say of the build before it is pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Gate {
+    /// Where the scanner leaves its report; with a placeholder, one for each service.
+    pub(crate) report: Template,
+    /// The only server that reports may name.
+    #[serde(default)]
+    pub(crate) server: Option<String>,
+    #[serde(default)]
+    pub(crate) token_env: Option<String>,
+    #[serde(default)]
+    pub(crate) strict: bool,
+    #[serde(default)]
+    pub(crate) rules: Vec<String>,
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// `[deploy]`: in what order, and what happens to a failed rollout.
@@ -270,6 +290,10 @@ impl Config {
                     "write it as `oci:FOLDER`, for example `oci:{path}/target/image`",
                 );
             }
+        }
+        if let Some(gate) = &self.gate {
+            gate.report
+                .check("gate.report", &["module", "service", "path"], path)?;
         }
         for (name, environment) in &self.environments {
             if !is_environment_name(name) {

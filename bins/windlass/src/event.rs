@@ -71,6 +71,14 @@ pub(crate) enum Event {
     },
     /// A module was not built because of another one.
     BuildSkipped { module: String, reason: String },
+    /// The quality gate of an analysis is asked for.
+    GateChecking { project: String },
+    /// What the quality gate said: `passed`, `failed` or `unknown`.
+    GateChecked {
+        project: String,
+        verdict: String,
+        reason: Option<String>,
+    },
     /// Progress of a push.
     Push {
         service: String,

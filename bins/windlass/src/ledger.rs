@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use change_detect::{Graph, ModuleName};
+use health_checker::quality_gate::GateReport;
 
 use crate::outcome::{Commit, ServiceRun};
 use crate::plan::PlannedService;
@@ -28,6 +29,8 @@ pub(crate) struct Entries {
     pub(crate) nothing: Option<String>,
     /// Where the build's logs are.
     pub(crate) logs: Option<PathBuf>,
+    /// What the quality gate said.
+    pub(crate) gates: Vec<GateReport>,
     /// People were told that it begins.
     pub(crate) announced: bool,
     services: Vec<PlannedService>,

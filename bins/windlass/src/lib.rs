@@ -18,6 +18,7 @@ mod dry;
 mod event;
 mod failures;
 mod folder;
+mod gate;
 mod guard;
 mod images;
 mod ledger;

@@ -22,6 +22,9 @@ use crate::config::Environment;
 
 pub(crate) use self::holder::Holder;
 
+/// How long the lock of a process that has ended is waited for.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// Where an environment's lock is.
 #[derive(Debug)]
 pub(crate) enum LockPlace {
@@ -111,9 +114,18 @@ impl LockPlace {
         loop {
             let who = match self.attempt(holder).await? {
                 Attempt::Taken(lock, left_behind) => return Ok((lock, left_behind)),
-                Attempt::Busy(who) => describe(who.as_ref()),
+                Attempt::Busy(who) => who,
             };
-            let left = wait.unwrap_or_default().saturating_sub(started.elapsed());
+            // A child that was being started when its parent was killed holds the lock for another moment.
+            let grace = match &who {
+                Some(who) if who.has_ended() => GRACE,
+                _ => Duration::ZERO,
+            };
+            let who = describe(who.as_ref());
+            let left = wait
+                .unwrap_or_default()
+                .max(grace)
+                .saturating_sub(started.elapsed());
             if left.is_zero() {
                 return Err(self.refused(&holder.environment, &who, wait));
             }

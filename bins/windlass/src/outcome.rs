@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use change_detect::{CommitId, CommitInfo, Graph, ModuleName};
 use ecs_deployer::ServiceOutcome;
 use health_checker::TargetReport;
+use health_checker::quality_gate::GateReport;
 use image_tagger::Receipt;
 use serde::Serialize;
 use windlass_cli::{Exit, Failure};
@@ -33,6 +34,8 @@ pub(crate) struct RunOutcome {
     pub(crate) error: Option<String>,
     /// The signal that ended it.
     pub(crate) interrupted: Option<String>,
+    /// What the quality gate said of each analysis.
+    pub(crate) gates: Vec<GateReport>,
     /// Where the build's logs are, a file for each module.
     pub(crate) logs: Option<PathBuf>,
     pub(crate) timeline: Vec<Span>,

@@ -164,6 +164,12 @@ impl Pipeline<'_> {
         Ok(inventory)
     }
 
+    /// The modules of the commit; a graph that cannot be had is missed in the drawn report alone.
+    pub(crate) fn graph(&self) -> Option<change_detect::Graph> {
+        let options = self.detect_options(None).ok()?;
+        change_detect::graph(self.checkout.source(), &self.checkout.head().id, &options).ok()
+    }
+
     /// What these services run now.
     pub(crate) async fn live(
         &self,

@@ -11,6 +11,7 @@ use crate::builds::{Builds, waves};
 use crate::choice::Ready;
 use crate::event::Event;
 use crate::failures;
+use crate::gate::Rules;
 use crate::images::Images;
 use crate::names;
 use crate::pipeline::{Found, Pipeline};
@@ -24,14 +25,9 @@ impl Pipeline<'_> {
         let found = self
             .find_out(range.base.as_deref(), range.on_unknown)
             .await?;
-        let graph = change_detect::graph(
-            self.checkout.source(),
-            &self.checkout.head().id,
-            &self.detect_options(range.on_unknown)?,
-        );
+        let graph = self.graph();
         self.ledger.note(|entries| {
-            // A graph that cannot be drawn is missed in the drawn report alone.
-            entries.graph = graph.ok();
+            entries.graph = graph;
             entries.rebuilt = found
                 .detection
                 .modules
@@ -45,6 +41,11 @@ impl Pipeline<'_> {
         Ok(found)
     }
 
+    /// Refuses a gate that could not be asked, before people are told that it begins.
+    pub(crate) fn gate_rules(&self) -> Result<Option<Rules>, Failure> {
+        self.config.gate.as_ref().map(Rules::read).transpose()
+    }
+
     /// Refuses what could not be built here, before people are told that it begins.
     pub(crate) fn images(&self) -> Result<Images<'_>, Failure> {
         let packable = self.adapters.site.packable();
@@ -55,6 +56,7 @@ impl Pipeline<'_> {
     pub(crate) async fn build_and_release(
         &self,
         images: &Images<'_>,
+        gate: Option<&Rules>,
         found: &Found,
     ) -> Result<(), Failure> {
         if let Some(command) = &self.config.build.command {
@@ -69,8 +71,11 @@ impl Pipeline<'_> {
                 .note(|entries| entries.logs = Some(builds.logs().to_owned()));
             builds.run(&waves(&found.detection)).await?;
         }
-        // All images are in the registry, under all tags and read back, before the first task definition names one.
         let services = &found.plan.services;
+        if let (Some(rules), Some(gate)) = (gate, &self.config.gate) {
+            self.pass_gate(rules, gate, services).await?;
+        }
+        // All images are in the registry, under all tags and read back, before the first task definition names one.
         let receipts = self.push(images, services).await?;
         let head = &self.checkout.head().id;
         let ready: Vec<Ready> = services

@@ -83,8 +83,11 @@ impl Stage<'_> {
             return Ok(());
         }
         let images = pipeline.images()?;
+        let gate = pipeline.gate_rules()?;
         self.announce(found.plan.services.iter()).await;
-        pipeline.build_and_release(&images, &found).await
+        pipeline
+            .build_and_release(&images, gate.as_ref(), &found)
+            .await
     }
 
     async fn deploy(&self, order: &Order, head: Option<Commit>) -> Result<(), Failure> {
@@ -145,6 +148,8 @@ impl Stage<'_> {
     fn tell_chosen<'a>(&self, services: impl Iterator<Item = &'a PlannedService> + Clone) {
         let pipeline = self.pipeline;
         pipeline.ledger.planned(services.clone().cloned());
+        let graph = pipeline.graph();
+        pipeline.ledger.note(|entries| entries.graph = graph);
         pipeline.listeners.tell(&Event::Chosen {
             command: self.task.command().to_owned(),
             from: self

@@ -150,7 +150,18 @@ impl Listener for Terminal {
             } => {
                 self.note(&format!("lock     of {environment} taken over, its run has ended without letting go: {holder}"));
             }
-            Event::LockTaken { .. } | Event::SourceChecking { .. } => {}
+            Event::GateChecked {
+                project,
+                verdict,
+                reason,
+            } => {
+                let why = reason
+                    .as_ref()
+                    .map_or_else(String::new, |reason| format!(": {reason}"));
+                self.note(&format!("gate     {project} {verdict}{why}"));
+            }
+            Event::GateChecking { .. } | Event::LockTaken { .. } | Event::SourceChecking { .. } => {
+            }
             Event::SourceChecked {
                 service,
                 healthy: true,
@@ -230,7 +241,7 @@ impl Listener for Terminal {
                 let (held, verified) = if *held_back {
                     (", latest left on a newer commit", "its tag verified")
                 } else {
-                    ("", "both tags verified")
+                    ("", "all tags verified")
                 };
                 let text = format!("{digest} ({}{held})", bytes(*bytes_pushed));
                 self.fact(service, &format!("pushed {text}, {verified}"));

@@ -19,6 +19,8 @@ pub(crate) enum Stage {
     Source,
     /// A build command.
     Build,
+    /// The quality gate.
+    Gate,
     /// A push or a copy.
     Push,
     /// A rolling deployment.
@@ -37,6 +39,7 @@ impl Stage {
             Self::Detect => "detect",
             Self::Source => "source",
             Self::Build => "build",
+            Self::Gate => "gate",
             Self::Push => "push",
             Self::Rollout => "rollout",
             Self::Health => "health",
@@ -128,6 +131,13 @@ impl Timeline {
         }
     }
 
+    /// Whether a stage has begun.
+    fn has(&self, stage: Stage, subject: &str) -> bool {
+        self.lock()
+            .iter()
+            .any(|span| span.stage == stage && span.subject == subject)
+    }
+
     /// Ends a stage that has begun and not ended.
     fn close(&self, stage: Stage, subject: &str, state: SpanState) {
         let now = self.seconds();
@@ -184,16 +194,21 @@ impl Listener for Timeline {
             Event::BuildFailed { module, .. } => {
                 self.close(Stage::Build, module, SpanState::Failed);
             }
+            Event::GateChecking { project } => self.open(Stage::Gate, project),
+            Event::GateChecked {
+                project, verdict, ..
+            } => self.close(Stage::Gate, project, state(verdict == "passed")),
             Event::Push { service, .. } => self.open(Stage::Push, service),
             Event::Pushed { service, .. } => self.close(Stage::Push, service, SpanState::Ok),
             Event::PushFailed { service, .. } => {
                 self.close(Stage::Push, service, SpanState::Failed);
             }
             Event::Rollout { service, detail } => {
-                self.open(Stage::Rollout, service);
                 if matches!(detail, ecs_deployer::Event::RollbackStarted { .. }) {
                     self.close(Stage::Rollout, service, SpanState::Failed);
                     self.open(Stage::Rollback, service);
+                } else if !self.has(Stage::Rollback, service) {
+                    self.open(Stage::Rollout, service);
                 }
             }
             Event::Health {

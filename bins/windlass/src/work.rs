@@ -135,6 +135,7 @@ fn outcome(
         nothing: entries.nothing,
         error,
         interrupted,
+        gates: entries.gates,
         logs: entries.logs,
         timeline: timeline.spans(),
         notifications: Vec::new(),

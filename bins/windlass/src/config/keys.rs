@@ -37,6 +37,17 @@ const SHAPE: Shape = Table(&[
         ]),
     ),
     (
+        "gate",
+        Table(&[
+            ("report", Value),
+            ("server", Value),
+            ("token-env", Value),
+            ("strict", Value),
+            ("rules", Value),
+            ("timeout", Value),
+        ]),
+    ),
+    (
         "deploy",
         Table(&[
             ("order", Value),

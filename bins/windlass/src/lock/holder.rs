@@ -54,6 +54,11 @@ impl Holder {
         }
     }
 
+    /// Whether it is known that its process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.host == host() && has_ended(self.pid)
+    }
+
     /// How long ago it began.
     pub(crate) fn age(&self) -> Duration {
         Duration::from_secs(now().saturating_sub(self.since))
@@ -93,6 +98,19 @@ fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(unix)]
+fn has_ended(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+const fn has_ended(_pid: u32) -> bool {
+    false
 }
 
 #[cfg(unix)]

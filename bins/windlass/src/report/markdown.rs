@@ -51,6 +51,18 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
         );
     }
     services(&mut text, outcome);
+    for gate in &outcome.gates {
+        let why = gate.reason().map_or("", |finding| &finding.message);
+        line(
+            &mut text,
+            &format!(
+                "Quality gate of {}: {} {}",
+                markdown_cell(&gate.project.to_string()),
+                gate.verdict,
+                markdown_cell(why)
+            ),
+        );
+    }
     timeline(&mut text, &outcome.timeline, outcome.seconds);
     if let Some(logs) = &outcome.logs {
         line(

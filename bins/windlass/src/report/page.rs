@@ -134,6 +134,22 @@ fn ends(page: &mut String, outcome: &RunOutcome) {
             ),
         );
     }
+    for gate in &outcome.gates {
+        let why = gate.reason().map_or("", |finding| &finding.message);
+        let project = gate.project.to_string();
+        let project = gate
+            .dashboard
+            .as_ref()
+            .map_or_else(|| escape(&project), |url| link(url.as_str(), &project));
+        paragraph(
+            page,
+            &format!(
+                "Quality gate of {project}: {} {}",
+                gate.verdict,
+                escape(why)
+            ),
+        );
+    }
     if let Some(logs) = &outcome.logs {
         paragraph(
             page,

@@ -15,11 +15,12 @@ const LEGEND_HEIGHT: usize = 30;
 /// What is shorter is drawn as long as this, to be seen.
 const LEAST_WIDTH: f64 = 2.0;
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Lock,
     Stage::Detect,
     Stage::Source,
     Stage::Build,
+    Stage::Gate,
     Stage::Push,
     Stage::Rollout,
     Stage::Health,

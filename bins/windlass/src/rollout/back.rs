@@ -80,6 +80,8 @@ impl Rollouts<'_> {
         let report =
             health_checker::check(self.probe, &[target], &self.options.health, &observer).await;
         ended.health = report.targets.into_iter().next();
+        // That it was asked for is known; it is no reason to name beside a good verdict.
+        ended.reason = None;
         if let Some(report) = &ended.health
             && report.verdict != health_checker::Verdict::Healthy
         {

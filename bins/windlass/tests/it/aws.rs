@@ -42,8 +42,17 @@ fn pack(repo: &Repo, aws: &FakeAws) {
 }
 
 fn run(repo: &Repo, aws: &FakeAws, more: &[&str]) -> Ended {
+    on(
+        repo,
+        aws,
+        &[&["run", "-e", "dev", "--format", "json"], more].concat(),
+    )
+}
+
+/// The binary with the fake as its AWS.
+fn on(repo: &Repo, aws: &FakeAws, arguments: &[&str]) -> Ended {
     let endpoint = format!("http://{}", aws.address());
-    let mut command = repo.command(&[&["run", "-e", "dev", "--format", "json"], more].concat());
+    let mut command = repo.command(arguments);
     command
         .env("AWS_ENDPOINT_URL", &endpoint)
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
@@ -161,4 +170,109 @@ fn aws_out_of_reach_is_exit_3() {
     let ended = Ended::of(command.output().unwrap());
     assert_eq!(ended.code, 3, "{ended:?}");
     assert!(ended.stderr.contains("error: "), "{ended:?}");
+}
+
+#[test]
+fn what_runs_locally_is_promoted_to_ecs_and_deployed_again_by_its_moving_tag() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    pack(&repo, &aws);
+    let promote = [
+        "promote", "--from", "packed", "--to", "dev", "--format", "json",
+    ];
+    let ended = on(&repo, &aws, &promote);
+    let document = ended.json();
+    assert_eq!(
+        (verdicts(&document), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    let digest = document["services"][0]["push"]["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for tag in ["latest", "dev", &format!("sha-{}", repo.head())] {
+        assert_eq!(aws.tag("sdt-dev/alpha", tag), Some(digest.clone()), "{tag}");
+    }
+    let dry = on(
+        &repo,
+        &aws,
+        &[
+            "deploy",
+            "-e",
+            "dev",
+            "-s",
+            "alpha",
+            "--dry-run",
+            "--format",
+            "json",
+        ],
+    );
+    assert!(
+        dry.json()["services"][0]["image"]
+            .as_str()
+            .unwrap()
+            .ends_with(&digest),
+        "{dry:?}"
+    );
+    let status = on(&repo, &aws, &["status", "-e", "dev", "--health"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(
+        status.stdout.contains(&digest[..19]) && status.stdout.contains("healthy"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn the_lock_in_s3_is_put_released_and_seen_by_all_machines() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    repo.write(
+        "windlass.toml",
+        &config(&aws, true).replace(
+            "insecure-http = true",
+            "insecure-http = true\nlock = \"s3://state/locks\"",
+        ),
+    );
+    repo.commit("Lock for all");
+    let key = "locks/dev.lock.json";
+    let other = r#"{"id":"1","command":"promote","environment":"dev","user":"ada","host":"runner-7","pid":42,
+        "run_url":"https://github.com/acme/shop/actions/runs/7","since":1700000000}"#;
+    aws.put_object(key, other);
+    let who = [
+        "`windlass promote` of ada on runner-7",
+        "actions/runs/7",
+        "2023-11-14",
+        " ago)",
+    ];
+    let refused = run(&repo, &aws, &["--base", "HEAD"]);
+    refused.assert_refused(
+        3,
+        &[&who[..], &["windlass unlock --environment dev --force"]].concat(),
+    );
+    on(&repo, &aws, &["unlock", "-e", "dev"]).assert_refused(3, &[&who[..], &["--force"]].concat());
+    assert!(aws.object(key).is_some());
+    let unlocked = on(&repo, &aws, &["unlock", "-e", "dev", "--force"]);
+    assert!(
+        unlocked.stdout.contains("is removed") && unlocked.stdout.contains("runner-7"),
+        "{unlocked:?}"
+    );
+    assert_eq!(
+        on(&repo, &aws, &["unlock", "-e", "dev"]).stdout,
+        "`dev` is not locked\n"
+    );
+
+    // One that does its work lets go, and so does one that fails.
+    let idle = run(&repo, &aws, &["--base", "HEAD"]);
+    assert_eq!(idle.code, 0, "{idle:?}");
+    assert_eq!(aws.object(key), None);
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
+    let failed = run(&repo, &aws, &["--base", "HEAD~1"]);
+    assert_ne!(failed.code, 0, "no image was packed: {failed:?}");
+    assert_eq!(aws.object(key), None);
+    // What another run took meanwhile is not let go of.
+    aws.put_object(key, other);
+    run(&repo, &aws, &["--base", "HEAD"]).assert_refused(3, &who);
+    assert!(aws.object(key).is_some());
 }

@@ -5,6 +5,7 @@
 mod aws;
 mod bad_input;
 mod demo;
+mod gate;
 mod generated;
 mod interrupt;
 mod lock;

@@ -280,7 +280,9 @@ fn a_dispatch_deploys_the_commit_and_an_unknown_one_touches_nothing() {
     assert!(!markdown.contains("[a](javascript"), "{markdown}");
     let html = std::fs::read_to_string(page).unwrap();
     assert!(
-        html.contains("&lt;!channel&gt;")
+        html.contains("aria-label=\"Dependency graph\"")
+            && html.contains("aria-label=\"Timeline\"")
+            && html.contains("&lt;!channel&gt;")
             && !html.contains("<!channel>")
             && !html.contains("<script"),
         "{html}"
@@ -332,6 +334,17 @@ fn a_deployment_by_hand_shows_the_digest_and_a_rollback_brings_the_revision_befo
         "the digest is shown: {ended:?}"
     );
     assert_eq!(running(&repo, "dev"), newest);
+
+    // Without a revision it goes to the last that was deployed with success; by its number to any.
+    let (document, code) = json_of(&repo, &["rollback", "-e", "dev", "--service", "alpha"]);
+    assert_eq!(
+        (verdicts(&document), code),
+        (all(&["alpha"], "restored"), 0),
+        "{document}"
+    );
+    assert_eq!(running(&repo, "dev"), original);
+    let ended = repo.windlass(&["deploy", "-e", "dev", "-s", "alpha"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
 
     let (document, code) = json_of(
         &repo,

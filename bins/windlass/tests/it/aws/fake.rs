@@ -35,6 +35,8 @@ struct State {
     polls: u32,
     blobs: BTreeMap<String, Vec<u8>>,
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
+    /// What stands in the bucket `state`, by its path.
+    objects: BTreeMap<String, Vec<u8>>,
 }
 
 impl FakeAws {
@@ -66,6 +68,18 @@ impl FakeAws {
             .registered
             .clone()
             .expect("nothing was registered")
+    }
+
+    /// What stands in the bucket `state`.
+    pub(super) fn object(&self, key: &str) -> Option<Vec<u8>> {
+        let state = self.state.lock().unwrap();
+        state.objects.get(&format!("/state/{key}")).cloned()
+    }
+
+    /// Puts something into the bucket `state`.
+    pub(super) fn put_object(&self, key: &str, body: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.objects.insert(format!("/state/{key}"), body.into());
     }
 
     /// The digest that a tag names.
@@ -161,6 +175,9 @@ fn serve(
         None if path.starts_with("/v2/") => {
             registry(&method, &path, &headers, body, &mut state.lock().unwrap())
         }
+        None if path.starts_with("/state/") => {
+            bucket(&method, &path, &headers, body, &mut state.lock().unwrap())
+        }
         None => actuator(&path, &state.lock().unwrap()),
     };
     let mut head = format!(
@@ -197,6 +214,52 @@ fn chunked(reader: &mut impl BufRead) -> Option<Vec<u8>> {
             return Some(body);
         }
         body.extend_from_slice(&chunk[..size]);
+    }
+}
+
+/// S3 as far as a lock needs it, with its conditional put.
+fn bucket(
+    method: &str,
+    path: &str,
+    headers: &BTreeMap<String, String>,
+    body: Vec<u8>,
+    state: &mut State,
+) -> Answer {
+    let key = path.split('?').next().unwrap().to_owned();
+    let missing = || Answer {
+        status: "404 Not Found",
+        headers: vec![("Content-Type", "application/xml".to_owned())],
+        body: b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>".to_vec(),
+    };
+    match method {
+        "PUT"
+            if headers.get("if-none-match").is_some_and(|etag| etag == "*")
+                && state.objects.contains_key(&key) =>
+        {
+            Answer {
+                status: "412 Precondition Failed",
+                headers: vec![("Content-Type", "application/xml".to_owned())],
+                body:
+                    b"<Error><Code>PreconditionFailed</Code><Message>there is one</Message></Error>"
+                        .to_vec(),
+            }
+        }
+        "PUT" => {
+            state.objects.insert(key, body);
+            Answer::plain("200 OK")
+        }
+        "DELETE" => {
+            state.objects.remove(&key);
+            Answer::plain("204 No Content")
+        }
+        _ => match state.objects.get(&key) {
+            Some(body) => Answer {
+                status: "200 OK",
+                headers: Vec::new(),
+                body: body.clone(),
+            },
+            None => missing(),
+        },
     }
 }
 
