@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Says how services are: what they run, what is under way, what was deployed last.
     Status(StatusArgs),
     /// Runs one task by itself, such as a migration, shows its log and ends with its exit code.
-    RunTask(RunTaskArgs),
+    RunTask(Box<RunTaskArgs>),
     /// Lets a deployment that waits at a PAUSE hook go on, or go back.
     Continue(ContinueArgs),
 }

@@ -192,11 +192,7 @@ impl Observer for Progress {
                 self.rows
                     .note(&format!("wave {wave} of {of}: {}", names.join(", ")));
             }
-            Event::PollFailed { service, error } => {
-                if self.verbose {
-                    self.note(&service, &error);
-                }
-            }
+            Event::PollFailed { service, error } if self.verbose => self.note(&service, &error),
             Event::RollbackStarted {
                 service,
                 reason,
