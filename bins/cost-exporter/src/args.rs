@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use cost_exporter::Basis;
 use jiff::civil::Date;
 use windlass_cli::{CommonArgs, Exit, Failure, Format, Printer};
@@ -43,7 +43,7 @@ impl Args {
             Command::Export(export) => export.format,
             Command::Serve(_) => Format::Human,
             Command::Report(report) if report.format == ReportFormat::Json => Format::Json,
-            Command::Report(_) => Format::Human,
+            Command::Report(_) | Command::Generate(_) => Format::Human,
         };
         common.events.clone_from(&self.events);
         common.quiet = self.quiet;
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Shows costs in the terminal, or as rows with the column names of FOCUS.
     Report(ReportArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 /// Where costs are read and remembered.
@@ -205,5 +207,6 @@ pub(crate) async fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure>
         Command::Export(export) => export::run(export, args, printer).await,
         Command::Serve(serve) => serve::run(serve, args, printer).await,
         Command::Report(report) => report::run(report, args, printer).await,
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     }
 }

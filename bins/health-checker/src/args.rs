@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Check(Box<CheckArgs>),
     /// Follows an analysis to the verdict of its quality gate.
     QualityGate(Box<QualityGateArgs>),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 #[cfg(test)]

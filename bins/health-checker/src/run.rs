@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
 
 use crate::args::{Args, Command};
@@ -44,6 +45,7 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let ended = match &args.command {
         Command::Check(args) => check::run(args, &session).await,
         Command::QualityGate(args) => quality_gate::run(args, &session).await,
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
     // What went wrong weighs more than a log that is not whole.

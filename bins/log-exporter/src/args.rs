@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Cat(CatArgs),
     /// Writes the statement that makes a table over the archive, for Athena and Glue.
     Ddl(DdlArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 /// A time, or how long ago.

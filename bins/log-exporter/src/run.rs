@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
 
 use crate::args::{Args, Command};
@@ -41,6 +42,7 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Retention(args) => retention::run(args, &session).await,
         Command::Cat(args) => cat::run(args, &session).await,
         Command::Ddl(args) => ddl::run(args, &session).await,
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
     // What went wrong weighs more than a log that is not whole.

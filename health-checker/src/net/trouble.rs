@@ -15,6 +15,10 @@ pub(crate) enum Trouble {
     /// The time was up before there was a connection.
     NotConnected { host: String },
     /// There is a connection that must not be used: its certificate is not trusted.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "without TLS there is no certificate")
+    )]
     Untrusted { reason: String, error: String },
     /// It accepted the connection and then did not answer in time, or not to the end.
     Silent { status: Option<u16> },

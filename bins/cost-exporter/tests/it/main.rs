@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod run;

@@ -9,6 +9,8 @@ mod demands;
 #[cfg(feature = "aws")]
 mod deployment;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod outputs;

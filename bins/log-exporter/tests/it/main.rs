@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod archive;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod moto;
