@@ -200,3 +200,23 @@ fn notify_tells_each_channels_outcome() {
     assert_eq!(card["attachments"][0]["color"], "danger");
     assert!(!card.to_string().contains("<!channel>"), "{card}");
 }
+
+#[test]
+fn costs_add_up_and_corrections_are_told() {
+    let output = run(env!("CARGO_BIN_EXE_costs"), &[]);
+    assert!(
+        output.contains("12.3456789013 USD so far, corrected nothing"),
+        "{output}"
+    );
+    assert!(
+        output.contains("23.7500000001 USD so far, corrected 2026-03-01"),
+        "{output}"
+    );
+}
+
+#[test]
+fn logs_are_archived_exactly_once_though_a_run_was_killed() {
+    let output = run(env!("CARGO_BIN_EXE_logs"), &[]);
+    assert!(output.contains("the first run was killed"), "{output}");
+    assert!(output.contains("900 events, 0 findings"), "{output}");
+}
