@@ -159,12 +159,18 @@ async fn turn(
     // From a revision to itself, after a forced deployment, ECS would see nothing to do.
     let force = from == Some(&to);
     let update = ServiceUpdate::new(watch.cluster.clone(), watch.service.clone())
-        .task_definition(to)
+        .task_definition(to.clone())
         .force_new_deployment(force);
     let updated = update_service(watch, &update).await?;
-    Ok(updated.primary().map_or(Turn::ByEcs, |primary| {
-        Turn::ByDeployment(primary.id.clone())
-    }))
+    let Some(primary) = updated.primary() else {
+        return Ok(Turn::ByEcs);
+    };
+    watch.observer.observe(Event::RollbackDeployment {
+        service: watch.service.clone(),
+        deployment: primary.id.clone(),
+        task_definition: to,
+    });
+    Ok(Turn::ByDeployment(primary.id.clone()))
 }
 
 /// Lets ECS go back by stopping the deployment. `None` where that is not possible, and an update has to do the same.

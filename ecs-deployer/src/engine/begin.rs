@@ -114,6 +114,12 @@ pub(super) async fn update_service(
     watch: &Watch<'_>,
     update: &ServiceUpdate,
 ) -> Result<ServiceState, Error> {
+    if let Some(task_definition) = update.task_definition.clone() {
+        watch.observer.observe(Event::Updating {
+            service: watch.service.clone(),
+            task_definition,
+        });
+    }
     let mut lost = 0;
     loop {
         match watch
