@@ -71,6 +71,19 @@ pub(crate) fn requests(args: &TargetArgs) -> Result<Vec<DeployRequest>, Failure>
     Ok(requests)
 }
 
+/// The image that each service is to get; of several containers, the first.
+pub(crate) fn images(requests: &[DeployRequest]) -> BTreeMap<ServiceName, ImageRef> {
+    let image = |request: &DeployRequest| match &request.images {
+        ImageChange::All(image) => Some(image.clone()),
+        ImageChange::Containers(containers) => containers.values().next().cloned(),
+        _ => None,
+    };
+    requests
+        .iter()
+        .filter_map(|request| Some((request.service.clone(), image(request)?)))
+        .collect()
+}
+
 /// The services with all images that are named for each.
 fn services(args: &TargetArgs) -> Result<Vec<(ServiceName, Vec<ImageArg>)>, Failure> {
     let mut services: Vec<(ServiceName, Vec<ImageArg>)> = Vec::new();
