@@ -37,27 +37,16 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
 
     let desired = request.desired_count.unwrap_or(state.desired);
     if runs_them && !request.force_new_deployment && is_settled(&state) {
-        if desired != state.desired {
-            let update = ServiceUpdate::new(request.cluster.clone(), request.service.clone())
-                .desired_count(request.desired_count);
-            watch.plane().update_service(&update).await?;
-            watch.note(format!(
-                "the desired count was changed from {} to {desired}",
-                state.desired
-            ));
+        if desired != state.desired
+            && let Some(scaled) = scale(watch, &state, desired).await?
+        {
+            return Ok(Begun::Deployment(scaled));
         }
         let id = state.primary().map(|primary| primary.id.clone());
         let outcome = watch.end(Verdict::Unchanged, id, Some(state.task_definition), None);
         return Ok(Begun::Ended(Box::new(outcome)));
     }
-    let mut resized = state.clone();
-    resized.desired = desired;
-    if resized.is_deadlocked() {
-        return Err(Error::Deadlock {
-            service: state.name,
-            desired,
-        });
-    }
+    check_bounds(&state, desired)?;
     if desired == 0 {
         watch.note(
             "its desired count is 0: no task has shown that the new revision runs".to_owned(),
@@ -92,6 +81,44 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
             Begun::Ended(Box::new(outcome))
         }
     })
+}
+
+/// Refuses a count with which no task could ever be replaced.
+fn check_bounds(state: &ServiceState, desired: u32) -> Result<(), Error> {
+    let mut resized = state.clone();
+    resized.desired = desired;
+    if resized.is_deadlocked() {
+        return Err(Error::Deadlock {
+            service: state.name.clone(),
+            desired,
+        });
+    }
+    Ok(())
+}
+
+/// Changes the desired count alone. Gives what is to be followed until the further tasks run, if there are some.
+async fn scale(
+    watch: &mut Watch<'_>,
+    state: &ServiceState,
+    desired: u32,
+) -> Result<Option<Deployment>, Error> {
+    check_bounds(state, desired)?;
+    let primary = state.primary().cloned();
+    if let Some(primary) = &primary {
+        watch.skip_failures(&primary.id).await;
+    }
+    let update = ServiceUpdate::new(watch.cluster.clone(), watch.service.clone())
+        .desired_count(Some(desired));
+    // To say the same number twice does no harm.
+    watch
+        .insist(|| watch.plane().update_service(&update))
+        .await?;
+    watch.note(format!(
+        "the desired count was changed from {} to {desired}",
+        state.desired
+    ));
+    watch.known.scales = true;
+    Ok(primary.filter(|primary| primary.running < desired))
 }
 
 async fn register(

@@ -257,6 +257,17 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// What failed so far is not held against what comes.
+    pub(super) async fn skip_failures(&mut self, id: &DeploymentId) {
+        let stopped = self
+            .insist(|| self.plane().stopped_tasks(self.cluster, self.service, id))
+            .await;
+        match stopped {
+            Ok(tasks) => self.failures.skip(&tasks),
+            Err(error) => self.tell_blind("why tasks stopped", &error),
+        }
+    }
+
     /// Takes note of the deployment's failed tasks.
     pub(super) async fn count_failures(&mut self, id: &DeploymentId, listed: Option<&Deployment>) {
         let stopped = self

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ecs_deployer::sim::{Behaviour, ServiceSpec};
 use ecs_deployer::{
     ControlPlane, DeployRequest, Error, ImageChange, OnFailure, Options, RollbackRequest,
-    ServiceUpdate, StopType, Verdict, deploy, rollback, wait,
+    ServiceOutcome, ServiceUpdate, StopType, Verdict, deploy, rollback, wait,
 };
 use tokio::time::Instant;
 
@@ -301,9 +301,20 @@ async fn a_breaker_without_rollback_is_rolled_back_by_us() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_that_fails_says_so() {
-    let stage = Stage::new(checked).await;
-    let options = Options::default().timeout(Duration::from_secs(900));
+async fn a_rollback_that_ecs_calls_failed_says_so_and_one_that_only_takes_long_is_timed_out() {
+    let breaker = |spec: ServiceSpec| checked(spec).circuit_breaker_rollback();
+    let failed = roll_back_onto_rotten_tasks(breaker, Duration::from_secs(4 * 3600)).await;
+    reason(&failed, Verdict::RollbackFailed);
+    let late = roll_back_onto_rotten_tasks(checked, Duration::from_secs(900)).await;
+    assert!(reason(&late, Verdict::TimedOut).contains("going back was not done within 900 s"));
+}
+
+async fn roll_back_onto_rotten_tasks(
+    spec: impl FnOnce(ServiceSpec) -> ServiceSpec,
+    timeout: Duration,
+) -> ServiceOutcome {
+    let stage = Stage::new(spec).await;
+    let options = Options::default().timeout(timeout);
     stage
         .runtime
         .part(NEW, Behaviour::CrashAtStart { exit_code: 1 });
@@ -318,7 +329,7 @@ async fn a_rollback_that_fails_says_so() {
         );
     };
     let (outcome, ()) = tokio::join!(stage.deploy_with(&options), rot);
-    reason(&outcome.unwrap(), Verdict::RollbackFailed);
+    outcome.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
