@@ -29,14 +29,15 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
         .with_images(&request.images)?;
     let runs_them = runs_already(&current, &wanted, request)?;
     watch.image = image(&wanted, &request.images);
-    watch.expected.clone_from(&request.expected);
+    watch.moving = request.moving.then(|| request.clone());
     watch.log_source = Some(wanted.clone());
     watch.known.earlier = ids(&state);
     watch.known.previous =
         last_completed(&state).map(|deployment| deployment.task_definition.clone());
 
     let desired = request.desired_count.unwrap_or(state.desired);
-    if runs_them && !request.force_new_deployment && is_settled(&state) {
+    let settled = is_settled(&state);
+    if runs_them && !must_redeploy(request) && settled {
         if desired != state.desired
             && let Some(scaled) = scale(watch, &state, desired).await?
         {
@@ -47,6 +48,9 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
         return Ok(Begun::Ended(Box::new(outcome)));
     }
     check_bounds(&state, desired)?;
+    if !request.moving {
+        note_unpinned(watch, request, runs_them && settled);
+    }
     if desired == 0 {
         watch.note(
             "its desired count is 0: no task has shown that the new revision runs".to_owned(),
@@ -81,6 +85,23 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
             Begun::Ended(Box::new(outcome))
         }
     })
+}
+
+/// Whether even what runs already is deployed once more.
+pub(crate) fn must_redeploy(request: &DeployRequest) -> bool {
+    request.force_new_deployment || !request.images.without_digest().is_empty()
+}
+
+/// Whoever reads the outcome must know that a tag decided.
+fn note_unpinned(watch: &Watch<'_>, request: &DeployRequest, runs_already: bool) {
+    for image in request.images.without_digest() {
+        let why = if runs_already && !request.force_new_deployment {
+            "the service has it already, but the tag may have moved: it is deployed once more"
+        } else {
+            "it is deployed by its tag, which may move"
+        };
+        watch.note(format!("`{image}` is not pinned to a digest: {why}"));
+    }
 }
 
 /// Refuses a count with which no task could ever be replaced.

@@ -62,7 +62,7 @@ pub(super) async fn follow(
             if watch.known.scales {
                 return end(&watch, Verdict::Unchanged, None);
             }
-            return match watch.compare_digests().await {
+            return match watch.compare_digests(&id).await {
                 Ok(()) => end(&watch, Verdict::Deployed, None),
                 Err(difference) => {
                     let reason = format!(
@@ -151,7 +151,7 @@ async fn take_over(watch: &mut Watch<'_>, state: &ServiceState, newer: Deploymen
     watch.known.is_theirs = true;
     watch.failures = super::failures::Failures::default();
     // A tag that moves was compared for our deployment, not for theirs.
-    watch.expected = None;
+    watch.moving = None;
     watch.take_up(&newer.task_definition).await;
     tell_started(watch, &newer);
     newer

@@ -6,10 +6,7 @@ use ecs_deployer::sim::Behaviour;
 use ecs_deployer::{Error, Options, ServiceOutcome, Verdict, deploy};
 use tokio::time::Instant;
 
-use crate::stage::{Stage, reason, request, service};
-
-/// Named by its digest: then it is known to run already.
-const PINNED: &str = "registry.example/web:old@sha256:0011";
+use crate::stage::{PINNED, Stage, reason, request, service};
 
 async fn stage() -> Stage {
     let stage = Stage::new(|spec| spec).await;

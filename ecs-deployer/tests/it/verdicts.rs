@@ -9,7 +9,7 @@ use ecs_deployer::{
 };
 use tokio::time::Instant;
 
-use crate::stage::{NEW, OLD, Stage, definition, name, reason, request, service};
+use crate::stage::{NEW, OLD, PINNED, Stage, definition, name, reason, request, service};
 
 const DOWN: &str = "Health checks failed with these codes: [503]";
 
@@ -47,14 +47,34 @@ async fn deployed() {
 #[tokio::test(start_paused = true)]
 async fn unchanged_writes_nothing() {
     let stage = Stage::new(plain).await;
-    stage.deploy(Behaviour::Healthy).await;
+    let options = Options::default();
+    let pinned = request(PINNED);
+    let deploy = || deploy(&stage.cluster, &pinned, &options, &|_| {});
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Deployed);
     let before = stage.cluster.calls();
-    let outcome = stage.deploy(Behaviour::Healthy).await;
+    let outcome = deploy().await.unwrap();
     assert_eq!(outcome.verdict, Verdict::Unchanged);
+    assert_eq!(outcome.notes, [] as [&str; 0]);
     let after = stage.cluster.calls();
     for write in ["register a task definition", "update the service"] {
         assert_eq!(before.get(write), after.get(write), "{write}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_tag_need_not_be_the_same_image_and_is_deployed_once_more() {
+    let stage = Stage::new(plain).await;
+    stage.deploy(Behaviour::Healthy).await;
+    let before = stage.cluster.calls();
+    let outcome = stage.deploy(Behaviour::Healthy).await;
+    assert_eq!(outcome.verdict, Verdict::Deployed);
+    assert!(
+        outcome.notes[0].contains("the tag may have moved"),
+        "{outcome:?}"
+    );
+    let after = stage.cluster.calls();
+    let registered = "register a task definition";
+    assert_eq!(before.get(registered), after.get(registered));
 }
 
 #[tokio::test(start_paused = true)]
@@ -503,11 +523,14 @@ async fn a_task_that_a_person_stops_is_no_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn what_runs_already_is_unchanged_even_where_nothing_can_be_replaced() {
-    let stage = Stage::new(|spec| spec.percent(100, 100)).await;
-    let outcome = deploy(&stage.cluster, &request(OLD), &Options::default(), &|_| {})
-        .await
-        .unwrap();
-    assert_eq!(outcome.verdict, Verdict::Unchanged);
+    let stage = Stage::new(plain).await;
+    let (pinned, options) = (request(PINNED), Options::default());
+    let deploy = || deploy(&stage.cluster, &pinned, &options, &|_| {});
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Deployed);
+    stage.cluster.reconfigure(&service(), |spec| {
+        *spec = spec.clone().percent(100, 100);
+    });
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Unchanged);
 }
 
 #[tokio::test(start_paused = true)]
@@ -536,4 +559,16 @@ async fn scaling_during_a_deployment_is_followed() {
     let (outcome, ()) = tokio::join!(stage.deploy_with(&options), scaling);
     assert_eq!(outcome.unwrap().verdict, Verdict::Deployed);
     assert_eq!(stage.state().await.running, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_traffic_is_shifted_the_bounds_are_no_deadlock() {
+    let stage = Stage::new(|spec| {
+        let spec = spec.strategy(ecs_deployer::sim::Strategy::BlueGreen);
+        spec.percent(100, 100)
+    })
+    .await;
+    let options = Options::default().timeout(Duration::from_secs(3600));
+    let outcome = stage.deploy_with(&options).await.unwrap();
+    assert_eq!(outcome.verdict, Verdict::Deployed, "{outcome:?}");
 }
