@@ -137,6 +137,7 @@ async fn follow(
                 services,
                 options: &each,
                 on_interrupt: args.follow.on_interrupt,
+                takes_over: false,
                 progress: &progress,
             };
             let services = under_way.end(signal, session).await;

@@ -28,6 +28,8 @@ pub(crate) struct UnderWay<'a> {
     pub(crate) services: Vec<ServiceName>,
     pub(crate) options: &'a Options,
     pub(crate) on_interrupt: OnInterruptArg,
+    /// Whether what is followed was begun by somebody else, and is to be taken back nevertheless.
+    pub(crate) takes_over: bool,
     pub(crate) progress: &'a Progress,
 }
 
@@ -68,6 +70,11 @@ impl UnderWay<'_> {
             .collect()
     }
 
+    /// A deployment that is followed because its service was given more tasks is not ours to take back.
+    const fn may_take_back(&self, track: &Track) -> bool {
+        track.is_open() && (self.takes_over || track.updating || track.back.is_some())
+    }
+
     /// Finds what may have begun, and takes back what has, if that is wanted.
     async fn settle(
         &self,
@@ -86,7 +93,7 @@ impl UnderWay<'_> {
         if !takes_back {
             return;
         }
-        let open = tracks.iter().filter(|(_, track)| track.is_open());
+        let open = tracks.iter().filter(|(_, track)| self.may_take_back(track));
         let back = open.filter_map(|(service, track)| {
             let ours = track.deployment.as_ref();
             let back = track.back.as_ref();

@@ -5,8 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use ecs_deployer::{
-    DeployRequest, ImageChange, ImageFacts, ImageLookUp, ImageRef, Options, ServiceName,
-    TaskDefinition, pin,
+    DeployRequest, ImageChange, ImageLookUp, ImageRef, Options, ServiceName, TaskDefinition, pin,
 };
 use windlass_cli::{Failure, Printer};
 
@@ -191,7 +190,6 @@ pub(crate) async fn resolve(
         let pinned = pin(&request.images, registries)
             .await
             .map_err(|error| failures::deploy(&error))?;
-        let expected = expected(&request.images, &pinned.facts);
         for (image, reason) in &pinned.unpinned {
             let instead = if mutable_tag {
                 "what the tasks run is not compared with it"
@@ -204,24 +202,12 @@ pub(crate) async fn resolve(
             }
         }
         if mutable_tag {
-            *request = request.clone().moving_tag(expected);
+            *request = request.clone().moving_tags(pinned.facts);
         } else {
             request.images = pinned.images;
         }
     }
     Ok(())
-}
-
-/// What the tasks must have pulled: of several images the first that was found.
-fn expected(images: &ImageChange, facts: &BTreeMap<ImageRef, ImageFacts>) -> Option<ImageFacts> {
-    match images {
-        ImageChange::All(image) => facts.get(image).cloned(),
-        ImageChange::Containers(containers) => containers
-            .values()
-            .find_map(|image| facts.get(image))
-            .cloned(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub(crate) async fn run(args: &WaitArgs, session: &Session<'_>) -> Result<Exit, 
                 services: vec![args.service.clone()],
                 options: &options,
                 on_interrupt: args.follow.on_interrupt,
+                takes_over: true,
                 progress: &progress,
             };
             (under_way.end(signal, session).await, Exit::Interrupted)

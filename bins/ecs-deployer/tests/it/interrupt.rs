@@ -156,6 +156,36 @@ async fn a_way_back_under_way_is_followed_and_not_taken_for_somebody_elses() {
     assert_all_keys(&service);
 }
 
+/// Nothing was brought that could be taken back: the deployment that gets more tasks was there before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_only_gets_more_tasks_is_not_rolled_back() {
+    let site = Site::new().await;
+    assert_eq!(site.deploy(&[]).await.code, Some(0));
+    let mut command = site.command(&deploy_arguments(&[
+        "--desired-count",
+        "9",
+        "--on-interrupt",
+        "rollback",
+        "--events",
+        "events.ndjson",
+    ]));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let events = site.path().join("events.ndjson");
+    for _ in 0..1000 {
+        let text = std::fs::read_to_string(&events).unwrap_or_default();
+        if text.contains("deployment-started") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    signal(&child);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    assert_eq!(ended.service()["verdict"], "unknown", "{ended:?}");
+    assert_eq!(site.cluster.history(&web()).len(), 2, "{ended:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_that_is_left_says_how_it_is_taken_up() {
     let site = Site::new().await;
