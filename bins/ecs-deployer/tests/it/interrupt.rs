@@ -221,6 +221,43 @@ async fn a_rollback_that_is_left_says_how_it_is_taken_up() {
     assert!(resume.ends_with(back.as_str()), "{resume}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_by_itself_that_is_left_says_how_it_is_taken_up() {
+    let site = Site::new().await;
+    let mut command = site.command(&[
+        "run-task",
+        "--cluster",
+        "dev",
+        "--service",
+        "web",
+        "--poll",
+        "50ms",
+        "--format",
+        "json",
+        "--events",
+        "events.ndjson",
+    ]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let events = site.path().join("events.ndjson");
+    for _ in 0..1000 {
+        let text = std::fs::read_to_string(&events).unwrap_or_default();
+        if text.contains("task-started") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    signal(&child);
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let document = ended.json();
+    let task = document["task"].as_str().unwrap();
+    let resume = document["hint"].as_str().unwrap();
+    assert!(resume.ends_with(task), "{document}");
+    assert_eq!(document["reason"], "interrupted");
+    assert!(document["exit_code"].is_null() && document["containers"].is_array());
+}
+
 /// What an entry has, whatever became of its service.
 fn assert_all_keys(service: &serde_json::Value) {
     for key in [
