@@ -19,8 +19,9 @@ use crate::{
 /// - **Not found** is an error where the thing was named by the caller (cluster, service, task definition), and `None` or an
 ///   empty list where ECS forgets things by itself (service deployments, stopped tasks).
 /// - **Batching and paging** are the implementation's: lists of any length are taken, in the limits of the API.
-/// - **Throttling and lost connections** are retried by the implementation within its budget, nowhere else; what is left is
-///   [`Error::Throttled`], after which nothing has happened, or [`Error::Unreachable`], after which a write may have.
+/// - **Throttling and lost connections** are retried by the implementation within its budget, but for [`update_service`],
+///   which is tried once: a second attempt might begin a second deployment. What is left is [`Error::Throttled`], after which
+///   nothing has happened, or [`Error::Unreachable`], after which a write may have.
 /// - **Writes** return when ECS has taken note, not when the change is made. [`register_task_definition`] makes a new revision
 ///   each time. [`update_service`] begins a deployment only if something differs or one is forced, and its answer has that
 ///   deployment as PRIMARY. [`stop_deployment`] of one that has ended is an error.

@@ -302,7 +302,11 @@ impl Comparison {
         let in_environment = path.contains(".environment[") || path.ends_with(".environment");
         let hidden = secret
             || (in_environment && self.reveal != Reveal::Environment)
-            || before.into_iter().chain(after).any(holds_secrets);
+            || before.into_iter().chain(after).any(holds_secrets)
+            || before
+                .into_iter()
+                .chain(after)
+                .any(|value| looks_secret(path, value));
         let shown = |value: Option<&Value>| value.filter(|_| !hidden).cloned();
         let kind = match (before, after) {
             (None, _) => ChangeKind::Added,
@@ -319,14 +323,62 @@ impl Comparison {
     }
 }
 
+/// Whether a text looks like a secret where people put them without saying so: on a command line, in a label, in a URL.
+fn looks_secret(path: &str, value: &Value) -> bool {
+    const FREE_TEXT: [&str; 4] = [".command", ".entryPoint", ".dockerLabels", ".options"];
+    match value {
+        Value::String(text) => {
+            let may_be_told_of = FREE_TEXT.iter().any(|field| path.contains(field));
+            is_credential(text) || (may_be_told_of && speaks_of_secrets(text))
+        }
+        Value::Array(items) => items.iter().any(|item| looks_secret(path, item)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, field)| looks_secret(&format!("{path}.{name}"), field)),
+        _ => false,
+    }
+}
+
+/// Whether a text is, or has inside, what is known to let somebody in: a user and a password in a URL, a header's scheme, the
+/// tokens that say what they are.
+fn is_credential(text: &str) -> bool {
+    let has_user = text.split("://").skip(1).any(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        host.contains('@')
+    });
+    let lower = text.to_lowercase();
+    let has_scheme = ["bearer ", "basic ", "authorization:"]
+        .iter()
+        .any(|scheme| lower.contains(scheme));
+    let is_token = [
+        "AKIA",
+        "ASIA",
+        "ghp_",
+        "gho_",
+        "ghs_",
+        "github_pat_",
+        "glpat-",
+        "xoxb-",
+        "xoxp-",
+        "-----BEGIN ",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign));
+    has_user || has_scheme || is_token
+}
+
 /// Whether a value that is told whole has something inside that must not be.
 fn holds_secrets(value: &Value) -> bool {
     match value {
         Value::Object(fields) => fields.iter().any(|(name, field)| {
+            // A member of a list that goes by a name, such as a variable.
+            let goes_by = matches!(name.as_str(), "name" | "key")
+                && field.as_str().is_some_and(speaks_of_secrets);
             matches!(
                 name.as_str(),
                 "environment" | "secrets" | "secretOptions" | "repositoryCredentials"
-            ) || speaks_of_secrets(name)
+            ) || goes_by
+                || speaks_of_secrets(name)
                 || holds_secrets(field)
         }),
         Value::Array(items) => items.iter().any(holds_secrets),
@@ -450,6 +502,64 @@ mod tests {
             for secret in ["\"one\"", "\"two\"", "arn:two"] {
                 assert!(!text.contains(secret), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_there_twice_keeps_its_secret() {
+        let with = |value: &str| {
+            json!({"family": "w", "containerDefinitions": [{"name": "a", "environment": [
+                {"name": "DB_PASSWORD", "value": value}, {"name": "DB_PASSWORD", "value": "geheim"},
+            ]}]})
+        };
+        let shown = lines(with("geheim-1"), with("geheim-2"), Reveal::Environment).concat();
+        assert!(
+            shown.contains("(value hidden)") && !shown.contains("geheim"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_hidden_wherever_it_stands() {
+        let with = |field: &str, value: Value| {
+            let mut container = json!({"name": "a"});
+            container[field] = value;
+            json!({"family": "w", "containerDefinitions": [container]})
+        };
+        for (field, value) in [
+            ("command", json!(["serve", "--password=geheim"])),
+            ("command", json!(["serve", "--db-password", "geheim"])),
+            (
+                "entryPoint",
+                json!(["curl", "-H", "Authorization: Bearer geheim"]),
+            ),
+            (
+                "healthCheck",
+                json!({"command": ["CMD-SHELL", "curl https://me:geheim@host/health"]}),
+            ),
+            ("dockerLabels", json!({"note": "token=geheim"})),
+            (
+                "logConfiguration",
+                json!({"logDriver": "fluentd", "options": {"url": "https://me:geheim@host"}}),
+            ),
+            ("hostname", json!("ghp_geheim")),
+        ] {
+            let none = json!({"family": "w", "containerDefinitions": [{"name": "a"}]});
+            let changed = lines(none, with(field, value), Reveal::Environment).concat();
+            assert!(
+                changed.contains("(value hidden)") && !changed.contains("geheim"),
+                "{field}: {changed}"
+            );
+        }
+        // And nothing else is.
+        for (field, value) in [
+            ("command", json!(["serve", "--port", "8080"])),
+            ("image", json!("h/token-service:1")),
+            ("hostname", json!("web")),
+        ] {
+            let none = json!({"family": "w", "containerDefinitions": [{"name": "a"}]});
+            let changed = lines(none, with(field, value), Reveal::Nothing).concat();
+            assert!(!changed.contains("hidden"), "{field}: {changed}");
         }
     }
 

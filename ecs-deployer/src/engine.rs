@@ -10,5 +10,5 @@ mod judgement;
 mod pace;
 mod watch;
 
-pub(crate) use begin::{check_kind, runs_already};
+pub(crate) use begin::{check_kind, must_redeploy, runs_already};
 pub use deployer::{Deployer, deploy, rollback, wait};

@@ -314,6 +314,21 @@ impl Error {
                 operation,
                 source: chain(source.as_ref()).into(),
             },
+            Self::ServiceNotFound { cluster, service } => Self::ServiceNotFound {
+                cluster: cluster.clone(),
+                service: service.clone(),
+            },
+            Self::TaskDefinitionNotFound { task_definition } => Self::TaskDefinitionNotFound {
+                task_definition: task_definition.clone(),
+            },
+            Self::NoCredentials { operation, source } => Self::NoCredentials {
+                operation,
+                source: chain(source.as_ref()).into(),
+            },
+            Self::NotDeployable { service, reason } => Self::NotDeployable {
+                service: service.clone(),
+                reason: reason.clone(),
+            },
             other => Self::Unreachable {
                 operation: "describe services",
                 source: chain(other).into(),
@@ -331,5 +346,28 @@ impl Error {
     /// Whether asking again later may help.
     pub(crate) const fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_told_to_several_stays_what_it_is() {
+        let errors = [
+            Error::NoCredentials {
+                operation: "describe services",
+                source: "no profile".into(),
+            },
+            Error::TaskDefinitionNotFound {
+                task_definition: "web:9".to_owned(),
+            },
+        ];
+        for error in errors {
+            let again = error.again();
+            assert_eq!(chain(&again), chain(&error));
+            assert_eq!(again.hint(), error.hint());
+        }
     }
 }

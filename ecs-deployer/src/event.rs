@@ -23,6 +23,13 @@ pub enum Event {
         /// The revision.
         task_definition: TaskDefinitionArn,
     },
+    /// The service is about to be updated: from here on a deployment may have begun, whatever becomes of the answer.
+    Updating {
+        /// The service.
+        service: ServiceName,
+        /// What it is to run.
+        task_definition: TaskDefinitionArn,
+    },
     /// ECS has begun the deployment, or it is followed from here on.
     DeploymentStarted {
         /// The service.
@@ -121,6 +128,15 @@ pub enum Event {
         reason: String,
         /// Where to.
         task_definition: Option<TaskDefinitionArn>,
+    },
+    /// The revision before is brought back by a deployment of its own, which we began, as against by ECS.
+    RollbackDeployment {
+        /// The service.
+        service: ServiceName,
+        /// The deployment that brings it back.
+        deployment: DeploymentId,
+        /// What it brings back.
+        task_definition: TaskDefinitionArn,
     },
     /// It has ended.
     Finished {

@@ -328,6 +328,18 @@ impl Run<'_> {
                     outcome.verdict = Verdict::RolledBack;
                     outcome.reason = Some(because);
                 }
+                // A forced deployment of the same revision: there is no other to go back to.
+                Ok(back) if back.verdict == Verdict::Unchanged => {
+                    outcome.notes.push(format!(
+                        "{service}: not taken back with its wave: the revision before is the same"
+                    ));
+                }
+                Ok(back) if matches!(back.verdict, Verdict::TimedOut | Verdict::Superseded) => {
+                    outcome.verdict = back.verdict;
+                    outcome.superseded_by = back.superseded_by;
+                    let why = back.reason.unwrap_or_else(|| back.verdict.to_string());
+                    outcome.reason = Some(format!("{because}; and that did not end: {why}"));
+                }
                 Ok(back) => {
                     outcome.verdict = Verdict::RollbackFailed;
                     let why = back.reason.unwrap_or_else(|| back.verdict.to_string());

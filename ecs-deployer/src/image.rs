@@ -37,7 +37,8 @@ impl ImageRef {
         self.split().2
     }
 
-    /// Whether both are the same image for certain: the same digest in the same repository, or the same text.
+    /// Whether both are the same digest in the same repository, or the same text. Without a digest the same text need not be
+    /// the same image: a tag moves.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self.digest(), other.digest()) {
             (Some(a), Some(b)) => a == b && self.repository() == other.repository(),

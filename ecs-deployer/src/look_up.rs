@@ -117,6 +117,15 @@ pub trait AccountLookUp: Debug + Send + Sync {
         Err(Error::cannot_look_up(format!("the secret `{value_from}`")))
     }
 
+    /// Whether the secret of a private registry exists, by what a task definition writes into `credentialsParameter`: an ARN or
+    /// a name of Secrets Manager.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    async fn registry_secret(&self, secret: &str) -> Result<bool, Error> {
+        Err(Error::cannot_look_up(format!("the secret `{secret}`")))
+    }
+
     /// The states of alarms, in their order; `None` for one that does not exist.
     ///
     /// # Errors
@@ -148,6 +157,10 @@ macro_rules! forward {
 
             async fn secret(&self, value_from: &str) -> Result<bool, Error> {
                 (**self).secret(value_from).await
+            }
+
+            async fn registry_secret(&self, secret: &str) -> Result<bool, Error> {
+                (**self).registry_secret(secret).await
             }
 
             async fn alarms(&self, names: &[String]) -> Result<Vec<Option<AlarmState>>, Error> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{check_kind, runs_already};
+use crate::engine::{check_kind, must_redeploy, runs_already};
 use crate::{
     Change, ControlPlane, DeployRequest, Error, Reveal, ServiceName, ServiceState, TaskDefinition,
     TaskDefinitionArn,
@@ -85,7 +85,7 @@ pub(crate) fn plan_from(
         .desired_count
         .filter(|count| *count != state.desired)
         .map(|count| (state.desired, count));
-    let action = match (runs_them, settled && !request.force_new_deployment) {
+    let action = match (runs_them, settled && !must_redeploy(request)) {
         (false, _) => Action::Deploy,
         (true, false) => Action::Redeploy,
         (true, true) if desired_count.is_some() => Action::Scale,

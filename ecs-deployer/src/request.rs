@@ -1,11 +1,12 @@
 //! What is asked of the engine.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::{
-    ClusterName, DeploymentId, ImageChange, ImageFacts, ServiceName, TaskDefinition,
+    ClusterName, DeploymentId, ImageChange, ImageFacts, ImageRef, ServiceName, TaskDefinition,
     TaskDefinitionArn,
 };
 
@@ -25,8 +26,10 @@ pub struct DeployRequest {
     pub force_new_deployment: bool,
     /// Another desired count; `None` leaves it alone, as an autoscaler needs it.
     pub desired_count: Option<u32>,
-    /// What the tasks must have pulled in the end, where the images are named by a tag that moves.
-    pub expected: Option<ImageFacts>,
+    /// Whether the images are named by tags that move.
+    pub moving: bool,
+    /// What the tasks must have pulled in the end, by the image, where the images are named by tags that move.
+    pub expected: BTreeMap<ImageRef, ImageFacts>,
 }
 
 impl DeployRequest {
@@ -39,7 +42,8 @@ impl DeployRequest {
             base: None,
             force_new_deployment: false,
             desired_count: None,
-            expected: None,
+            moving: false,
+            expected: BTreeMap::new(),
         }
     }
 
@@ -59,9 +63,24 @@ impl DeployRequest {
 
     /// Takes the images as named by a tag that moves, such as `:latest`: a deployment is begun in any case, and when it is
     /// done, the digests that its tasks pulled are compared with what the tag names now.
+    ///
+    /// This is for one image; several need [`moving_tags`](Self::moving_tags), for each has a digest of its own.
     #[must_use]
-    pub fn moving_tag(mut self, expected: Option<ImageFacts>) -> Self {
+    pub fn moving_tag(self, expected: Option<ImageFacts>) -> Self {
+        let images = self.images.images();
+        let expected = match (images.as_slice(), expected) {
+            ([image], Some(facts)) => BTreeMap::from([((*image).clone(), facts)]),
+            _ => BTreeMap::new(),
+        };
+        self.moving_tags(expected)
+    }
+
+    /// As [`moving_tag`](Self::moving_tag), with what is known of each image. What nothing is known of is not compared,
+    /// and the outcome's notes say so.
+    #[must_use]
+    pub fn moving_tags(mut self, expected: BTreeMap<ImageRef, ImageFacts>) -> Self {
         self.force_new_deployment = true;
+        self.moving = true;
         self.expected = expected;
         self
     }

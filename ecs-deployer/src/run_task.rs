@@ -123,12 +123,49 @@ pub struct TaskOutcome {
     pub seconds: f64,
 }
 
+impl TaskOutcome {
+    /// Whether the container that counts did its work: it exited with 0, and of its own accord. One that was stopped by
+    /// somebody, or lost its host, may exit with 0 as well and has not come to its end.
+    pub fn is_success(&self) -> bool {
+        !self.timed_out
+            && self.exit_code == Some(0)
+            && self.stop_code == Some(StopCode::EssentialContainerExited)
+    }
+}
+
+/// Whose exit code counts.
+///
+/// # Errors
+/// [`Error::NoSuchContainer`] when the options name a container that the task definition does not have.
+fn counting(
+    definition: &TaskDefinition,
+    options: &RunOptions,
+) -> Result<Option<ContainerName>, Error> {
+    let Some(wanted) = &options.container else {
+        return Ok(definition.main_container());
+    };
+    let containers: Vec<ContainerName> = definition
+        .containers()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    if containers.contains(wanted) {
+        return Ok(Some(wanted.clone()));
+    }
+    Err(Error::NoSuchContainer {
+        family: definition.family().to_owned(),
+        wanted: wanted.to_string(),
+        containers,
+    })
+}
+
 /// Runs a task and follows it to its end.
 ///
 /// Dropping the future leaves the task running: [`follow_task`] takes it up again.
 ///
 /// # Errors
-/// When the task could not be started; afterwards for an error that waiting does not mend.
+/// When the task could not be started, or the options name a container that it does not have; afterwards for an error that
+/// waiting does not mend.
 pub async fn run_task(
     runner: &dyn TaskRunner,
     logs: Option<&dyn TaskLogs>,
@@ -137,6 +174,7 @@ pub async fn run_task(
     options: &RunOptions,
     observer: &(dyn Fn(TaskEvent) + Send + Sync),
 ) -> Result<TaskOutcome, Error> {
+    counting(definition, options)?;
     let task = runner.run_task(request).await?;
     observer(TaskEvent::TaskStarted {
         task: task.task.clone(),
@@ -157,7 +195,8 @@ pub async fn run_task(
 /// Follows a task to its end.
 ///
 /// # Errors
-/// For an error that waiting does not mend, such as a task that ECS has forgotten.
+/// For an error that waiting does not mend, such as a task that ECS has forgotten; for a container in the options that it
+/// does not have.
 pub async fn follow_task(
     runner: &dyn TaskRunner,
     logs: Option<&dyn TaskLogs>,
@@ -167,6 +206,7 @@ pub async fn follow_task(
     options: &RunOptions,
     observer: &(dyn Fn(TaskEvent) + Send + Sync),
 ) -> Result<TaskOutcome, Error> {
+    let counts = counting(definition, options)?;
     let started = Instant::now();
     let deadline = started + options.timeout;
     let mut reader = logs.map(|logs| Reader::new(logs, definition, &task.task));
@@ -216,10 +256,6 @@ pub async fn follow_task(
         tokio::time::sleep(options.poll).await;
         reader.read(observer).await;
     }
-    let counts = options
-        .container
-        .clone()
-        .or_else(|| definition.main_container());
     let exit_code = task
         .containers
         .iter()

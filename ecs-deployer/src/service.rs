@@ -86,7 +86,8 @@ impl ServiceState {
             .find(|deployment| deployment.id == *id)
     }
 
-    /// Whether no task can ever be replaced: all must stay, and no further one may be started.
+    /// Whether no task can ever be replaced: all must stay, and no further one may be started. Where traffic is shifted, the
+    /// new tasks are started beside the old ones, whatever the bounds are.
     ///
     /// ECS rounds the minimum up and the maximum down
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>).
@@ -96,7 +97,10 @@ impl ServiceState {
             self.minimum_healthy_percent,
             self.maximum_percent,
         );
-        self.desired > 0 && maximum <= self.desired && minimum >= self.desired
+        self.strategy == Strategy::Rolling
+            && self.desired > 0
+            && maximum <= self.desired
+            && minimum >= self.desired
     }
 }
 

@@ -1,6 +1,7 @@
 //! Task definitions, copied whole: what this program does not know survives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,7 +25,7 @@ const RESPONSE_ONLY: [&str; 9] = [
 ///
 /// The document is never taken apart into types: a field that ECS learned yesterday survives, and so do empty strings and
 /// unknown values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskDefinition(Value);
 
@@ -36,6 +37,36 @@ pub enum ImageChange {
     All(ImageRef),
     /// These containers.
     Containers(BTreeMap<ContainerName, ImageRef>),
+}
+
+impl ImageChange {
+    /// The images, each once.
+    pub(crate) fn images(&self) -> Vec<&ImageRef> {
+        match self {
+            Self::All(image) => vec![image],
+            Self::Containers(images) => {
+                let distinct: BTreeSet<&ImageRef> = images.values().collect();
+                distinct.into_iter().collect()
+            }
+        }
+    }
+
+    /// The images that are named by their tags alone: the same text need not be the same image.
+    pub(crate) fn without_digest(&self) -> Vec<&ImageRef> {
+        let mut images = self.images();
+        images.retain(|image| image.digest().is_none());
+        images
+    }
+}
+
+impl fmt::Debug for TaskDefinition {
+    /// The document may hold secrets, and is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskDefinition")
+            .field("family", &self.family())
+            .field("revision", &self.0["revision"].as_u64())
+            .finish_non_exhaustive()
+    }
 }
 
 impl TaskDefinition {
@@ -265,6 +296,20 @@ mod tests {
                 error.hint()
             );
         }
+    }
+
+    #[test]
+    fn the_document_is_not_shown_by_chance() {
+        let with_secret = TaskDefinition::new(json!({
+            "family": "web", "revision": 3,
+            "containerDefinitions": [{"name": "app", "environment": [{"name": "KEY", "value": "s3cret"}]}],
+        }));
+        let shown = format!("{with_secret:?}");
+        assert!(shown.contains("web") && shown.contains('3'), "{shown}");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("KEY"),
+            "{shown}"
+        );
     }
 
     #[test]

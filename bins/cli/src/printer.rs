@@ -58,7 +58,8 @@ impl Printer {
         let text = serde_json::to_string_pretty(document).map_err(|error| {
             Failure::unreachable("cannot write the result as JSON").caused_by(&error)
         })?;
-        self.line(&text)
+        // Only strings hold such a sign, and this is the same string: the runner of GitHub Actions would take it for a command.
+        self.line(&text.replace("##[", "##\\u005b"))
     }
 
     /// Writes one line of data to stdout. The text is taken to be safe for a terminal.

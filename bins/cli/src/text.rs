@@ -1,7 +1,8 @@
 //! Text from outside on its way to a terminal, and the nearest of several names.
 
 /// Makes text from outside (a commit title, a server's answer) safe and readable on one terminal line per line: control
-/// characters become visible escapes, so that no name can move the cursor or recolour the screen. Newlines stay.
+/// characters become visible escapes, so that no name can move the cursor or recolour the screen, and no line is a command
+/// to the runner of GitHub Actions, which reads them out of what a step prints. Newlines stay.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -14,7 +15,24 @@ pub fn printable(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    without_commands(out)
+}
+
+/// The runner takes `::command::` at the beginning of a line, blanks aside, and `##[command]` anywhere.
+fn without_commands(text: String) -> String {
+    let begins = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains("##[") && !text.lines().any(begins) {
+        return text;
+    }
+    let quoted = |line: &str| {
+        if begins(line) {
+            format!("| {line}")
+        } else {
+            line.to_owned()
+        }
+    };
+    let lines: Vec<String> = text.split('\n').map(quoted).collect();
+    lines.join("\n").replace("##[", "# #[")
 }
 
 /// The candidate that a mistyped name most likely meant, if one is near enough to be worth naming.
@@ -41,6 +59,20 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31mb\r\tc"), "a\\u{1b}[31mb\\r c");
         assert_eq!(printable("r\u{202e}tl"), "r\\u{202e}tl");
         assert_eq!(printable("two\nlines — ünïcode"), "two\nlines — ünïcode");
+    }
+
+    #[test]
+    fn no_line_is_a_command_to_the_runner() {
+        assert_eq!(
+            printable("x\n::set-output name=a::b\n  ::stop-commands::t\nstd::fmt"),
+            "x\n| ::set-output name=a::b\n|   ::stop-commands::t\nstd::fmt"
+        );
+        assert_eq!(
+            printable("a ##[add-mask]b ###[x"),
+            "a # #[add-mask]b ## #[x"
+        );
+        let once = printable("::add-mask::x");
+        assert_eq!(printable(&once), once);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ecs_deployer::{
     ClusterName, ContainerName, DeploymentId, ImageRef, InvalidImageRef, InvalidName, ServiceName,
     TaskDefinitionArn, TaskId,
 };
+use image_tagger::{Digest, Repository, Tag};
 use windlass_cli::CommonArgs;
 
 /// Deploys to Amazon ECS, follows each deployment by its own id to its end, says why it failed, and goes back.
@@ -66,11 +67,37 @@ impl FromStr for ImageArg {
             }
             None => (None, text),
         };
-        let image = image
+        let image: ImageRef = image
             .parse()
             .map_err(|error: InvalidImageRef| error.to_string())?;
+        check_syntax(&image).map_err(|problem| format!("`{image}` is not an image: {problem}"))?;
         Ok(Self { container, image })
     }
+}
+
+/// What ECS would find out only when it starts a task: whether a registry can have such an image.
+fn check_syntax(image: &ImageRef) -> Result<(), String> {
+    let text = image.repository();
+    let host = text.split_once('/').map(|(host, _)| host);
+    let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    // Without a registry's host it is Docker Hub's, as to everybody.
+    let repository = if has_host {
+        text.parse()
+    } else {
+        format!("docker.io/{text}").parse()
+    };
+    repository
+        .map(|_: Repository| ())
+        .map_err(|error| error.to_string())?;
+    if let Some(tag) = image.tag() {
+        tag.parse::<Tag>().map_err(|error| error.to_string())?;
+    }
+    if let Some(digest) = image.digest() {
+        digest
+            .parse::<Digest>()
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// A service, perhaps with its image: `SERVICE[=[CONTAINER=]IMAGE]`.
@@ -452,14 +479,43 @@ mod tests {
 
     #[test]
     fn a_service_may_bring_its_image_and_that_its_container() {
-        let service: ServiceArg = "web=app=h:5000/web:v1@sha256:00".parse().unwrap();
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let text = format!("h:5000/web:v1@{digest}");
+        let service: ServiceArg = format!("web=app={text}").parse().unwrap();
         assert_eq!(service.service.as_str(), "web");
         let image = service.image.unwrap();
         assert_eq!(image.container.unwrap().as_str(), "app");
-        assert_eq!(image.image.as_str(), "h:5000/web:v1@sha256:00");
+        assert_eq!(image.image.as_str(), text);
         assert_eq!("web".parse::<ServiceArg>().unwrap().image, None);
         for wrong in ["", "web=", "web=a b", "=image", "web==image"] {
             assert!(wrong.parse::<ServiceArg>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_no_registry_can_have_is_refused_with_the_part_that_is_wrong() {
+        for (wrong, part) in [
+            ("Web:1", "lower-case"),
+            ("h:5000/Web:1", "lower-case"),
+            ("http://x/y", "not a host"),
+            ("web:-1", "not a tag"),
+            ("web@sha256:zz", "sha256"),
+            ("web@sha256:00", "sha256"),
+        ] {
+            let error = wrong.parse::<ImageArg>().unwrap_err();
+            assert!(
+                error.starts_with(&format!("`{wrong}` is not an image")),
+                "{error}"
+            );
+            assert!(error.contains(part), "{error}");
+        }
+        for right in [
+            "nginx",
+            "library/nginx:1",
+            "localhost/a/b",
+            "127.0.0.1:1/web:V_1.0-rc",
+        ] {
+            right.parse::<ImageArg>().unwrap();
         }
     }
 

@@ -1,8 +1,8 @@
 //! `ecs-deployer deploy`.
 
 use ecs_deployer::{
-    Deployer, Error, Fleet, FleetOptions, OnFleetFailure, Preflight, ServiceName, ServiceResult,
-    deploy_all,
+    ClusterName, Deployer, Error, Fleet, FleetOptions, OnFleetFailure, Preflight, ServiceName,
+    ServiceResult, Verdict, deploy_all,
 };
 use windlass_cli::{Exit, Failure, interrupted};
 
@@ -12,6 +12,7 @@ use crate::interrupt::{UnderWay, resume};
 use crate::outcome::{Document, Entry, together};
 use crate::progress::Progress;
 use crate::run::Session;
+use crate::track::Track;
 use crate::{failures, plan, preflight, render, requests};
 
 /// What is to be deployed, as far as the command line alone tells.
@@ -50,11 +51,38 @@ pub(crate) async fn run(
             return preflight::show(&checked, session);
         }
         if checked.iter().any(|preflight| !preflight.is_clear()) {
-            return preflight::refuse(&checked, session);
+            preflight::tell_problems(&checked, session);
+            return refuse(&fleet, checked, session);
         }
         preflight::tell_unchecked(&checked, session);
     }
     follow(args, &fleet, checked, session).await
+}
+
+/// Problems end the deployment before anything is registered.
+fn refuse(
+    fleet: &Fleet,
+    preflight: Vec<Preflight>,
+    session: &Session<'_>,
+) -> Result<Exit, Failure> {
+    let images = requests::images(&fleet.deployments);
+    let services = fleet.deployments.iter().map(|deployment| {
+        let service = &deployment.service;
+        let reason = format!("{service}: not begun, because preflight found a problem");
+        let mut entry = Entry::of(service, None).with_verdict(Verdict::Cancelled, Some(reason));
+        entry.image = images.get(service).cloned();
+        entry
+    });
+    let document = Document {
+        services: services.collect(),
+        preflight,
+        api_calls: session.clients.calls(),
+    };
+    render::deployed(&document, session)?;
+    session
+        .printer
+        .note("nothing was changed; --skip-preflight deploys nevertheless");
+    Ok(Exit::Usage)
 }
 
 async fn follow(
@@ -73,7 +101,8 @@ async fn follow(
         &services,
         session.log.as_ref(),
         session.verbose,
-    );
+    )
+    .images(requests::images(&fleet.deployments));
     let clients = &session.clients;
     let deployer = Deployer::new(&clients.plane)
         .logs(&clients.logs)
@@ -108,6 +137,7 @@ async fn follow(
                 services,
                 options: &each,
                 on_interrupt: args.follow.on_interrupt,
+                takes_over: false,
                 progress: &progress,
             };
             let services = under_way.end(signal, session).await;
@@ -133,9 +163,9 @@ async fn ended(
     progress: &Progress,
     session: &Session<'_>,
 ) -> Result<Exit, Failure> {
-    let begun = progress.begun();
+    let tracks = progress.tracks();
     let clients = &session.clients;
-    // One service of which nothing was begun: the error is all that there is to say.
+    // One service of which nothing was changed: the error is all that there is to say.
     if let [
         ServiceResult {
             service,
@@ -143,19 +173,28 @@ async fn ended(
             ..
         },
     ] = results.as_slice()
-        && !begun.contains_key(service)
+        && !tracks
+            .get(service)
+            .is_some_and(Track::has_changed_something)
     {
         return Err(failures::named(error, clients).await);
     }
     let mut services = Vec::new();
     for result in results.drain(..) {
-        let deployment = begun
-            .get(&result.service)
-            .map(|begun| begun.deployment.to_string());
-        if let Err(error) = &result.result {
-            tell(error, &result.service, deployment.as_deref(), args, session).await;
-        }
-        services.push(Entry::of(result, deployment));
+        let track = tracks.get(&result.service);
+        services.push(match result.result {
+            Ok(outcome) => Entry::from(outcome),
+            Err(error) => {
+                broken_off(
+                    &args.target.cluster,
+                    &result.service,
+                    track,
+                    &error,
+                    session,
+                )
+                .await
+            }
+        });
     }
     let exit = together(&services);
     let api_calls = clients.calls();
@@ -170,20 +209,31 @@ async fn ended(
     Ok(exit)
 }
 
-async fn tell(
-    error: &Error,
+/// Tells of an error that ended the following of a service, and what is known of the service.
+pub(crate) async fn broken_off(
+    cluster: &ClusterName,
     service: &ServiceName,
-    deployment: Option<&str>,
-    args: &DeployArgs,
+    track: Option<&Track>,
+    error: &Error,
     session: &Session<'_>,
-) {
+) -> Entry {
+    let mut entry = Entry::broken_off(service, track, error);
     session
         .printer
         .failure(&failures::named(error, &session.clients).await);
-    if let Some(deployment) = deployment {
-        let resume = resume(&args.target.cluster, service, deployment);
+    let followed = track.and_then(|track| {
+        let back = track
+            .back
+            .as_ref()
+            .and_then(|back| back.deployment.as_ref());
+        back.or(track.deployment.as_ref())
+    });
+    if let Some(deployment) = followed {
+        let resume = resume(cluster, service, deployment);
         session.printer.note(&format!(
             "{service}: what became of {deployment} is not known; take it up again with: {resume}"
         ));
+        entry.hint = Some(resume);
     }
+    entry
 }

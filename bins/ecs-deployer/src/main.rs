@@ -17,6 +17,7 @@ mod rollback;
 mod run;
 mod run_task;
 mod status;
+mod track;
 mod wait;
 
 use std::process::ExitCode;

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use ecs_deployer::{Error, Preflight, ServiceName, ServiceOutcome, ServiceResult, Verdict};
+use ecs_deployer::{
+    DeploymentId, Error, ImageRef, Preflight, ServiceName, ServiceOutcome, StoppedTask,
+    TaskDefinitionArn, Verdict,
+};
 use serde::Serialize;
 use windlass_cli::Exit;
 
 use crate::failures;
+use crate::track::Track;
+
+/// What a verdict is called that nobody knows.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// The document on stdout.
 #[derive(Debug, Serialize)]
@@ -17,87 +24,107 @@ pub(crate) struct Document {
     pub(crate) api_calls: BTreeMap<String, u64>,
 }
 
-/// One service in it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Entry {
-    Ended(Box<ServiceOutcome>),
-    Unknown(Box<Unknown>),
-}
-
-/// A service whose outcome is not known, or known in part.
-#[derive(Debug, Serialize)]
-pub(crate) struct Unknown {
+/// One service in it. All keys are there, whatever is known.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Entry {
     pub(crate) service: ServiceName,
+    /// A verdict of the library, or `unknown`.
     pub(crate) verdict: &'static str,
-    pub(crate) deployment: Option<String>,
-    pub(crate) reason: String,
+    pub(crate) deployment: Option<DeploymentId>,
+    pub(crate) task_definition: Option<TaskDefinitionArn>,
+    pub(crate) previous_task_definition: Option<TaskDefinitionArn>,
+    pub(crate) image: Option<ImageRef>,
+    pub(crate) reason: Option<String>,
+    pub(crate) stopped_tasks: Vec<StoppedTask>,
+    pub(crate) superseded_by: Option<DeploymentId>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) seconds: f64,
+    /// What to do about it.
     pub(crate) hint: Option<String>,
     #[serde(skip)]
     pub(crate) exit: Exit,
 }
 
+impl From<ServiceOutcome> for Entry {
+    fn from(outcome: ServiceOutcome) -> Self {
+        Self {
+            service: outcome.service,
+            verdict: outcome.verdict.as_str(),
+            deployment: outcome.deployment,
+            task_definition: outcome.task_definition,
+            previous_task_definition: outcome.previous_task_definition,
+            image: outcome.image,
+            reason: outcome.reason,
+            stopped_tasks: outcome.stopped_tasks,
+            superseded_by: outcome.superseded_by,
+            notes: outcome.notes,
+            seconds: outcome.seconds,
+            hint: None,
+            exit: exit(outcome.verdict),
+        }
+    }
+}
+
 impl Entry {
-    /// The entry of a fleet's result; `deployment` is the one that was begun, if there was one.
-    pub(crate) fn of(result: ServiceResult, deployment: Option<String>) -> Self {
-        match result.result {
-            Ok(outcome) => Self::Ended(Box::new(outcome)),
-            Err(error) => Self::unknown(result.service, deployment, &error),
+    /// A service of which nothing is known but how far it had come.
+    pub(crate) fn of(service: &ServiceName, track: Option<&Track>) -> Self {
+        Self {
+            service: service.clone(),
+            verdict: UNKNOWN,
+            deployment: track.and_then(|track| track.deployment.clone()),
+            task_definition: track.and_then(|track| track.task_definition.clone()),
+            previous_task_definition: track
+                .and_then(|track| track.back.as_ref())
+                .and_then(|back| back.to.clone()),
+            image: track.and_then(|track| track.image.clone()),
+            reason: None,
+            stopped_tasks: track.map_or_else(Vec::new, |track| track.stopped_tasks.clone()),
+            superseded_by: None,
+            notes: Vec::new(),
+            seconds: track.map_or(0.0, Track::seconds),
+            hint: None,
+            exit: Exit::Unreachable,
         }
     }
 
-    pub(crate) fn unknown(service: ServiceName, deployment: Option<String>, error: &Error) -> Self {
-        // What was refused before anything was begun is known: nothing happened.
-        let begun = deployment.is_some();
-        Self::Unknown(Box::new(Unknown {
-            service,
-            verdict: if begun || !error.is_usage() {
-                "unknown"
-            } else {
-                "cancelled"
-            },
-            deployment,
-            reason: error.to_string(),
-            hint: error.hint(),
-            exit: if begun {
-                Exit::Unreachable
-            } else {
-                failures::exit(error)
-            },
-        }))
+    /// A service that an error left alone.
+    pub(crate) fn broken_off(service: &ServiceName, track: Option<&Track>, error: &Error) -> Self {
+        let mut entry = Self::of(service, track);
+        entry.reason = Some(error.to_string());
+        entry.hint = error.hint();
+        // Whoever is refused knows that nothing was begun; an answer that was lost tells nothing.
+        let refused = error.is_usage()
+            || matches!(
+                error,
+                Error::Denied { .. } | Error::NoCredentials { .. } | Error::Refused { .. }
+            );
+        let begun = track.is_some_and(|track| track.deployment.is_some() || track.back.is_some());
+        if !begun {
+            entry.exit = failures::exit(error);
+            if refused || !track.is_some_and(|track| track.updating) {
+                entry.verdict = Verdict::Cancelled.as_str();
+            }
+        }
+        entry
     }
 
-    pub(crate) const fn service(&self) -> &ServiceName {
-        match self {
-            Self::Ended(outcome) => &outcome.service,
-            Self::Unknown(unknown) => &unknown.service,
-        }
+    /// The same with a verdict.
+    pub(crate) fn with_verdict(mut self, verdict: Verdict, reason: Option<String>) -> Self {
+        self.verdict = verdict.as_str();
+        self.exit = exit(verdict);
+        self.reason = reason;
+        self
     }
 
-    pub(crate) const fn verdict(&self) -> &'static str {
-        match self {
-            Self::Ended(outcome) => outcome.verdict.as_str(),
-            Self::Unknown(unknown) => unknown.verdict,
-        }
-    }
-
-    pub(crate) fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Ended(outcome) => outcome.reason.as_deref(),
-            Self::Unknown(unknown) => Some(&unknown.reason),
-        }
-    }
-
-    const fn exit(&self) -> Exit {
-        match self {
-            Self::Ended(outcome) => exit(outcome.verdict),
-            Self::Unknown(unknown) => unknown.exit,
-        }
+    pub(crate) fn is_good(&self) -> bool {
+        self.exit == Exit::Done
     }
 
     /// Not begun, because of another one.
     fn is_left_out(&self) -> bool {
-        matches!(self, Self::Ended(outcome) if outcome.verdict == Verdict::Cancelled && outcome.deployment.is_none())
+        self.verdict == Verdict::Cancelled.as_str()
+            && self.exit == Exit::Negative
+            && self.deployment.is_none()
     }
 }
 
@@ -119,7 +146,7 @@ pub(crate) fn together(entries: &[Entry]) -> Exit {
     let decided: Vec<Exit> = entries
         .iter()
         .filter(|entry| !entry.is_left_out())
-        .map(Entry::exit)
+        .map(|entry| entry.exit)
         .collect();
     let good = decided.iter().filter(|exit| **exit == Exit::Done).count();
     if good == entries.len() {

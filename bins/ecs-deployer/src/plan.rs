@@ -36,20 +36,7 @@ pub(crate) async fn run(args: &PlanArgs, session: &Session<'_>) -> Result<Exit, 
     let plans = plans(&requests, reveal, session).await?;
     write(&plans, &checked, session)?;
     if checked.iter().any(|preflight| !preflight.is_clear()) {
-        for preflight in &checked {
-            for check in preflight.problems() {
-                let json = serde_json::to_value(check).unwrap_or_default();
-                let text = format!(
-                    "{}: {}: {}",
-                    preflight.service,
-                    check.check.as_str(),
-                    json["problem"].as_str().unwrap_or("it has a problem")
-                );
-                session
-                    .printer
-                    .failure(&Failure::usage(text).hint(json["hint"].as_str().map(str::to_owned)));
-            }
-        }
+        preflight::tell_problems(&checked, session);
         return Ok(Exit::Usage);
     }
     Ok(Exit::Done)

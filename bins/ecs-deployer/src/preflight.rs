@@ -57,15 +57,8 @@ pub(crate) fn show(checked: &[Preflight], session: &Session<'_>) -> Result<Exit,
     })
 }
 
-/// Problems end the deployment before anything is registered.
-pub(crate) fn refuse(checked: &[Preflight], session: &Session<'_>) -> Result<Exit, Failure> {
-    if session.printer.format() == Format::Json {
-        let api_calls = session.clients.calls();
-        session.printer.json(&Document {
-            preflight: checked,
-            api_calls,
-        })?;
-    }
+/// What stands in the way, with its remedies.
+pub(crate) fn tell_problems(checked: &[Preflight], session: &Session<'_>) {
     for preflight in checked {
         for check in preflight.problems() {
             let Finding::Problem { problem, hint } = &check.finding else {
@@ -82,10 +75,6 @@ pub(crate) fn refuse(checked: &[Preflight], session: &Session<'_>) -> Result<Exi
                 .failure(&Failure::usage(text).hint(hint.as_str()));
         }
     }
-    session
-        .printer
-        .note("nothing was changed; --skip-preflight deploys nevertheless");
-    Ok(Exit::Usage)
 }
 
 /// What could not be checked is no problem, and is not passed over in silence.

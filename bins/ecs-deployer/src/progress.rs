@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecs_deployer::{DeploymentId, Event, Observer, ServiceName, Verdict};
+use ecs_deployer::{Event, ImageRef, Observer, ServiceName, Verdict};
 use windlass_cli::{EventLog, Printer, Rows};
+
+use crate::track::{Track, service_of};
 
 /// Rows for services, notes above them, and the event log.
 #[derive(Debug)]
@@ -12,15 +14,8 @@ pub(crate) struct Progress {
     rows: Rows,
     log: Option<Arc<EventLog>>,
     verbose: bool,
-    begun: Mutex<BTreeMap<ServiceName, Begun>>,
-}
-
-/// A deployment that was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Begun {
-    pub(crate) deployment: DeploymentId,
-    /// How it ended, and why, once it has.
-    pub(crate) ended: Option<(Verdict, Option<String>)>,
+    images: BTreeMap<ServiceName, ImageRef>,
+    tracks: Mutex<BTreeMap<ServiceName, Track>>,
 }
 
 impl Progress {
@@ -34,13 +29,20 @@ impl Progress {
             rows: Rows::new(printer, services.into_iter().map(ServiceName::as_str)),
             log: log.map(Arc::clone),
             verbose,
-            begun: Mutex::default(),
+            images: BTreeMap::new(),
+            tracks: Mutex::default(),
         }
     }
 
-    /// The deployments that were begun so far, and whether they have come to their ends.
-    pub(crate) fn begun(&self) -> BTreeMap<ServiceName, Begun> {
-        self.begun
+    /// Says which images the services are to get, for those whose outcome nobody tells.
+    pub(crate) fn images(mut self, images: BTreeMap<ServiceName, ImageRef>) -> Self {
+        self.images = images;
+        self
+    }
+
+    /// How far each service has come.
+    pub(crate) fn tracks(&self) -> BTreeMap<ServiceName, Track> {
+        self.tracks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -52,33 +54,14 @@ impl Progress {
     }
 
     fn keep(&self, event: &Event) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::DeploymentStarted {
-                service,
-                deployment,
-                ..
-            } => {
-                let deployment = deployment.clone();
-                begun.insert(
-                    service.clone(),
-                    Begun {
-                        deployment,
-                        ended: None,
-                    },
-                );
-            }
-            Event::Finished {
-                service,
-                verdict,
-                reason,
-            } => {
-                if let Some(begun) = begun.get_mut(service) {
-                    begun.ended = Some((*verdict, reason.clone()));
-                }
-            }
-            _ => {}
-        }
+        let Some(service) = service_of(event) else {
+            return;
+        };
+        let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        tracks
+            .entry(service.clone())
+            .or_insert_with(|| Track::new(self.images.get(service).cloned()))
+            .hear(event);
     }
 
     fn note(&self, service: &ServiceName, text: &str) {

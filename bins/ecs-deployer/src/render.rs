@@ -1,6 +1,5 @@
 //! Outcomes as a person, a program and GitHub Actions read them.
 
-use ecs_deployer::{ServiceOutcome, Verdict};
 use windlass_cli::{Failure, Format, GithubActions, markdown_cell, printable};
 
 use crate::outcome::{Document, Entry};
@@ -25,36 +24,33 @@ pub(crate) fn deployed(document: &Document, session: &Session<'_>) -> Result<(),
 }
 
 fn lines(entry: &Entry) -> Vec<String> {
-    let mut head = format!("{}  {}", entry.service(), entry.verdict());
-    if let Entry::Ended(outcome) = entry {
-        let brings = outcome.task_definition.as_ref();
-        for part in [
-            outcome.deployment.as_ref().map(ToString::to_string),
-            brings.map(|arn| arn.short().to_owned()),
-            outcome.image.as_ref().map(ToString::to_string),
-            Some(format!("{:.0} s", outcome.seconds)),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            head.push_str("  ");
-            head.push_str(&part);
-        }
+    let mut head = format!("{}  {}", entry.service, entry.verdict);
+    let brings = entry.task_definition.as_ref();
+    for part in [
+        entry.deployment.as_ref().map(ToString::to_string),
+        brings.map(|arn| arn.short().to_owned()),
+        entry.image.as_ref().map(ToString::to_string),
+        Some(format!("{:.0} s", entry.seconds)),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        head.push_str("  ");
+        head.push_str(&part);
     }
     let mut lines = vec![head];
-    lines.extend(entry.reason().map(|reason| format!("  {reason}")));
-    if let Entry::Ended(outcome) = entry {
-        lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
-        lines.extend(logs(outcome));
-    }
+    lines.extend(entry.reason.iter().map(|reason| format!("  {reason}")));
+    lines.extend(entry.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(entry.hint.iter().map(|hint| format!("  hint: {hint}")));
+    lines.extend(logs(entry));
     lines
 }
 
 /// What the failed containers wrote at last, each text once.
-fn logs(outcome: &ServiceOutcome) -> Vec<String> {
+fn logs(entry: &Entry) -> Vec<String> {
     let mut lines = Vec::new();
     let mut shown: Vec<&[String]> = Vec::new();
-    for task in &outcome.stopped_tasks {
+    for task in &entry.stopped_tasks {
         for container in task
             .containers
             .iter()
@@ -78,13 +74,12 @@ fn logs(outcome: &ServiceOutcome) -> Vec<String> {
 fn github(document: &Document) -> Result<(), Failure> {
     let actions = GithubActions::from_env();
     let services = serde_json::to_string(&document.services).unwrap_or_default();
-    let good = |entry: &&Entry| matches!(entry, Entry::Ended(outcome) if matches!(outcome.verdict, Verdict::Deployed | Verdict::Unchanged));
     let names = |which: bool| {
         let names: Vec<&str> = document
             .services
             .iter()
-            .filter(|entry| good(entry) == which)
-            .map(|entry| entry.service().as_str())
+            .filter(|entry| entry.is_good() == which)
+            .map(|entry| entry.service.as_str())
             .collect();
         serde_json::to_string(&names).unwrap_or_default()
     };
@@ -94,23 +89,18 @@ fn github(document: &Document) -> Result<(), Failure> {
         ("failed", names(false)),
     ];
     if let [entry] = document.services.as_slice() {
-        outputs.push(("verdict", entry.verdict().to_owned()));
-        outputs.push(("reason", entry.reason().unwrap_or_default().to_owned()));
-        if let Entry::Ended(outcome) = entry {
-            let text = |part: Option<String>| part.unwrap_or_default();
-            outputs.push((
+        let text = |part: Option<String>| part.unwrap_or_default();
+        let arn = entry.task_definition.as_ref();
+        outputs.extend([
+            ("verdict", entry.verdict.to_owned()),
+            ("reason", text(entry.reason.clone())),
+            (
                 "deployment",
-                text(outcome.deployment.as_ref().map(ToString::to_string)),
-            ));
-            outputs.push((
-                "task_definition",
-                text(outcome.task_definition.as_ref().map(ToString::to_string)),
-            ));
-            outputs.push((
-                "image",
-                text(outcome.image.as_ref().map(ToString::to_string)),
-            ));
-        }
+                text(entry.deployment.as_ref().map(ToString::to_string)),
+            ),
+            ("task_definition", text(arn.map(ToString::to_string))),
+            ("image", text(entry.image.as_ref().map(ToString::to_string))),
+        ]);
     }
     actions.outputs(&outputs)?;
     actions.summary(&summary(document))
@@ -120,19 +110,14 @@ fn summary(document: &Document) -> String {
     let mut text =
         String::from("| service | verdict | deployment | image | why |\n|---|---|---|---|---|\n");
     for entry in &document.services {
-        let (deployment, image) = match entry {
-            Entry::Ended(outcome) => (
-                outcome.deployment.as_ref().map(ToString::to_string),
-                outcome.image.as_ref().map(ToString::to_string),
-            ),
-            Entry::Unknown(unknown) => (unknown.deployment.clone(), None),
-        };
+        let deployment = entry.deployment.as_ref().map(ToString::to_string);
+        let image = entry.image.as_ref().map(ToString::to_string);
         let cells = [
-            entry.service().as_str(),
-            entry.verdict(),
+            entry.service.as_str(),
+            entry.verdict,
             deployment.as_deref().unwrap_or("-"),
             image.as_deref().unwrap_or("-"),
-            entry.reason().unwrap_or("-"),
+            entry.reason.as_deref().unwrap_or("-"),
         ]
         .map(markdown_cell);
         text.push_str(&format!("| {} |\n", cells.join(" | ")));

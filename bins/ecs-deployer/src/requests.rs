@@ -5,8 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use ecs_deployer::{
-    DeployRequest, ImageChange, ImageFacts, ImageLookUp, ImageRef, Options, ServiceName,
-    TaskDefinition, pin,
+    DeployRequest, ImageChange, ImageLookUp, ImageRef, Options, ServiceName, TaskDefinition, pin,
 };
 use windlass_cli::{Failure, Printer};
 
@@ -69,6 +68,19 @@ pub(crate) fn requests(args: &TargetArgs) -> Result<Vec<DeployRequest>, Failure>
         requests.push(request);
     }
     Ok(requests)
+}
+
+/// The image that each service is to get; of several containers, the first.
+pub(crate) fn images(requests: &[DeployRequest]) -> BTreeMap<ServiceName, ImageRef> {
+    let image = |request: &DeployRequest| match &request.images {
+        ImageChange::All(image) => Some(image.clone()),
+        ImageChange::Containers(containers) => containers.values().next().cloned(),
+        _ => None,
+    };
+    requests
+        .iter()
+        .filter_map(|request| Some((request.service.clone(), image(request)?)))
+        .collect()
 }
 
 /// The services with all images that are named for each.
@@ -178,7 +190,6 @@ pub(crate) async fn resolve(
         let pinned = pin(&request.images, registries)
             .await
             .map_err(|error| failures::deploy(&error))?;
-        let expected = expected(&request.images, &pinned.facts);
         for (image, reason) in &pinned.unpinned {
             let instead = if mutable_tag {
                 "what the tasks run is not compared with it"
@@ -191,24 +202,12 @@ pub(crate) async fn resolve(
             }
         }
         if mutable_tag {
-            *request = request.clone().moving_tag(expected);
+            *request = request.clone().moving_tags(pinned.facts);
         } else {
             request.images = pinned.images;
         }
     }
     Ok(())
-}
-
-/// What the tasks must have pulled: of several images the first that was found.
-fn expected(images: &ImageChange, facts: &BTreeMap<ImageRef, ImageFacts>) -> Option<ImageFacts> {
-    match images {
-        ImageChange::All(image) => facts.get(image).cloned(),
-        ImageChange::Containers(containers) => containers
-            .values()
-            .find_map(|image| facts.get(image))
-            .cloned(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,12 @@ use ecs_deployer::{
 use windlass_cli::{Exit, Failure, interrupted};
 
 use crate::args::{RevisionArg, RollbackArgs};
+use crate::deploy::broken_off;
+use crate::interrupt::left;
 use crate::outcome::{Document, Entry, exit};
 use crate::progress::Progress;
 use crate::run::Session;
+use crate::track::Track;
 use crate::{failures, render, requests};
 
 pub(crate) async fn run(args: &RollbackArgs, session: &Session<'_>) -> Result<Exit, Failure> {
@@ -26,30 +29,39 @@ pub(crate) async fn run(args: &RollbackArgs, session: &Session<'_>) -> Result<Ex
         session.verbose,
     );
     let ended = tokio::select! {
-        outcome = deployer.rollback(&request, &options, &progress) => Some(outcome),
-        signal = interrupted() => {
-            // A way back is not taken back: ECS goes on with it.
-            session.printer.note(&format!(
-                "interrupted by {signal}; ECS goes on: see how it ends with: ecs-deployer wait --cluster {} --service {}",
-                args.cluster, args.service
-            ));
-            None
-        }
+        outcome = deployer.rollback(&request, &options, &progress) => Ok(outcome),
+        signal = interrupted() => Err(signal),
     };
     progress.close();
-    let outcome = match ended {
-        None => return Ok(Exit::Interrupted),
-        Some(Ok(outcome)) => outcome,
-        Some(Err(error)) => return Err(failures::named(&error, clients).await),
+    let tracks = progress.tracks();
+    let track = tracks.get(&args.service);
+    let (entry, exit) = match ended {
+        Ok(Ok(outcome)) => {
+            let exit = asked_for(&outcome);
+            (Entry::from(outcome), exit)
+        }
+        Ok(Err(error)) if !track.is_some_and(Track::has_changed_something) => {
+            return Err(failures::named(&error, clients).await);
+        }
+        Ok(Err(error)) => {
+            let entry = broken_off(&args.cluster, &args.service, track, &error, session).await;
+            let exit = entry.exit;
+            (entry, exit)
+        }
+        Err(signal) => {
+            // A way back is not taken back: ECS goes on with it.
+            session.printer.note(&format!("interrupted by {signal}"));
+            let entry = left(&args.cluster, &args.service, track, session);
+            (entry, Exit::Interrupted)
+        }
     };
-    let ended = asked_for(&outcome);
     let document = Document {
-        services: vec![Entry::Ended(Box::new(outcome))],
+        services: vec![entry],
         preflight: Vec::new(),
         api_calls: clients.calls(),
     };
     render::deployed(&document, session)?;
-    Ok(ended)
+    Ok(exit)
 }
 
 /// Who asks for a rollback and gets one has what was wanted.

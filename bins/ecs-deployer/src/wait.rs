@@ -4,10 +4,12 @@ use ecs_deployer::Deployer;
 use windlass_cli::{Exit, Failure, interrupted};
 
 use crate::args::WaitArgs;
+use crate::deploy::broken_off;
 use crate::interrupt::UnderWay;
 use crate::outcome::{Document, Entry, together};
 use crate::progress::Progress;
 use crate::run::Session;
+use crate::track::Track;
 use crate::{failures, render, requests};
 
 pub(crate) async fn run(args: &WaitArgs, session: &Session<'_>) -> Result<Exit, Failure> {
@@ -35,13 +37,21 @@ pub(crate) async fn run(args: &WaitArgs, session: &Session<'_>) -> Result<Exit, 
     };
     let (entries, exit) = match ended {
         Ok(Ok(outcome)) => {
-            let entries = vec![Entry::Ended(Box::new(outcome))];
+            let entries = vec![Entry::from(outcome)];
             let exit = together(&entries);
             (entries, exit)
         }
         Ok(Err(error)) => {
             progress.close();
-            return Err(failures::named(&error, clients).await);
+            let tracks = progress.tracks();
+            let track = tracks.get(&args.service);
+            if !track.is_some_and(Track::has_changed_something) {
+                return Err(failures::named(&error, clients).await);
+            }
+            // It was there when it was taken up: what became of it is not known.
+            let entry = broken_off(&args.cluster, &args.service, track, &error, session).await;
+            let exit = entry.exit;
+            (vec![entry], exit)
         }
         Err(signal) => {
             let under_way = UnderWay {
@@ -50,6 +60,7 @@ pub(crate) async fn run(args: &WaitArgs, session: &Session<'_>) -> Result<Exit, 
                 services: vec![args.service.clone()],
                 options: &options,
                 on_interrupt: args.follow.on_interrupt,
+                takes_over: true,
                 progress: &progress,
             };
             (under_way.end(signal, session).await, Exit::Interrupted)

@@ -57,6 +57,52 @@ impl AwsAccount {
     }
 }
 
+impl AwsAccount {
+    async fn has_secret(&self, id: String, region: Option<String>) -> Result<bool, Error> {
+        let mut config = self.secrets.config().to_builder();
+        if let Some(region) = region {
+            config = config.region(aws_sdk_secretsmanager::config::Region::new(region));
+        }
+        let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
+        match client.describe_secret().secret_id(id).send().await {
+            // One that is on its way out can no longer be fetched.
+            Ok(secret) => Ok(secret.deleted_date().is_none()),
+            Err(error) if has_code(&error, &["ResourceNotFoundException"]) => Ok(false),
+            Err(error) => Err(SECRET.failed(error)),
+        }
+    }
+
+    async fn has_parameter(
+        &self,
+        names: Vec<String>,
+        region: Option<String>,
+    ) -> Result<bool, Error> {
+        let mut config = self.parameters.config().to_builder();
+        if let Some(region) = region {
+            config = config.region(aws_sdk_ssm::config::Region::new(region));
+        }
+        let filter = ParameterStringFilter::builder()
+            .key("Name")
+            .option("Equals")
+            .set_values(Some(names))
+            .build()
+            .map_err(|error| PARAMETER.garbled(error.into()))?;
+        let mut pages = aws_sdk_ssm::Client::from_conf(config.build())
+            .describe_parameters()
+            .parameter_filters(filter)
+            .into_paginator()
+            .send();
+        // A page may be empty and not the last one.
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PARAMETER.failed(error))?;
+            if !page.parameters().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 #[async_trait]
 impl AccountLookUp for AwsAccount {
     async fn role(&self, arn: &str) -> Result<bool, Error> {
@@ -75,35 +121,15 @@ impl AccountLookUp for AwsAccount {
 
     async fn secret(&self, value_from: &str) -> Result<bool, Error> {
         match place(value_from) {
-            Place::Secret { id, region } => {
-                let mut config = self.secrets.config().to_builder();
-                if let Some(region) = region {
-                    config = config.region(aws_sdk_secretsmanager::config::Region::new(region));
-                }
-                let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
-                match client.describe_secret().secret_id(id).send().await {
-                    // One that is on its way out can no longer be fetched.
-                    Ok(secret) => Ok(secret.deleted_date().is_none()),
-                    Err(error) if has_code(&error, &["ResourceNotFoundException"]) => Ok(false),
-                    Err(error) => Err(SECRET.failed(error)),
-                }
-            }
-            Place::Parameter { name } => {
-                let filter = ParameterStringFilter::builder()
-                    .key("Name")
-                    .option("Equals")
-                    .values(name)
-                    .build()
-                    .map_err(|error| PARAMETER.garbled(error.into()))?;
-                let found = self
-                    .parameters
-                    .describe_parameters()
-                    .parameter_filters(filter)
-                    .send()
-                    .await
-                    .map_err(|error| PARAMETER.failed(error))?;
-                Ok(!found.parameters().is_empty())
-            }
+            Place::Secret { id, region } => self.has_secret(id, region).await,
+            Place::Parameter { names, region } => self.has_parameter(names, region).await,
+        }
+    }
+
+    async fn registry_secret(&self, secret: &str) -> Result<bool, Error> {
+        match place(secret) {
+            Place::Secret { id, region } => self.has_secret(id, region).await,
+            Place::Parameter { .. } => self.has_secret(secret.to_owned(), None).await,
         }
     }
 
@@ -147,12 +173,19 @@ impl AccountLookUp for AwsAccount {
 /// Where a task definition's `valueFrom` leads.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    Secret { id: String, region: Option<String> },
-    Parameter { name: String },
+    Secret {
+        id: String,
+        region: Option<String>,
+    },
+    /// One of these names.
+    Parameter {
+        names: Vec<String>,
+        region: Option<String>,
+    },
 }
 
 /// An ARN of Secrets Manager may be followed by a JSON key, a stage and a version; one of Systems Manager has the name of the
-/// parameter, whose leading slash is there only when the name has further ones.
+/// parameter behind a slash, and says of a name without further ones not whether it begins with one itself.
 fn place(value_from: &str) -> Place {
     let parts: Vec<&str> = value_from.split(':').collect();
     match parts.as_slice() {
@@ -160,16 +193,22 @@ fn place(value_from: &str) -> Place {
             id: parts[..parts.len().min(7)].join(":"),
             region: Some((*region).to_owned()),
         },
-        ["arn", _, "ssm", _, _, rest, ..] => {
+        ["arn", _, "ssm", region, _, rest, ..] => {
             let path = rest.strip_prefix("parameter").unwrap_or(rest);
             let name = path.strip_prefix('/').unwrap_or(path);
-            let name = if name.contains('/') { path } else { name };
+            let names = if name.contains('/') {
+                vec![path.to_owned()]
+            } else {
+                vec![name.to_owned(), format!("/{name}")]
+            };
             Place::Parameter {
-                name: name.to_owned(),
+                names,
+                region: Some((*region).to_owned()).filter(|region| !region.is_empty()),
             }
         }
         _ => Place::Parameter {
-            name: value_from.to_owned(),
+            names: vec![value_from.to_owned()],
+            region: None,
         },
     }
 }
@@ -192,22 +231,25 @@ mod tests {
                 "{text}"
             );
         }
-        for (text, name) in [
-            ("arn:aws:ssm:eu-west-1:123456789012:parameter/key", "key"),
+        let there = Some("eu-west-1");
+        for (text, names, region) in [
+            (
+                "arn:aws:ssm:eu-west-1:123456789012:parameter/key",
+                &["key", "/key"][..],
+                there,
+            ),
             (
                 "arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db/key",
-                "/prod/db/key",
+                &["/prod/db/key"],
+                there,
             ),
-            ("/prod/key", "/prod/key"),
-            ("key", "key"),
+            ("/prod/key", &["/prod/key"], None),
+            ("/key", &["/key"], None),
+            ("key", &["key"], None),
         ] {
-            assert_eq!(
-                place(text),
-                Place::Parameter {
-                    name: name.to_owned()
-                },
-                "{text}"
-            );
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let region = region.map(str::to_owned);
+            assert_eq!(place(text), Place::Parameter { names, region }, "{text}");
         }
     }
 }

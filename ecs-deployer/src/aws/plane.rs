@@ -1,6 +1,7 @@
 //! ECS as a control plane.
 
 use async_trait::async_trait;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{DesiredStatus, StopServiceDeploymentStopType, TaskDefinitionField};
 use serde_json::Value;
 
@@ -157,6 +158,11 @@ impl ControlPlane for EcsControlPlane {
             .set_task_definition(update.task_definition.as_ref().map(ToString::to_string))
             .set_desired_count(desired_count)
             .force_new_deployment(update.force_new_deployment)
+            .customize()
+            // A forced one whose answer was lost would begin a deployment with each attempt.
+            .config_override(
+                aws_sdk_ecs::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
             .send()
             .await
             .map_err(|error| {

@@ -56,7 +56,11 @@ impl EcsControlPlane {
             .get(id)
             .cloned();
         if let Some(arn) = known {
-            return self.describe_record(&arn).await;
+            match self.describe_record(&arn).await {
+                // The list may say what may not be described, as it did when the record was found.
+                Ok(None) | Err(Error::Denied { .. }) => {}
+                other => return other,
+            }
         }
         let mut next = None;
         for _ in 0..PAGES {

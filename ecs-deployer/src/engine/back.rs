@@ -1,6 +1,6 @@
 //! Going back, and seeing that it is done.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::begin::{check_kind, ids, last_completed, update_service};
 use super::history;
@@ -90,10 +90,9 @@ async fn earlier_revision(watch: &Watch<'_>, state: &ServiceState) -> Option<Tas
     let under_way = primary.is_some_and(|primary| !primary.is_completed());
     for candidate in successful {
         // What is under way may bring the very revision that succeeded last: a forced deployment.
-        let runs =
-            primary.is_some_and(|primary| primary.task_definition == candidate.task_definition);
-        if (under_way || !runs) && is_active(watch, &candidate.task_definition).await {
-            return Some(candidate.task_definition);
+        let runs = primary.is_some_and(|primary| primary.task_definition == candidate);
+        if (under_way || !runs) && is_active(watch, &candidate).await {
+            return Some(candidate);
         }
     }
     last_completed(state)
@@ -132,11 +131,32 @@ pub(super) async fn go_back(
             Ok(watch.end(Verdict::Deployed, id, brings, None))
         }
         Ok(turn) => follow_back(watch, turn, id, brings, reason).await,
+        // Nobody refused: the way back may be begun again, or may have begun.
+        Err(
+            error @ (Error::Unreachable { .. }
+            | Error::Throttled { .. }
+            | Error::NoCredentials { .. }),
+        ) => Err(error),
+        Err(error) if under_way.is_some() && ecs_goes_back(&watch).await => {
+            watch.note(format!(
+                "going back could not be started ({error}): ECS itself was left to do it"
+            ));
+            follow_back(watch, Turn::ByEcs, id, brings, reason).await
+        }
         Err(error) => {
             let reason = format!("{reason}; going back could not be started: {error}");
             Ok(watch.end(Verdict::RollbackFailed, id, brings, Some(reason)))
         }
     }
+}
+
+/// Whether ECS's breaker or alarms go back by themselves once they see what we saw.
+async fn ecs_goes_back(watch: &Watch<'_>) -> bool {
+    let state = watch.first_look().await;
+    state.is_ok_and(|state| {
+        state.breaker.is_some_and(|breaker| breaker.rollback)
+            || state.alarms.is_some_and(|alarms| alarms.rollback)
+    })
 }
 
 async fn turn(
@@ -154,17 +174,35 @@ async fn turn(
     {
         return Ok(turn);
     }
+    let to = usable(watch, to).await;
+    watch.known.previous = Some(to.clone());
     let state = watch.first_look().await?;
     watch.known.earlier = ids(&state);
     // From a revision to itself, after a forced deployment, ECS would see nothing to do.
     let force = from == Some(&to);
     let update = ServiceUpdate::new(watch.cluster.clone(), watch.service.clone())
-        .task_definition(to)
+        .task_definition(to.clone())
         .force_new_deployment(force);
     let updated = update_service(watch, &update).await?;
-    Ok(updated.primary().map_or(Turn::ByEcs, |primary| {
-        Turn::ByDeployment(primary.id.clone())
-    }))
+    let Some(primary) = updated.primary() else {
+        return Ok(Turn::ByEcs);
+    };
+    watch.observer.observe(Event::RollbackDeployment {
+        service: watch.service.clone(),
+        deployment: primary.id.clone(),
+        task_definition: to,
+    });
+    Ok(Turn::ByDeployment(primary.id.clone()))
+}
+
+/// The newest revision with success that an update can bring back: ECS refuses one that was deregistered.
+async fn usable(watch: &Watch<'_>, last: TaskDefinitionArn) -> TaskDefinitionArn {
+    for candidate in &watch.known.ways_back {
+        if is_active(watch, candidate).await {
+            return candidate.clone();
+        }
+    }
+    last
 }
 
 /// Lets ECS go back by stopping the deployment. `None` where that is not possible, and an update has to do the same.
@@ -201,7 +239,7 @@ async fn stop(watch: &mut Watch<'_>, id: &DeploymentId) -> Option<Turn> {
     }
     let state = watch.first_look().await.ok()?;
     let primary = state.primary()?;
-    let complete = primary.id == *id && primary.is_completed() && primary.running >= state.desired;
+    let complete = primary.id == *id && primary.is_completed();
     complete.then_some(Turn::TooLate)
 }
 
@@ -225,13 +263,14 @@ pub(super) async fn follow_back(
         let Some(state) = looked? else {
             let limit = watch.options.timeout.as_secs();
             let reason = format!("{reason}; going back was not done within {limit} s");
-            return Ok(watch.end(Verdict::RollbackFailed, id, brings, Some(reason)));
+            return Ok(watch.end(Verdict::TimedOut, id, brings, Some(reason)));
         };
         if let Some(primary) = state.primary() {
             let primary = primary.id.clone();
             watch.tell_progress(&state, &primary);
         }
-        let (verdict, reason) = match see(&mut watch, &state, &turn, id.as_ref()).await {
+        let seen = timeout_at(deadline, see(&mut watch, &state, &turn, id.as_ref())).await;
+        let (verdict, reason) = match seen.unwrap_or(Sight::UnderWay) {
             Sight::UnderWay => continue,
             Sight::Back => (Verdict::RolledBack, reason),
             Sight::Deployed => (

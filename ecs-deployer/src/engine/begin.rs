@@ -29,34 +29,27 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
         .with_images(&request.images)?;
     let runs_them = runs_already(&current, &wanted, request)?;
     watch.image = image(&wanted, &request.images);
-    watch.expected.clone_from(&request.expected);
+    watch.moving = request.moving.then(|| request.clone());
     watch.log_source = Some(wanted.clone());
     watch.known.earlier = ids(&state);
     watch.known.previous =
         last_completed(&state).map(|deployment| deployment.task_definition.clone());
 
     let desired = request.desired_count.unwrap_or(state.desired);
-    if runs_them && !request.force_new_deployment && is_settled(&state) {
-        if desired != state.desired {
-            let update = ServiceUpdate::new(request.cluster.clone(), request.service.clone())
-                .desired_count(request.desired_count);
-            watch.plane().update_service(&update).await?;
-            watch.note(format!(
-                "the desired count was changed from {} to {desired}",
-                state.desired
-            ));
+    let settled = is_settled(&state);
+    if runs_them && !must_redeploy(request) && settled {
+        if desired != state.desired
+            && let Some(scaled) = scale(watch, &state, desired).await?
+        {
+            return Ok(Begun::Deployment(scaled));
         }
         let id = state.primary().map(|primary| primary.id.clone());
         let outcome = watch.end(Verdict::Unchanged, id, Some(state.task_definition), None);
         return Ok(Begun::Ended(Box::new(outcome)));
     }
-    let mut resized = state.clone();
-    resized.desired = desired;
-    if resized.is_deadlocked() {
-        return Err(Error::Deadlock {
-            service: state.name,
-            desired,
-        });
+    check_bounds(&state, desired)?;
+    if !request.moving {
+        note_unpinned(watch, request, runs_them && settled);
     }
     if desired == 0 {
         watch.note(
@@ -94,6 +87,61 @@ pub(super) async fn begin(watch: &mut Watch<'_>, request: &DeployRequest) -> Res
     })
 }
 
+/// Whether even what runs already is deployed once more.
+pub(crate) fn must_redeploy(request: &DeployRequest) -> bool {
+    request.force_new_deployment || !request.images.without_digest().is_empty()
+}
+
+/// Whoever reads the outcome must know that a tag decided.
+fn note_unpinned(watch: &Watch<'_>, request: &DeployRequest, runs_already: bool) {
+    for image in request.images.without_digest() {
+        let why = if runs_already && !request.force_new_deployment {
+            "the service has it already, but the tag may have moved: it is deployed once more"
+        } else {
+            "it is deployed by its tag, which may move"
+        };
+        watch.note(format!("`{image}` is not pinned to a digest: {why}"));
+    }
+}
+
+/// Refuses a count with which no task could ever be replaced.
+fn check_bounds(state: &ServiceState, desired: u32) -> Result<(), Error> {
+    let mut resized = state.clone();
+    resized.desired = desired;
+    if resized.is_deadlocked() {
+        return Err(Error::Deadlock {
+            service: state.name.clone(),
+            desired,
+        });
+    }
+    Ok(())
+}
+
+/// Changes the desired count alone. Gives what is to be followed until the further tasks run, if there are some.
+async fn scale(
+    watch: &mut Watch<'_>,
+    state: &ServiceState,
+    desired: u32,
+) -> Result<Option<Deployment>, Error> {
+    check_bounds(state, desired)?;
+    let primary = state.primary().cloned();
+    if let Some(primary) = &primary {
+        watch.skip_failures(&primary.id).await;
+    }
+    let update = ServiceUpdate::new(watch.cluster.clone(), watch.service.clone())
+        .desired_count(Some(desired));
+    // To say the same number twice does no harm.
+    watch
+        .insist(|| watch.plane().update_service(&update))
+        .await?;
+    watch.note(format!(
+        "the desired count was changed from {} to {desired}",
+        state.desired
+    ));
+    watch.known.scales = true;
+    Ok(primary.filter(|primary| primary.running < desired))
+}
+
 async fn register(
     watch: &Watch<'_>,
     definition: &TaskDefinition,
@@ -114,6 +162,12 @@ pub(super) async fn update_service(
     watch: &Watch<'_>,
     update: &ServiceUpdate,
 ) -> Result<ServiceState, Error> {
+    if let Some(task_definition) = update.task_definition.clone() {
+        watch.observer.observe(Event::Updating {
+            service: watch.service.clone(),
+            task_definition,
+        });
+    }
     let mut lost = 0;
     loop {
         match watch

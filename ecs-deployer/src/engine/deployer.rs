@@ -5,8 +5,8 @@ use super::watch::Watch;
 use super::{back, begin, history};
 use crate::{
     ClusterName, ControlPlane, DeployRequest, Deployment, DeploymentId, DeploymentStatus, Error,
-    Observer, Options, RollbackRequest, ServiceName, ServiceOutcome, ServiceState, TaskLogs,
-    TaskRunner, Verdict,
+    Observer, Options, RollbackRequest, ServiceDeploymentStatus, ServiceName, ServiceOutcome,
+    ServiceState, TaskLogs, TaskRunner, Verdict,
 };
 
 /// Deploys, follows and goes back.
@@ -107,15 +107,19 @@ impl<'a> Deployer<'a> {
             return Ok(watch.end(Verdict::Failed, None, None, Some(reason)));
         };
         watch.take_up(&ours.task_definition).await;
-        let successful = history::last_successful_before(&watch, &ours.id).await;
+        let successful = history::successful_before(&watch, &ours.id).await;
         let listed = state
             .deployments
             .iter()
             .find(|other| other.id != ours.id && other.is_completed());
         watch.known.previous = successful
-            .map(|known| known.task_definition)
+            .into_iter()
+            .next()
             .or_else(|| listed.map(|other| other.task_definition.clone()));
         watch.known.earlier = listed.map(|other| other.id.clone()).into_iter().collect();
+        if let Some(outcome) = replaced_since(&mut watch, &state, &ours).await {
+            return Ok(outcome);
+        }
         follow(watch, ours, Some(state)).await
     }
 
@@ -168,6 +172,33 @@ impl<'a> Deployer<'a> {
         let watch = Watch::new(*self, &request.cluster, &request.service, options, observer);
         back::rollback(watch, request).await
     }
+}
+
+/// The outcome of a deployment that succeeded once and no longer serves: saying that it is deployed would be wrong today.
+async fn replaced_since(
+    watch: &mut Watch<'_>,
+    state: &ServiceState,
+    ours: &Deployment,
+) -> Option<ServiceOutcome> {
+    let primary = state.primary().filter(|primary| primary.id != ours.id)?;
+    let record = watch.record(&ours.id).await.into_known()?;
+    if record.status != ServiceDeploymentStatus::Successful {
+        return None;
+    }
+    let by = primary.id.clone();
+    watch.note(format!("{} had succeeded before that", ours.id));
+    let (verdict, done) = if watch.known.is_way_back(primary) {
+        (
+            Verdict::RolledBack,
+            "brought the revision before back since",
+        )
+    } else {
+        (Verdict::Superseded, "took over since")
+    };
+    let reason = format!("{}: the deployment {by} {done}", watch.service);
+    watch.superseded_by = Some(by);
+    let brings = Some(ours.task_definition.clone());
+    Some(watch.end(verdict, Some(ours.id.clone()), brings, Some(reason)))
 }
 
 /// [`Deployer::deploy`] on a control plane alone.

@@ -32,6 +32,12 @@ impl Failures {
         true
     }
 
+    /// Takes note of tasks that are not to count.
+    pub(super) fn skip(&mut self, tasks: &[StoppedTask]) {
+        self.known
+            .extend(tasks.iter().map(|task| task.task.clone()));
+    }
+
     /// Takes note of ECS's own count of failures.
     pub(super) fn counted(&mut self, failures: u32) {
         self.unseen = self.unseen.max(failures);

@@ -1,6 +1,6 @@
 //! Following a deployment to its verdict.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::back::{Turn, follow_back, go_back};
 use super::begin::ids;
@@ -44,18 +44,25 @@ pub(super) async fn follow(
         watch.tell_progress(&state, &id);
         let reading =
             if needs_record(&state, &id) || looks % LOOKS_PER_RECORD == LOOKS_PER_RECORD - 1 {
-                watch.record(&id).await
+                timeout_at(deadline, watch.record(&id))
+                    .await
+                    .unwrap_or(Reading::NotNow)
             } else {
                 Reading::Known(None)
             };
         looks = looks.wrapping_add(1);
         let sight = match &reading {
             Reading::Known(record) => judge(&state, &id, record.as_deref(), &watch.known),
-            Reading::NotNow if needs_record(&state, &id) => Sight::UnderWay,
+            // It may be over: without the record nothing may be held against it.
+            Reading::NotNow if needs_record(&state, &id) => continue,
             Reading::NotNow => judge(&state, &id, None, &watch.known),
         };
         if sight == Sight::Done {
-            return match watch.compare_digests().await {
+            tell_short(&watch, &state, &id);
+            if watch.known.scales {
+                return end(&watch, Verdict::Unchanged, None);
+            }
+            return match watch.compare_digests(&id).await {
                 Ok(()) => end(&watch, Verdict::Deployed, None),
                 Err(difference) => {
                     let reason = format!(
@@ -66,7 +73,11 @@ pub(super) async fn follow(
                 }
             };
         }
-        watch.count_failures(&id, state.deployment(&id)).await;
+        // At the deadline the next look ends it.
+        let counted = watch.count_failures(&id, state.deployment(&id));
+        if timeout_at(deadline, counted).await.is_err() {
+            continue;
+        }
         turning = if matches!(sight, Sight::Turning(_)) {
             turning + 1
         } else {
@@ -109,6 +120,18 @@ pub(super) async fn follow(
     }
 }
 
+/// What is complete may have lost tasks since.
+fn tell_short(watch: &Watch<'_>, state: &ServiceState, id: &DeploymentId) {
+    let running = match state.deployment(id) {
+        Some(ours) if ours.running < state.desired => ours.running,
+        _ => return,
+    };
+    watch.note(format!(
+        "ECS has completed the deployment; of its {} tasks {running} run now",
+        state.desired
+    ));
+}
+
 fn tell_started(watch: &Watch<'_>, ours: &Deployment) {
     watch.observer.observe(Event::DeploymentStarted {
         service: watch.service.clone(),
@@ -125,9 +148,10 @@ async fn take_over(watch: &mut Watch<'_>, state: &ServiceState, newer: Deploymen
     });
     watch.known.earlier = ids(state);
     watch.known.earlier.remove(&newer.id);
+    watch.known.is_theirs = true;
     watch.failures = super::failures::Failures::default();
     // A tag that moves was compared for our deployment, not for theirs.
-    watch.expected = None;
+    watch.moving = None;
     watch.take_up(&newer.task_definition).await;
     tell_started(watch, &newer);
     newer
@@ -150,13 +174,21 @@ async fn give_up(
             Some(reason),
         ))
     };
+    if watch.known.is_theirs {
+        let reason = format!("{reason}; it is somebody else's deployment and left as it is");
+        return kept(&watch, reason);
+    }
+    if watch.known.scales {
+        let reason = format!("{reason}; the revision and the desired count are left as they are");
+        return kept(&watch, reason);
+    }
     if watch.options.on_failure == OnFailure::Keep {
         return kept(&watch, format!("{reason}; it is left as it is"));
     }
     // The records know what succeeded last, even when the service has forgotten it.
-    let successful = history::last_successful_before(&watch, &id).await;
-    if let Some(successful) = successful {
-        watch.known.previous = Some(successful.task_definition);
+    watch.known.ways_back = history::successful_before(&watch, &id).await;
+    if let Some(last) = watch.known.ways_back.first() {
+        watch.known.previous = Some(last.clone());
     }
     if watch.known.previous.is_none() {
         return kept(

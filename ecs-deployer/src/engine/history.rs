@@ -11,17 +11,11 @@ use crate::{
 /// How many successful records are looked at for a revision to go back to.
 const CANDIDATES: usize = 20;
 
-/// A deployment that succeeded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Successful {
-    pub(super) task_definition: TaskDefinitionArn,
-}
-
-/// The last deployment that succeeded before this one began; `None` when there is none, or the records cannot be read.
-pub(super) async fn last_successful_before(
+/// What succeeded before this deployment began, newest first; empty when nothing did, or the records cannot be read.
+pub(super) async fn successful_before(
     watch: &Watch<'_>,
     id: &DeploymentId,
-) -> Option<Successful> {
+) -> Vec<TaskDefinitionArn> {
     // The records come newest first.
     let met = AtomicBool::new(false);
     let older = successful(watch, |record| {
@@ -32,20 +26,17 @@ pub(super) async fn last_successful_before(
     })
     .await;
     if met.into_inner() {
-        return older.into_iter().next();
+        return older;
     }
     // Its own record is gone, or not there yet.
-    successful(watch, |record| record.id != *id)
-        .await
-        .into_iter()
-        .next()
+    successful(watch, |record| record.id != *id).await
 }
 
 /// The last deployments that succeeded, newest first, among those wanted.
 pub(super) async fn successful(
     watch: &Watch<'_>,
     wanted: impl Fn(&ServiceDeployment) -> bool + Send + Sync,
-) -> Vec<Successful> {
+) -> Vec<TaskDefinitionArn> {
     let records = match watch
         .insist(|| {
             watch
@@ -70,10 +61,7 @@ pub(super) async fn successful(
         return Vec::new();
     }
     match revisions(watch, &targets).await {
-        Ok(found) => found
-            .into_iter()
-            .map(|task_definition| Successful { task_definition })
-            .collect(),
+        Ok(found) => found,
         Err(error) => {
             watch.tell_blind("what earlier deployments brought", &error);
             Vec::new()

@@ -35,11 +35,17 @@ pub(super) struct Known {
     pub(super) previous: Option<TaskDefinitionArn>,
     /// What ours brings.
     pub(super) brings: Option<TaskDefinitionArn>,
+    /// Ours was complete before, and is given more tasks.
+    pub(super) scales: bool,
+    /// Ours was superseded, and somebody else's deployment is followed in its place.
+    pub(super) is_theirs: bool,
+    /// What succeeded before ours, newest first.
+    pub(super) ways_back: Vec<TaskDefinitionArn>,
 }
 
 impl Known {
     /// Whether a deployment brings back what ran before, as against what ours brings.
-    fn is_way_back(&self, deployment: &Deployment) -> bool {
+    pub(super) fn is_way_back(&self, deployment: &Deployment) -> bool {
         let brings = Some(&deployment.task_definition);
         brings == self.previous.as_ref() && brings != self.brings.as_ref()
     }
@@ -63,6 +69,14 @@ pub(super) fn judge(
     known: &Known,
 ) -> Sight {
     match state.primary() {
+        Some(ours) if known.scales && ours.id == *id => {
+            if ours.running >= state.desired {
+                Sight::Done
+            } else {
+                Sight::UnderWay
+            }
+        }
+        Some(other) if known.scales => Sight::Superseded(other.id.clone()),
         Some(ours) if ours.id == *id => judge_primary(state, ours, record),
         Some(other) => judge_replaced(state, id, other, record, known),
         // Between two states of the service; the next look tells.
@@ -79,20 +93,16 @@ fn judge_primary(
     if status.is_some_and(Status::is_rollback) {
         return Sight::GoesBack(why(record, Some(ours)));
     }
-    if status == Some(Status::Successful)
-        && (ours.running >= state.desired || succeeds_early(state))
-    {
+    if status == Some(Status::Successful) {
         return Sight::Done;
     }
     match ours.rollout_state {
-        // A record that says something else is about to follow.
-        RolloutState::Completed if ours.running >= state.desired => {
-            if state.strategy == Strategy::Rolling || record.is_none() {
-                Sight::Done
-            } else {
-                Sight::UnderWay
-            }
+        // ECS never takes that back. How many of its tasks run now is another matter: they may have crashed since, or the
+        // service was scaled, and going back for that would undo a deployment that ended long ago.
+        RolloutState::Completed if state.strategy == Strategy::Rolling || record.is_none() => {
+            Sight::Done
         }
+        // With shifted traffic the record is about to follow.
         RolloutState::Completed => Sight::UnderWay,
         RolloutState::Failed if status == Some(Status::Stopped) => ended(ours, record),
         RolloutState::Failed if goes_back_by_itself(state, ours) => {
@@ -157,10 +167,6 @@ fn ended(ours: &Deployment, record: Option<&ServiceDeployment>) -> Sight {
     } else {
         Sight::Cancelled(text)
     }
-}
-
-fn succeeds_early(state: &ServiceState) -> bool {
-    state.cleans_up_later || state.strategy != Strategy::Rolling
 }
 
 fn goes_back_by_itself(state: &ServiceState, ours: &Deployment) -> bool {
@@ -229,6 +235,7 @@ mod tests {
             earlier: BTreeSet::from([id(1)]),
             previous: Some("web:1".parse().unwrap()),
             brings: Some("web:2".parse().unwrap()),
+            ..Known::default()
         }
     }
 
@@ -309,10 +316,34 @@ mod tests {
     }
 
     #[test]
-    fn complete_and_short_of_tasks_is_not_done() {
+    fn what_is_complete_stays_done_whatever_became_of_its_tasks() {
         let mut short = state(vec![deployment(2, Primary, Completed)]);
-        short.deployments[0].running = 1;
-        assert_eq!(judge(&short, &id(2), None, &known()), Sight::UnderWay);
+        short.deployments[0].running = 0;
+        assert_eq!(judge(&short, &id(2), None, &known()), Sight::Done);
+        // The record may be ahead of the list.
+        short.deployments[0].rollout_state = InProgress;
+        let successful = record(Status::Successful);
+        assert_eq!(
+            judge(&short, &id(2), Some(&successful), &known()),
+            Sight::Done
+        );
+    }
+
+    #[test]
+    fn a_deployment_that_is_scaled_is_done_when_its_tasks_run() {
+        let mut scaled = state(vec![deployment(2, Primary, Completed)]);
+        let mut known = known();
+        known.scales = true;
+        scaled.deployments[0].running = 1;
+        assert_eq!(judge(&scaled, &id(2), None, &known), Sight::UnderWay);
+        scaled.deployments[0].running = 2;
+        assert_eq!(judge(&scaled, &id(2), None, &known), Sight::Done);
+        let newer = state(vec![deployment(3, Primary, InProgress)]);
+        let record = record(Status::Successful);
+        assert_eq!(
+            judge(&newer, &id(2), Some(&record), &known),
+            Sight::Superseded(id(3))
+        );
     }
 
     #[test]

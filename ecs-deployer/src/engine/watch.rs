@@ -11,7 +11,7 @@ use super::judgement::Known;
 use super::pace::next_look;
 use crate::diagnosis::cause;
 use crate::{
-    ClusterName, ControlPlane, Deployment, DeploymentId, Error, Event, ImageFacts, ImageRef,
+    ClusterName, ControlPlane, DeployRequest, Deployment, DeploymentId, Error, Event, ImageRef,
     LifecycleStage, Observer, Options, ServiceDeployment, ServiceEvent, ServiceName,
     ServiceOutcome, ServiceState, TaskDefinition, TaskDefinitionArn, Verdict,
 };
@@ -31,7 +31,8 @@ pub(super) struct Watch<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) known: Known,
     pub(super) image: Option<ImageRef>,
-    pub(super) expected: Option<ImageFacts>,
+    /// The request of a deployment of tags that move.
+    pub(super) moving: Option<DeployRequest>,
     /// Where the logs of our tasks are.
     pub(super) log_source: Option<TaskDefinition>,
     pub(super) superseded_by: Option<DeploymentId>,
@@ -90,7 +91,7 @@ impl<'a> Watch<'a> {
             observer,
             known: Known::default(),
             image: None,
-            expected: None,
+            moving: None,
             log_source: None,
             superseded_by: None,
             failures: Failures::default(),
@@ -257,6 +258,17 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// What failed so far is not held against what comes.
+    pub(super) async fn skip_failures(&mut self, id: &DeploymentId) {
+        let stopped = self
+            .insist(|| self.plane().stopped_tasks(self.cluster, self.service, id))
+            .await;
+        match stopped {
+            Ok(tasks) => self.failures.skip(&tasks),
+            Err(error) => self.tell_blind("why tasks stopped", &error),
+        }
+    }
+
     /// Takes note of the deployment's failed tasks.
     pub(super) async fn count_failures(&mut self, id: &DeploymentId, listed: Option<&Deployment>) {
         let stopped = self
@@ -308,12 +320,23 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Compares what the service's tasks pulled with what they were to pull: `Err` says what they run instead.
-    pub(super) async fn compare_digests(&self) -> Result<(), String> {
-        let Some(expected) = &self.expected else {
+    /// Compares what the deployment's tasks pulled with what they were to pull: `Err` says what they run instead.
+    pub(super) async fn compare_digests(&self, id: &DeploymentId) -> Result<(), String> {
+        let Some(request) = &self.moving else {
             return Ok(());
         };
+        for image in request.images.without_digest() {
+            if !request.expected.contains_key(image) {
+                self.note(format!(
+                    "what the tag of `{image}` names could not be looked up: what the tasks run was not compared with it"
+                ));
+            }
+        }
+        if request.expected.is_empty() {
+            return Ok(());
+        }
         let Some(tasks) = self.deployer.tasks else {
+            self.note("what the tasks run was not compared: nobody looks at tasks".to_owned());
             return Ok(());
         };
         let running = self
@@ -326,28 +349,43 @@ impl<'a> Watch<'a> {
                 return Ok(());
             }
         };
-        let repository = self.image.as_ref().map(ImageRef::repository);
-        let mut compared = false;
-        for task in &running {
+        // Tasks of the deployment before may be cleaned up later.
+        let ours = running
+            .iter()
+            .filter(|task| task.deployment.as_ref() == Some(id));
+        let mut compared = BTreeSet::new();
+        let mut any = false;
+        for task in ours {
+            any = true;
             for container in &task.containers {
-                let meant = container.image.as_ref().map(ImageRef::repository) == repository;
-                let Some(digest) = container.image_digest.as_ref().filter(|_| meant) else {
+                let Some((digest, named)) = container
+                    .image_digest
+                    .as_ref()
+                    .zip(container.image.as_ref())
+                else {
                     continue;
                 };
-                compared = true;
-                if !expected.is(digest) {
+                let meant = request.expected.iter().find(|(image, _)| {
+                    image.repository() == named.repository() && image.tag() == named.tag()
+                });
+                let Some((image, facts)) = meant else {
+                    continue;
+                };
+                compared.insert(image);
+                if !facts.is(digest) {
                     return Err(format!(
                         "the task {} runs {digest}, and the tag names {}",
-                        task.task, expected.digest
+                        task.task, facts.digest
                     ));
                 }
             }
         }
-        if !compared && !running.is_empty() {
-            self.note(
-                "ECS does not say which digests the tasks run: they could not be compared"
-                    .to_owned(),
-            );
+        for image in request.expected.keys() {
+            if any && !compared.contains(image) {
+                self.note(format!(
+                    "ECS does not say which digest of `{image}` the tasks run: it could not be compared"
+                ));
+            }
         }
         Ok(())
     }

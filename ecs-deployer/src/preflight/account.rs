@@ -45,15 +45,41 @@ pub(super) async fn checks(
         checks.push(Check::new(CheckName::LogGroup, Some(group), finding));
     }
     for secret in &needs.secrets {
+        let finding = if is_parameter_elsewhere(secret, state.task_definition.as_str()) {
+            Finding::unchecked("it is another account's, whose parameters cannot be listed")
+        } else {
+            found(
+                account.secret(secret).await,
+                "the secret does not exist, and tasks cannot start without it",
+                "create it, or correct valueFrom in the task definition",
+            )
+        };
+        checks.push(Check::new(CheckName::Secret, Some(secret), finding));
+    }
+    for secret in &needs.registry_secrets {
         let finding = found(
-            account.secret(secret).await,
-            "the secret does not exist, and tasks cannot start without it",
-            "create it, or correct valueFrom in the task definition",
+            account.registry_secret(secret).await,
+            "the registry's secret does not exist, and images cannot be pulled without it",
+            "create it, or correct credentialsParameter in the task definition",
         );
         checks.push(Check::new(CheckName::Secret, Some(secret), finding));
     }
     checks.extend(alarms(state, account).await);
     checks
+}
+
+/// Whether a secret is a parameter of another account than a task definition: that can be shared and still not be listed.
+fn is_parameter_elsewhere(secret: &str, task_definition: &str) -> bool {
+    let account = |arn: &str, service: &str| {
+        let parts: Vec<&str> = arn.split(':').collect();
+        match parts.as_slice() {
+            ["arn", _, of, _, account, ..] if *of == service => Some((*account).to_owned()),
+            _ => None,
+        }
+    };
+    account(secret, "ssm")
+        .zip(account(task_definition, "ecs"))
+        .is_some_and(|(theirs, ours)| theirs != ours)
 }
 
 fn found(answer: Result<bool, Error>, problem: &str, hint: &str) -> Finding {
@@ -102,6 +128,7 @@ struct Needs {
     has_execution_role: bool,
     log_groups: BTreeSet<(String, Option<String>)>,
     secrets: BTreeSet<String>,
+    registry_secrets: BTreeSet<String>,
     on_fargate: bool,
 }
 
@@ -147,13 +174,14 @@ impl Needs {
             .filter_map(|secret| secret["valueFrom"].as_str());
         self.secrets.extend(listed.map(str::to_owned));
         if let Some(secret) = container["repositoryCredentials"]["credentialsParameter"].as_str() {
-            self.secrets.insert(secret.to_owned());
+            self.registry_secrets.insert(secret.to_owned());
         }
     }
 
     fn missing_execution_role(&self) -> Option<Finding> {
-        let needs_one =
-            !self.secrets.is_empty() || (self.on_fargate && !self.log_groups.is_empty());
+        let needs_one = !self.secrets.is_empty()
+            || !self.registry_secrets.is_empty()
+            || (self.on_fargate && !self.log_groups.is_empty());
         (needs_one && !self.has_execution_role).then(|| {
             Finding::problem(
                 "the task definition has secrets or logs and no execution role that could fetch or write them",

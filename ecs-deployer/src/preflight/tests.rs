@@ -35,6 +35,10 @@ impl AccountLookUp for Account {
         })
     }
 
+    async fn registry_secret(&self, secret: &str) -> Result<bool, Error> {
+        Ok(secret == "registry-login")
+    }
+
     async fn alarms(&self, names: &[String]) -> Result<Vec<Option<AlarmState>>, Error> {
         let state = |name: &String| match name.as_str() {
             "loud" => Some(AlarmState::Alarm),
@@ -133,6 +137,30 @@ async fn without_look_ups_nothing_is_said_to_be_well_that_was_not_looked_at() {
             .iter()
             .all(|check| matches!(check.finding, Finding::Unchecked { .. })),
         "{checks:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_registrys_secret_goes_by_its_name_and_a_foreign_parameter_is_not_judged() {
+    let definition = TaskDefinition::new(json!({
+        "family": "web", "executionRoleArn": "arn:aws:iam::1:role/exec",
+        "containerDefinitions": [{
+            "name": "app", "image": "h/app:1",
+            "repositoryCredentials": {"credentialsParameter": "registry-login"},
+            "secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:eu-west-1:222222222222:parameter/key"}],
+        }],
+    }));
+    let ours = "arn:aws:ecs:eu-west-1:111111111111:task-definition/web:1";
+    let state = ServiceState::new("web".parse().unwrap(), ours.parse().unwrap());
+    let checks = account::checks(&state, &definition, Some(&Account { exists: true })).await;
+    let secrets: Vec<&Finding> = checks
+        .iter()
+        .filter(|check| check.check == CheckName::Secret)
+        .map(|check| &check.finding)
+        .collect();
+    assert!(
+        matches!(secrets.as_slice(), [Finding::Unchecked { reason }, Finding::Ok] if reason.contains("another account")),
+        "{secrets:?}"
     );
 }
 

@@ -76,11 +76,20 @@ impl Replay {
     }
 
     fn plane(&self) -> EcsControlPlane {
+        self.plane_with(RetryConfig::disabled())
+    }
+
+    fn retrying_plane(&self) -> EcsControlPlane {
+        let quick = std::time::Duration::from_millis(1);
+        self.plane_with(RetryConfig::standard().with_initial_backoff(quick))
+    }
+
+    fn plane_with(&self, retries: RetryConfig) -> EcsControlPlane {
         let config = aws_sdk_ecs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("AKIDEXAMPLE", "none", None, None, "test"))
-            .retry_config(RetryConfig::disabled())
+            .retry_config(retries)
             .http_client(self.clone())
             .build();
         EcsControlPlane::new(aws_sdk_ecs::Client::from_conf(config))
@@ -292,6 +301,45 @@ async fn a_record_is_read_with_its_details_and_found_again_without_a_list() {
         ]
     );
     assert_eq!(plane.calls().counts()["DescribeServiceDeployments"], 2);
+}
+
+#[tokio::test]
+async fn a_record_that_may_not_be_described_is_listed_at_every_look() {
+    let replay = Replay::new(|operation, _| {
+        if operation == "DescribeServiceDeployments" {
+            return refused(400, "AccessDeniedException", "no");
+        }
+        ok(&json!({"serviceDeployments": [{
+            "serviceDeploymentArn": format!("{PREFIX}:service-deployment/dev/web/d12"),
+            "targetServiceRevisionArn": format!("{PREFIX}:service-revision/dev/web/12"),
+            "status": "STOPPED", "statusReason": "Stop requested by the user.",
+        }]}))
+    });
+    let plane = replay.plane();
+    let id = "ecs-svc/12".parse().unwrap();
+    for look in 1..4 {
+        let record = plane.service_deployment(&name(), &service(), &id).await;
+        let status = record.unwrap().map(|record| record.status);
+        assert_eq!(
+            status,
+            Some(ServiceDeploymentStatus::Stopped),
+            "look {look}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_does_not_repeat_an_update_whose_answer_was_lost() {
+    let replay = Replay::new(|_, _| (503, "<html>busy</html>".to_owned()));
+    let plane = replay.retrying_plane();
+    let update = ServiceUpdate::new(name(), service()).task_definition(arn("web:4"));
+    let error = plane.update_service(&update).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert_eq!(replay.asked().len(), 1);
+    // What only reads is repeated.
+    let read = plane.describe_services(&name(), &[service()]).await;
+    assert!(read.is_err());
+    assert_eq!(replay.asked().len(), 1 + 3);
 }
 
 #[tokio::test]

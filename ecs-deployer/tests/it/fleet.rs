@@ -225,6 +225,26 @@ async fn a_wave_is_taken_back_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forced_deployment_of_the_same_revision_is_left_when_its_wave_is_taken_back() {
+    let services = names("api web");
+    let (cluster, runtime) = cluster(&services).await;
+    runtime.part("h/api:new", Behaviour::MissingImage);
+    let mut fleet = fleet(&services);
+    fleet.deployments[1].images = ImageChange::All("h/web:old".parse().unwrap());
+    fleet.deployments[1].force_new_deployment = true;
+    let options = FleetOptions::default().roll_back_wave(true);
+    let results = run(&cluster, &fleet, &options).await;
+    assert_eq!(verdicts(&results), [Verdict::RolledBack, Verdict::Deployed]);
+    let notes = &results[1].result.as_ref().unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("the revision before is the same")),
+        "{notes:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_leads_nowhere_ends_it_before_anything_is_begun() {
     let services = names("api web");
     let (cluster, _) = cluster(&services[..1]).await;

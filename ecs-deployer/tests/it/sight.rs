@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ecs_deployer::sim::{Behaviour, FaultPlan, Hook, ServiceSpec, Strategy, What};
 use ecs_deployer::{
-    ControlPlane, Deployer, Event, HookAction, ImageFacts, Options, RollbackRequest, Verdict,
-    deploy, wait,
+    ControlPlane, DeployRequest, Deployer, Event, HookAction, ImageChange, ImageFacts, Options,
+    RollbackRequest, TaskDefinition, Verdict, deploy, wait,
 };
 
-use crate::stage::{NEW, OLD, Stage, name, request, service};
+use crate::stage::{NEW, OLD, PINNED, Stage, name, request, service};
 
 #[tokio::test(start_paused = true)]
 async fn shifted_traffic_is_followed_by_stage_to_its_end() {
@@ -158,6 +158,55 @@ async fn a_moving_tag_is_compared_with_what_the_tasks_pulled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_moving_tag_that_nobody_could_look_up_is_told_in_the_outcome() {
+    let stage = Stage::new(|spec| spec).await;
+    let deployer = Deployer::new(&stage.cluster).tasks(&stage.cluster);
+    let forced = request(OLD).moving_tag(None);
+    let outcome = deployer
+        .deploy(&forced, &Options::default(), &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(outcome.verdict, Verdict::Deployed);
+    assert!(
+        matches!(outcome.notes.as_slice(), [note] if note.contains(OLD) && note.contains("not compared")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_moving_tag_is_compared_with_its_own_digest() {
+    let two = TaskDefinition::new(serde_json::json!({
+        "family": "web",
+        "containerDefinitions": [{"name": "app", "image": "h/app:latest"}, {"name": "log", "image": "h/log:latest"}],
+    }));
+    for (log, verdict) in [
+        ("sha256:bbbb", Verdict::Deployed),
+        ("sha256:cccc", Verdict::Failed),
+    ] {
+        let stage = Stage::new(|spec| spec).await;
+        stage.cluster.push_image("h/app:latest", "sha256:aaaa");
+        stage.cluster.push_image("h/log:latest", "sha256:bbbb");
+        let images = ["app", "log"].map(|name| {
+            let image = format!("h/{name}:latest").parse().unwrap();
+            (name.parse().unwrap(), image)
+        });
+        let expected = [("h/app:latest", "sha256:aaaa"), ("h/log:latest", log)]
+            .map(|(image, digest)| (image.parse().unwrap(), ImageFacts::new(digest, Vec::new())));
+        let images = ImageChange::Containers(images.into_iter().collect());
+        let request = DeployRequest::new(name(), service(), images)
+            .base(two.clone())
+            .moving_tags(expected.into_iter().collect());
+        let deployer = Deployer::new(&stage.cluster).tasks(&stage.cluster);
+        let outcome = deployer
+            .deploy(&request, &Options::default(), &|_| {})
+            .await
+            .unwrap();
+        assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+        assert!(outcome.notes.is_empty(), "{outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_that_may_pass_are_given_more_patience() {
     let stage = Stage::new(|spec| spec).await;
     let flaky = Behaviour::AtFirst {
@@ -235,7 +284,7 @@ async fn only_the_named_deployment_is_taken_back() {
 #[tokio::test(start_paused = true)]
 async fn the_desired_count_is_changed_only_when_asked() {
     let stage = Stage::new(|spec| spec).await;
-    let scaled = request(NEW).desired_count(Some(3));
+    let scaled = request(PINNED).desired_count(Some(3));
     let outcome = deploy(&stage.cluster, &scaled, &Options::default(), &|_| {})
         .await
         .unwrap();
@@ -243,7 +292,7 @@ async fn the_desired_count_is_changed_only_when_asked() {
         (outcome.verdict, stage.state().await.running),
         (Verdict::Deployed, 3)
     );
-    let same = request(NEW).desired_count(Some(1));
+    let same = request(PINNED).desired_count(Some(1));
     let outcome = deploy(&stage.cluster, &same, &Options::default(), &|_| {})
         .await
         .unwrap();

@@ -11,6 +11,8 @@ use ecs_deployer::{
 
 /// The image that the service begins with.
 pub(crate) const OLD: &str = "registry.example/web:old";
+/// An image that is named by its digest: then it is known to run already.
+pub(crate) const PINNED: &str = "registry.example/web:pinned@sha256:0011";
 /// The image that is deployed.
 pub(crate) const NEW: &str = "registry.example/web:new";
 

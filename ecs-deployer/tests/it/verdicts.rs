@@ -5,11 +5,11 @@ use std::time::Duration;
 use ecs_deployer::sim::{Behaviour, ServiceSpec};
 use ecs_deployer::{
     ControlPlane, DeployRequest, Error, ImageChange, OnFailure, Options, RollbackRequest,
-    ServiceUpdate, StopType, Verdict, deploy, rollback, wait,
+    ServiceOutcome, ServiceUpdate, StopType, Verdict, deploy, rollback, wait,
 };
 use tokio::time::Instant;
 
-use crate::stage::{NEW, OLD, Stage, definition, name, reason, request, service};
+use crate::stage::{NEW, OLD, PINNED, Stage, definition, name, reason, request, service};
 
 const DOWN: &str = "Health checks failed with these codes: [503]";
 
@@ -47,14 +47,34 @@ async fn deployed() {
 #[tokio::test(start_paused = true)]
 async fn unchanged_writes_nothing() {
     let stage = Stage::new(plain).await;
-    stage.deploy(Behaviour::Healthy).await;
+    let options = Options::default();
+    let pinned = request(PINNED);
+    let deploy = || deploy(&stage.cluster, &pinned, &options, &|_| {});
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Deployed);
     let before = stage.cluster.calls();
-    let outcome = stage.deploy(Behaviour::Healthy).await;
+    let outcome = deploy().await.unwrap();
     assert_eq!(outcome.verdict, Verdict::Unchanged);
+    assert_eq!(outcome.notes, [] as [&str; 0]);
     let after = stage.cluster.calls();
     for write in ["register a task definition", "update the service"] {
         assert_eq!(before.get(write), after.get(write), "{write}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_tag_need_not_be_the_same_image_and_is_deployed_once_more() {
+    let stage = Stage::new(plain).await;
+    stage.deploy(Behaviour::Healthy).await;
+    let before = stage.cluster.calls();
+    let outcome = stage.deploy(Behaviour::Healthy).await;
+    assert_eq!(outcome.verdict, Verdict::Deployed);
+    assert!(
+        outcome.notes[0].contains("the tag may have moved"),
+        "{outcome:?}"
+    );
+    let after = stage.cluster.calls();
+    let registered = "register a task definition";
+    assert_eq!(before.get(registered), after.get(registered));
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,9 +321,20 @@ async fn a_breaker_without_rollback_is_rolled_back_by_us() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_that_fails_says_so() {
-    let stage = Stage::new(checked).await;
-    let options = Options::default().timeout(Duration::from_secs(900));
+async fn a_rollback_that_ecs_calls_failed_says_so_and_one_that_only_takes_long_is_timed_out() {
+    let breaker = |spec: ServiceSpec| checked(spec).circuit_breaker_rollback();
+    let failed = roll_back_onto_rotten_tasks(breaker, Duration::from_secs(4 * 3600)).await;
+    reason(&failed, Verdict::RollbackFailed);
+    let late = roll_back_onto_rotten_tasks(checked, Duration::from_secs(900)).await;
+    assert!(reason(&late, Verdict::TimedOut).contains("going back was not done within 900 s"));
+}
+
+async fn roll_back_onto_rotten_tasks(
+    spec: impl FnOnce(ServiceSpec) -> ServiceSpec,
+    timeout: Duration,
+) -> ServiceOutcome {
+    let stage = Stage::new(spec).await;
+    let options = Options::default().timeout(timeout);
     stage
         .runtime
         .part(NEW, Behaviour::CrashAtStart { exit_code: 1 });
@@ -318,7 +349,7 @@ async fn a_rollback_that_fails_says_so() {
         );
     };
     let (outcome, ()) = tokio::join!(stage.deploy_with(&options), rot);
-    reason(&outcome.unwrap(), Verdict::RollbackFailed);
+    outcome.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -492,11 +523,14 @@ async fn a_task_that_a_person_stops_is_no_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn what_runs_already_is_unchanged_even_where_nothing_can_be_replaced() {
-    let stage = Stage::new(|spec| spec.percent(100, 100)).await;
-    let outcome = deploy(&stage.cluster, &request(OLD), &Options::default(), &|_| {})
-        .await
-        .unwrap();
-    assert_eq!(outcome.verdict, Verdict::Unchanged);
+    let stage = Stage::new(plain).await;
+    let (pinned, options) = (request(PINNED), Options::default());
+    let deploy = || deploy(&stage.cluster, &pinned, &options, &|_| {});
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Deployed);
+    stage.cluster.reconfigure(&service(), |spec| {
+        *spec = spec.clone().percent(100, 100);
+    });
+    assert_eq!(deploy().await.unwrap().verdict, Verdict::Unchanged);
 }
 
 #[tokio::test(start_paused = true)]
@@ -525,4 +559,16 @@ async fn scaling_during_a_deployment_is_followed() {
     let (outcome, ()) = tokio::join!(stage.deploy_with(&options), scaling);
     assert_eq!(outcome.unwrap().verdict, Verdict::Deployed);
     assert_eq!(stage.state().await.running, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_traffic_is_shifted_the_bounds_are_no_deadlock() {
+    let stage = Stage::new(|spec| {
+        let spec = spec.strategy(ecs_deployer::sim::Strategy::BlueGreen);
+        spec.percent(100, 100)
+    })
+    .await;
+    let options = Options::default().timeout(Duration::from_secs(3600));
+    let outcome = stage.deploy_with(&options).await.unwrap();
+    assert_eq!(outcome.verdict, Verdict::Deployed, "{outcome:?}");
 }

@@ -132,6 +132,10 @@ async fn arguments_that_cannot_be() {
             "`0`",
         ),
         (vec!["run-task", "--cluster", "dev"], "--service"),
+        (
+            vec!["deploy", "--cluster", "dev", "--service", "web=Web:1"],
+            "lower-case",
+        ),
     ] {
         site.run(&arguments).await.assert_refused(2, &[part]);
     }
@@ -176,6 +180,23 @@ async fn an_api_that_is_not_there_is_told() {
         .assert_refused(3, &["could not be reached", "hint"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_endpoint_is_none_and_one_that_is_no_url_is_named() {
+    let site = Site::new().await;
+    let status = ["status", "--cluster", "dev"];
+    let mut command = site.command(&status);
+    command
+        .env("AWS_ENDPOINT_URL", "")
+        .env("AWS_ENDPOINT_URL_ECS", site.server.url());
+    let empty = ended(command).await;
+    assert_eq!(empty.code, Some(0), "{empty:?}");
+    let mut command = site.command(&status);
+    command.env("AWS_ENDPOINT_URL_ECS", "localhost:1");
+    ended(command)
+        .await
+        .assert_refused(2, &["AWS_ENDPOINT_URL_ECS", "http://HOST:PORT"]);
+}
+
 /// Without these nothing can be deployed: the error names the action.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_call_that_is_needed_names_its_action() {
@@ -187,7 +208,26 @@ async fn a_denied_call_that_is_needed_names_its_action() {
     ] {
         let site = Site::with(|spec| spec, |builder| builder.deny(action)).await;
         let denied = site.deploy(&[]).await;
-        denied.assert_refused(3, &["AccessDenied", &format!("ecs:{action}")]);
+        let names = ["AccessDenied", &format!("ecs:{action}")];
+        if action != "UpdateService" {
+            denied.assert_refused(3, &names);
+            continue;
+        }
+        // A revision was registered: the document tells.
+        assert_eq!(denied.code, Some(3), "{denied:?}");
+        let service = denied.service();
+        assert_eq!(service["verdict"], "cancelled", "{service}");
+        assert!(
+            service["task_definition"]
+                .as_str()
+                .unwrap()
+                .ends_with("web:2")
+        );
+        for name in names {
+            assert!(
+                service["reason"].as_str().unwrap().contains(name) || denied.stderr.contains(name)
+            );
+        }
     }
 }
 

@@ -90,6 +90,9 @@ async fn preflight_refuses_before_anything_is_registered() {
     for part in ["web: bounds", "hint: raise", "nothing was changed"] {
         assert!(refused.stderr.contains(part), "{refused:?}");
     }
+    let refused = site.deploy(&[]).await;
+    assert_eq!(refused.service()["verdict"], "cancelled", "{refused:?}");
+    assert_eq!(refused.service()["image"], NEW);
     let only = site.deploy(&["--preflight-only"]).await;
     assert_eq!(only.code, Some(2), "{only:?}");
     let checks = only.json()["preflight"][0]["checks"]
@@ -202,6 +205,149 @@ async fn a_task_by_itself_shows_its_log_and_ends_with_its_code() {
         ])
         .await;
     assert_eq!(json.json()["exit_code"], 9, "{json:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_is_not_there_is_refused_before_anything_is_registered() {
+    let site = Site::new().await;
+    let ended = site
+        .run(&[
+            "run-task",
+            "--cluster",
+            "dev",
+            "--service",
+            "web",
+            "--image",
+            NEW,
+            "--container",
+            "nope",
+        ])
+        .await;
+    ended.assert_refused(2, &["`nope`", "there are: app"]);
+    let calls = site.cluster.calls();
+    assert!(
+        !calls.keys().any(|call| call.contains("egister")
+            || call.contains("un_task")
+            || call.contains("RunTask")),
+        "{calls:?}"
+    );
+}
+
+/// A line of a log, or of an error, must not speak to the runner of GitHub Actions.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_task_writes_is_no_command_to_the_runner() {
+    let site = Site::new().await;
+    site.runtime.log_lines(
+        OLD,
+        vec!["::stop-commands::x".to_owned(), "##[add-mask]y".to_owned()],
+    );
+    let running = std::time::Duration::from_secs(20);
+    site.runtime.part(
+        OLD,
+        Behaviour::CrashAfter {
+            running,
+            exit_code: 0,
+        },
+    );
+    for format in ["human", "json"] {
+        let ended = site
+            .run(&[
+                "run-task",
+                "--cluster",
+                "dev",
+                "--service",
+                "web",
+                "--poll",
+                "50ms",
+                "--format",
+                format,
+            ])
+            .await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        for line in ended.stdout.lines().chain(ended.stderr.lines()) {
+            assert!(
+                !line.trim_start().starts_with("::") && !line.contains("##["),
+                "{ended:?}"
+            );
+        }
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("::stop-commands::x"), "{ended:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_is_no_success() {
+    let site = Site::new().await;
+    site.runtime.log_lines(OLD, vec!["migrating".to_owned()]);
+    let running = std::time::Duration::from_secs(20);
+    site.runtime.part(
+        OLD,
+        Behaviour::CrashAfter {
+            running,
+            exit_code: 0,
+        },
+    );
+    let mut command = site.command(&[
+        "run-task",
+        "--cluster",
+        "dev",
+        "--service",
+        "web",
+        "--poll",
+        "50ms",
+    ]);
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    command.stdout(full).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let ended = Ended::of(output.await.unwrap());
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("cannot write to stdout"), "{ended:?}");
+}
+
+/// It exits with 0 when it is asked to stop, and yet has not done its work.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_somebody_stopped_is_no_success() {
+    let site = Site::new().await;
+    let ended = site
+        .run(&[
+            "run-task",
+            "--cluster",
+            "dev",
+            "--service",
+            "web",
+            "--poll",
+            "50ms",
+            "--timeout",
+            "300ms",
+            "--format",
+            "json",
+        ])
+        .await;
+    assert_eq!(ended.code, Some(8), "{ended:?}");
+    let document = ended.json();
+    assert_eq!(document["timed_out"], true);
+    // The same task, looked at after its end: nobody waited too long this time.
+    let task = document["task"].as_str().unwrap();
+    let again = site
+        .run(&[
+            "run-task",
+            "--cluster",
+            "dev",
+            "--task",
+            task,
+            "--poll",
+            "50ms",
+            "--format",
+            "json",
+        ])
+        .await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert_eq!(again.json()["stop_code"], "UserInitiated", "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

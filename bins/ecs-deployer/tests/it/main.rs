@@ -12,4 +12,6 @@ mod moto;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod verdicts;

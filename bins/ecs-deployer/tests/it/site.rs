@@ -15,9 +15,11 @@ use tempfile::TempDir;
 const FACTOR: f64 = 100.0;
 
 /// The image that services begin with. Nobody is at home in this registry: it is not waited for.
-pub(crate) const OLD: &str = "127.0.0.1:1/web:old";
-/// The image that is deployed.
-pub(crate) const NEW: &str = "127.0.0.1:1/web:new";
+pub(crate) const OLD: &str =
+    "127.0.0.1:1/web:old@sha256:0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d";
+/// The image that is deployed. With its digest it is known for certain whether it runs already.
+pub(crate) const NEW: &str =
+    "127.0.0.1:1/web:new@sha256:1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e";
 
 /// How a run ended.
 #[derive(Debug)]

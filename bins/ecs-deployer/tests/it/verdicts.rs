@@ -303,3 +303,39 @@ async fn a_fleet_goes_in_waves_and_stops_at_a_failure() {
     let why = document["services"][0]["reason"].as_str().unwrap();
     assert!(why.contains("not begun, because api"), "{why}");
 }
+
+/// What was followed and is gone is no mistake of the command line: what became of it is not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_deleted_meanwhile_leaves_an_unknown_outcome() {
+    for command in ["deploy", "wait"] {
+        let site = Site::new().await;
+        if command == "wait" {
+            let timed_out = site.deploy(&["--timeout", "100ms"]).await;
+            assert_eq!(timed_out.code, Some(8), "{timed_out:?}");
+        }
+        let arguments = match command {
+            "deploy" => crate::site::deploy_arguments(&[]),
+            _ => vec![
+                "wait",
+                "--cluster",
+                "dev",
+                "--service",
+                "web",
+                "--poll",
+                "50ms",
+                "--format",
+                "json",
+            ],
+        };
+        let somebody = async {
+            site.begun().await;
+            site.cluster.delete_service(&web());
+        };
+        let (ended, ()) = tokio::join!(site.run(&arguments), somebody);
+        assert_eq!(ended.code, Some(3), "{command}: {ended:?}");
+        let service = ended.service();
+        assert_eq!(service["verdict"], "unknown", "{command}: {ended:?}");
+        assert!(service["deployment"].is_string(), "{command}: {ended:?}");
+        assert!(service["stopped_tasks"].is_array(), "{command}: {ended:?}");
+    }
+}
