@@ -72,12 +72,10 @@ impl From<TaskAnswer> for Task {
     }
 }
 
-/// `2024-05-17T09:30:00+0200`, as the server writes it.
+/// `2024-05-17T09:30:00+0200`, as the server writes it, or the same in RFC 3339.
 fn timestamp(text: &str) -> Option<Timestamp> {
-    strtime::parse("%Y-%m-%dT%H:%M:%S%z", text)
-        .ok()?
-        .to_timestamp()
-        .ok()
+    let own = strtime::parse("%Y-%m-%dT%H:%M:%S%z", text).and_then(|time| time.to_timestamp());
+    own.or_else(|_| text.parse()).ok()
 }
 
 /// `api/qualitygates/project_status`.
@@ -341,6 +339,13 @@ mod tests {
     fn the_servers_times_are_read() {
         let read = timestamp("2024-05-17T09:30:00+0200").unwrap();
         assert_eq!(read, "2024-05-17T07:30:00Z".parse().unwrap());
+        for same in [
+            "2024-05-17T09:30:00+02:00",
+            "2024-05-17T07:30:00Z",
+            "2024-05-17T07:30:00.000Z",
+        ] {
+            assert_eq!(timestamp(same), Some(read), "{same}");
+        }
         assert_eq!(timestamp("yesterday"), None);
     }
 
