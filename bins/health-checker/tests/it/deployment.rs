@@ -279,6 +279,22 @@ fn a_rollback_while_the_targets_are_asked_is_noticed() {
 }
 
 #[test]
+fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
+    let place = Place::new();
+    let server = Server::start(|_, _| crate::server::body(503, crate::server::DOWN));
+    let cluster = Cluster::start(|look| match look {
+        1 => complete(look),
+        _ => (
+            json!([deployment(2, "PRIMARY", "IN_PROGRESS", 0)]),
+            "initial",
+        ),
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let ended = cluster.check(&place, &[&url, "--timeout", "700ms", "--interval", "10ms"]);
+    ended.assert_said(1, &["answers 503 DOWN"]);
+}
+
+#[test]
 fn a_deployment_alone_can_be_looked_at() {
     let place = Place::new();
     let cluster = Cluster::start(complete);
