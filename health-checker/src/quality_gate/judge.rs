@@ -77,6 +77,12 @@ impl Judgement {
         } else {
             Gravity::Warning
         };
+        // What cannot be so, or says that nobody looks at all.
+        let unfounded = if policy.is_strict {
+            Gravity::Failure
+        } else {
+            Gravity::Unknown
+        };
         let mut is_any_red = false;
         for condition in &gate.conditions {
             let row = server_row(condition);
@@ -100,7 +106,7 @@ impl Judgement {
                         "{} is {actual}, which is not {}, and the server passed it",
                         row.name, row.required
                     );
-                    self.add(unseen, FindingKind::Contradiction, message);
+                    self.add(unfounded, FindingKind::Contradiction, message);
                 }
                 ConditionState::Unknown if matches!(condition.level, Level::Ok | Level::Warn) => {
                     let message = format!(
@@ -136,7 +142,7 @@ impl Judgement {
                 "the server's gate only warns (WARN)",
             ),
             Level::None => self.add(
-                unseen,
+                unfounded,
                 FindingKind::NoClearStatus,
                 "the server has no quality gate for this project (NONE)",
             ),
@@ -299,7 +305,12 @@ mod tests {
         ];
         for (gate, kind) in cases {
             let lenient = kinds(&Policy::default(), &gate);
-            assert_eq!(lenient, (GateVerdict::Passed, vec![kind]), "{gate:?}");
+            let is_unfounded = gate.level == Level::None || kind == FindingKind::Contradiction;
+            let expected = match is_unfounded {
+                true => GateVerdict::Unknown,
+                false => GateVerdict::Passed,
+            };
+            assert_eq!(lenient, (expected, vec![kind]), "{gate:?}");
             let strict = kinds(&Policy::default().strict(true), &gate);
             assert_eq!(strict, (GateVerdict::Failed, vec![kind]), "{gate:?}");
         }

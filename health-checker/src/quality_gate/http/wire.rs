@@ -91,8 +91,7 @@ struct WireStatus {
     status: String,
     #[serde(default)]
     ignored_conditions: bool,
-    #[serde(default)]
-    conditions: Vec<WireCondition>,
+    conditions: Option<Vec<WireCondition>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,8 +108,13 @@ struct WireCondition {
 impl StatusAnswer {
     pub(super) fn gate_status(self, doing: &str) -> Result<GateStatus, SonarError> {
         let status = self.project_status;
-        let conditions = status
-            .conditions
+        // A server names them always, be they none.
+        let conditions = status.conditions.ok_or_else(|| SonarError::Unreadable {
+            doing: doing.to_owned(),
+            reason: "the answer has no `conditions`, not even an empty list".to_owned(),
+            source: None,
+        })?;
+        let conditions = conditions
             .into_iter()
             .map(|wire| {
                 let limit = wire
@@ -347,6 +351,17 @@ mod tests {
             assert_eq!(timestamp(same), Some(read), "{same}");
         }
         assert_eq!(timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn a_status_without_conditions_is_no_answer() {
+        let read = |json: &str| {
+            let answer: StatusAnswer = serde_json::from_str(json).unwrap();
+            answer.gate_status("ask")
+        };
+        assert!(read(r#"{"projectStatus":{"status":"OK"}}"#).is_err());
+        assert!(read(r#"{"projectStatus":{"status":"OK","conditions":null}}"#).is_err());
+        assert!(read(r#"{"projectStatus":{"status":"OK","conditions":[]}}"#).is_ok());
     }
 
     #[test]
