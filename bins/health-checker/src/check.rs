@@ -10,7 +10,7 @@ mod targets;
 use std::time::{Duration, Instant};
 
 use health_checker::deployment::{DeploymentReport, DeploymentVerdict};
-use health_checker::{FixedResolver, NetworkProbe, Options, Report, SystemResolver, Target};
+use health_checker::{Event, FixedResolver, NetworkProbe, Options, Report, SystemResolver, Target};
 use windlass_cli::{Exit, Failure, interrupted};
 
 pub(crate) use args::CheckArgs;
@@ -76,7 +76,7 @@ async fn ask(
     if before.verdict != DeploymentVerdict::Serving || targets.is_empty() {
         return Found {
             deployment: Some(before),
-            report: health_checker::check(&probe, &[], &options(args), progress).await,
+            report: unasked(&probe, targets, &options(args)).await,
         };
     }
     let report = check(args.pace.timeout.saturating_sub(began.elapsed())).await;
@@ -84,6 +84,16 @@ async fn ask(
         deployment: Some(gate.confirm(progress).await),
         report,
     }
+}
+
+/// The report of targets that were not asked, so that none of them is missing from it.
+async fn unasked(probe: &NetworkProbe, targets: &[Target], options: &Options) -> Report {
+    let no_time = options.clone().timeout(Duration::ZERO);
+    let mut report = health_checker::check(probe, targets, &no_time, &|_: Event| {}).await;
+    for target in &mut report.targets {
+        target.reason = Some("was not asked: the deployment does not serve".to_owned());
+    }
+    report
 }
 
 fn options(args: &CheckArgs) -> Options {

@@ -255,6 +255,12 @@ fn a_deployment_that_does_not_serve_keeps_the_targets_from_being_asked() {
         );
         ended.assert_said(code, &[part]);
         assert_eq!(ended.json()["deployment"]["verdict"], verdict);
+        let target = &ended.json()["targets"][0];
+        assert_eq!(target["verdict"], "inconclusive");
+        assert_eq!(
+            target["reason"],
+            "was not asked: the deployment does not serve"
+        );
     }
     assert_eq!(server.heads().len(), 0);
 }
