@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 use crate::quality_gate::answer::{
     Analysis, Comparator, Condition, GateStatus, Level, Line, Measure, Mode, Task, TaskStatus,
@@ -82,7 +83,14 @@ fn timestamp(text: &str) -> Option<Timestamp> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StatusAnswer {
+    #[serde(deserialize_with = "object")]
     project_status: WireStatus,
+}
+
+/// A derived reader takes a list for a struct, field by field; this one does not.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    let map = serde_json::Map::deserialize(from)?;
+    serde_json::from_value(map.into()).map_err(D::Error::custom)
 }
 
 #[derive(Debug, Deserialize)]
@@ -351,6 +359,12 @@ mod tests {
             assert_eq!(timestamp(same), Some(read), "{same}");
         }
         assert_eq!(timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn a_list_is_no_status() {
+        let list = r#"{"projectStatus":["OK",false,[]]}"#;
+        assert!(serde_json::from_str::<StatusAnswer>(list).is_err());
     }
 
     #[test]
