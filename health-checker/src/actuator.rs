@@ -51,6 +51,16 @@ struct HealthBody {
     details: Option<Map<String, Value>>,
 }
 
+/// A status as it is shown. What had to be cut is marked with letters, which no known status has: punctuation counts for
+/// nothing when statuses are compared.
+fn word(status: &str) -> String {
+    let shown = text::clean(status, LONGEST_WORD);
+    match status.chars().count() > LONGEST_WORD {
+        true => format!("{shown} (cut)"),
+        false => shown,
+    }
+}
+
 impl Health {
     pub(crate) fn parse(body: &[u8]) -> Self {
         // Some proxies and .NET services write a byte order mark; RFC 8259 lets a reader ignore it.
@@ -82,7 +92,7 @@ impl Health {
                     1,
                 );
                 Self::Status {
-                    status: text::clean(&status, LONGEST_WORD),
+                    status: word(&status),
                     components,
                 }
             }
@@ -187,7 +197,7 @@ fn gather(
             continue;
         };
         let component = Component {
-            status: text::clean(status, LONGEST_WORD),
+            status: word(status),
             is_composite: within.is_some(),
         };
         found.insert(path, component);
@@ -275,6 +285,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_status_is_not_good_for_how_it_begins() {
+        let status = format!("UP{}DOWN", "-".repeat(80));
+        let body = format!(r#"{{"status":"{status}"}}"#);
+        assert!(!Health::parse(body.as_bytes()).is_up());
+        assert!(Health::parse(br#"{"status":"up"}"#).is_up());
+    }
 
     #[test]
     fn only_a_status_up_is_up() {

@@ -117,7 +117,11 @@ async fn alarms(dialer: &Dialer, url: &Url, clock: &Clock) -> Observation {
 }
 
 fn read(status: u16, body: &[u8]) -> Observation {
-    let check: Option<Check> = serde_json::from_slice(body).ok();
+    // A derived reader takes a list for a struct, field by field.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let check: Option<Check> = is_object
+        .then(|| serde_json::from_slice(body).ok())
+        .flatten();
     let word = check.as_ref().and_then(|check| check.status.clone());
     let word = text::clean(&word.unwrap_or_default(), 40);
     match (status, word.as_str()) {

@@ -144,12 +144,17 @@ impl Course<'_> {
         let is_whole = answers
             .iter()
             .all(|answer| answer.as_ref().is_some_and(|answer| !answer.is_cut));
+        let is_any = answers.iter().any(Option::is_some);
         let answers: Vec<Observation> = answers
             .into_iter()
-            .flatten()
-            .map(|answer| answer.observation)
+            .map(|answer| match answer {
+                Some(answer) => answer.observation,
+                // It must not be taken for one that was asked and found good, nor for one that refuses.
+                None => Observation::unknown("has an address that was not asked: no time was left")
+                    .reached(),
+            })
             .collect();
-        (!answers.is_empty() && (is_whole || attempts == 0)).then(|| (began, Round::of(answers)))
+        (is_any && (is_whole || attempts == 0)).then(|| (began, Round::of(answers)))
     }
 
     /// What one address answers; `None` if there was no time left to ask.
@@ -363,6 +368,43 @@ mod tests {
             (Verdict::Inconclusive, 2, 2)
         );
         assert_eq!(took, Duration::from_millis(2100));
+    }
+
+    /// Has two addresses and answers well, each time for the whole of the time.
+    #[derive(Debug)]
+    struct Pair;
+
+    #[async_trait]
+    impl Probe for Pair {
+        async fn probe(&self, _: &Target) -> Observation {
+            Observation::up()
+        }
+
+        async fn addresses(&self, _: &Target, _: Duration) -> Result<Vec<SocketAddr>, Observation> {
+            Ok(["10.0.0.1:80", "10.0.0.2:80"]
+                .map(|address| address.parse().unwrap())
+                .to_vec())
+        }
+
+        async fn probe_at(&self, _: &Target, address: SocketAddr, limit: Duration) -> Observation {
+            tokio::time::sleep(limit).await;
+            Observation::up().address(address)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_was_never_asked_is_not_taken_for_good() {
+        let options = Options::default()
+            .successes(1)
+            .max_parallel(1)
+            .timeout(SECOND);
+        let report = check(&Pair, &[target("svc")], &options, &|_: Event| {}).await;
+        let svc = &report.targets[0];
+        assert_eq!(svc.verdict, Verdict::Inconclusive, "{svc:?}");
+        assert!(
+            svc.reason.as_ref().unwrap().contains("was not asked"),
+            "{svc:?}"
+        );
     }
 
     /// Keeps no limit at all.

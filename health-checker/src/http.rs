@@ -1,6 +1,7 @@
 //! Probing over HTTP/1.1, one connection at a time.
 
 mod answer;
+mod builds;
 mod connection;
 mod judge;
 mod request;
@@ -16,6 +17,8 @@ use crate::revision::Revision;
 use crate::target::{RevisionSource, Target};
 use crate::text;
 use answer::Answer;
+use builds::Builds;
+pub(crate) use builds::Turns;
 use connection::{Connection, Requests};
 use judge::{judge, serves};
 
@@ -25,6 +28,7 @@ const MOST_HOPS: usize = 5;
 /// Asks one address of a target.
 pub(crate) async fn ask(
     dialer: &Dialer,
+    turns: &Turns,
     target: &Target,
     address: SocketAddr,
     clock: &Clock,
@@ -33,22 +37,24 @@ pub(crate) async fn ask(
         dialer,
         url: target.url.clone(),
         address,
+        questions: turns.questions(target, address),
     };
     let connection = here.connect(clock).await?;
-    let (answer, identity) = connection
+    let (answer, latency, identity) = connection
         .carry(async |mut requests| {
             let answer = requests.get(&target.url, &target.headers, clock).await?;
+            let latency = clock.elapsed();
             if target.follow_redirects && answer.is_redirect() {
-                return Ok((answer, Identity::NotAsked));
+                return Ok((answer, latency, Identity::NotAsked));
             }
             let identity = question(target, &here, &answer, &mut requests, clock).await;
-            Ok((answer, identity))
+            Ok((answer, latency, identity))
         })
         .await?;
     if target.follow_redirects && answer.is_redirect() {
         return follow(target, here, answer, clock).await;
     }
-    let observation = judge(target, &answer).latency(clock.elapsed());
+    let observation = judge(target, &answer).latency(latency);
     finish(target, &here, observation, identity, clock).await
 }
 
@@ -76,6 +82,8 @@ struct Place<'a> {
     dialer: &'a Dialer,
     url: Url,
     address: SocketAddr,
+    /// How often it is asked for its build.
+    questions: usize,
 }
 
 impl Place<'_> {
@@ -95,12 +103,12 @@ impl Place<'_> {
 }
 
 /// What came of asking for more than the health.
-enum Identity {
+enum Identity<'a> {
     NotAsked,
     Told(Revision),
     Untold(String),
-    /// The connection was closed before it could be asked.
-    Closed,
+    /// The connection was closed before all was asked for at this address.
+    Closed(Url, Builds<'a>),
 }
 
 /// Follows redirects to an answer that is none. Credentials and headers go to the origin that they are for, and to no
@@ -141,17 +149,19 @@ async fn follow(
             dialer: place.dialer,
             url: asked.url.clone(),
             address,
+            questions: place.questions,
         };
         let connection = place.connect(clock).await?;
-        let (got, identity) = connection
+        let (got, latency, identity) = connection
             .carry(async |mut requests| {
                 let answer = requests.get(&asked.url, &asked.headers, clock).await?;
+                let latency = clock.elapsed();
                 let identity = question(&asked, &place, &answer, &mut requests, clock).await;
-                Ok((answer, identity))
+                Ok((answer, latency, identity))
             })
             .await?;
         if !got.is_redirect() {
-            let observation = judge(&asked, &got).latency(clock.elapsed());
+            let observation = judge(&asked, &got).latency(latency);
             return finish(&asked, &place, observation, identity, clock).await;
         }
         answer = got;
@@ -164,40 +174,73 @@ async fn follow(
     .latency(clock.elapsed()))
 }
 
-/// Finds out which build answered, if that matters.
-async fn question(
-    target: &Target,
+/// Finds out which build answered, if that matters: several times, because the next request may reach another task.
+async fn question<'a>(
+    target: &'a Target,
     here: &Place<'_>,
     answer: &Answer,
     requests: &mut Requests,
     clock: &Clock,
-) -> Identity {
+) -> Identity<'a> {
     if let RevisionSource::Header(name) = &target.revision_from {
         return by_header(target, answer, name);
     }
     let observation = judge(target, answer);
+    let is_up = matches!(observation.state, State::Up);
     // A bad answer of something that is an actuator is worth a name too: is it the new build that is down?
-    let worth_asking = matches!(observation.state, State::Up) || observation.body_status.is_some();
-    if target.expect_revision.is_none() || !worth_asking {
+    let is_worth_asking = is_up || observation.body_status.is_some();
+    let Some(expected) = target.expect_revision.as_ref().filter(|_| is_worth_asking) else {
         return Identity::NotAsked;
-    }
+    };
     let Some(url) = actuator::info_url(&here.url) else {
         return Identity::Untold(
             "is up, but cannot be asked which build it is: its address has no segment `health` to stand `info` beside"
                 .to_owned(),
         );
     };
-    if !requests.is_open(clock).await {
-        return Identity::Closed;
+    let mut builds = Builds::new(expected, is_up, here.questions);
+    while builds.wants_more() {
+        if !requests.is_open(clock).await {
+            return Identity::Closed(url, builds);
+        }
+        match requests.get(&url, &target.headers, clock).await {
+            Ok(answer) => match read_info(&url, &answer) {
+                Ok(revision) => builds.add(revision),
+                Err(reason) => return Identity::Untold(reason),
+            },
+            Err(Trouble::Closed { .. }) => return Identity::Closed(url, builds),
+            Err(trouble) => return Identity::Untold(untold(&url, &trouble.words(clock))),
+        }
     }
-    match requests.get(&url, &target.headers, clock).await {
-        Ok(answer) => read_info(&url, &answer),
-        Err(Trouble::Closed { .. }) => Identity::Closed,
-        Err(trouble) => Identity::Untold(untold(&url, &trouble.words(clock))),
-    }
+    told(builds)
 }
 
-fn by_header(target: &Target, answer: &Answer, name: &str) -> Identity {
+/// Asks on where the connection was closed, each time over another.
+async fn question_anew<'a>(
+    target: &Target,
+    here: &Place<'_>,
+    url: &Url,
+    mut builds: Builds<'a>,
+    clock: &Clock,
+) -> Identity<'a> {
+    while builds.wants_more() {
+        let revision = match here.get_anew(target, url, clock).await {
+            Ok(answer) => read_info(url, &answer),
+            Err(trouble) => Err(untold(url, &trouble.words(clock))),
+        };
+        match revision {
+            Ok(revision) => builds.add(revision),
+            Err(reason) => return Identity::Untold(reason),
+        }
+    }
+    told(builds)
+}
+
+fn told(builds: Builds<'_>) -> Identity<'_> {
+    builds.outcome().map_or(Identity::NotAsked, Identity::Told)
+}
+
+fn by_header<'a>(target: &Target, answer: &Answer, name: &str) -> Identity<'a> {
     let shown = text::clean(name, 60);
     match answer.header(name) {
         None if target.expect_revision.is_none() => Identity::NotAsked,
@@ -214,16 +257,12 @@ async fn finish(
     target: &Target,
     here: &Place<'_>,
     observation: Observation,
-    identity: Identity,
+    identity: Identity<'_>,
     clock: &Clock,
 ) -> Result<Observation, Trouble> {
-    let identity = match (identity, actuator::info_url(&here.url)) {
-        (Identity::Closed, Some(url)) => match here.get_anew(target, &url, clock).await {
-            Ok(answer) => read_info(&url, &answer),
-            Err(trouble) => Identity::Untold(untold(&url, &trouble.words(clock))),
-        },
-        (Identity::Closed, None) => Identity::NotAsked,
-        (known, _) => known,
+    let identity = match identity {
+        Identity::Closed(url, builds) => question_anew(target, here, &url, builds, clock).await,
+        known => known,
     };
     let observation = with_identity(target, observation, identity);
     match &target.canary {
@@ -268,20 +307,20 @@ async fn with_canary(
     observation
 }
 
-fn read_info(url: &Url, answer: &Answer) -> Identity {
+/// The build, or why it is not told.
+fn read_info(url: &Url, answer: &Answer) -> Result<Revision, String> {
     if answer.status != 200 {
-        return Identity::Untold(format!(
+        return Err(format!(
             "{}; expose it with `management.endpoints.web.exposure.include=health,info`",
             untold(url, &format!("answers {}", answer.status))
         ));
     }
-    match actuator::revision(&answer.body) {
-        Ok(revision) => Identity::Told(revision),
-        Err(what) => Identity::Untold(format!(
+    actuator::revision(&answer.body).map_err(|what| {
+        format!(
             "{}; it comes from a `git.properties` in the build, which git-commit-id-maven-plugin writes",
             untold(url, &format!("answers 200 with {what}"))
-        )),
-    }
+        )
+    })
 }
 
 fn untold(info: &Url, what: &str) -> String {
@@ -291,7 +330,11 @@ fn untold(info: &Url, what: &str) -> String {
     )
 }
 
-fn with_identity(target: &Target, mut observation: Observation, identity: Identity) -> Observation {
+fn with_identity(
+    target: &Target,
+    mut observation: Observation,
+    identity: Identity<'_>,
+) -> Observation {
     match identity {
         Identity::Told(revision) => observation.revision = Some(revision),
         Identity::Untold(reason)

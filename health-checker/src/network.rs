@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
+use crate::http::Turns;
 use crate::net::{Clock, Dialer, Endpoint, Resolver, Trouble};
 use crate::probe::{Observation, Probe};
 use crate::round::Round;
@@ -21,9 +22,11 @@ use crate::{amqp, http, mongodb, redis, tcp};
 /// of both kinds and all of one kind refuse, the other kind counts and the refusal is told: so `localhost` is a server on
 /// `127.0.0.1` even where it is `::1` too.
 ///
-/// If a revision is expected of an HTTP target, the info endpoint is asked over the same connection. Where the server
-/// closes it after the first answer a second one to the same address is made; then, and behind a balancer that spreads
-/// single requests, health and revision may come from different tasks, and it is the number of successes in a row that tells.
+/// If a revision is expected of an HTTP target, the info endpoint is asked over the same connection, two to four times: a
+/// balancer may spread single requests, and the next one may reach another task. The number changes from probe to probe, so
+/// that no turn keeps in step with it, and one answer of another build makes the probe one of another build. Of a balancer
+/// that deals requests out in strict turn, two probes in a row find an old task among up to four. Where the server closes
+/// the connection, it is asked over others to the same address.
 /// [`RevisionSource::Header`](crate::RevisionSource::Header) takes both from one answer.
 ///
 /// Redirects are followed only where the target says so, bodies are read up to 64 KiB, certificates are verified as the
@@ -32,6 +35,7 @@ use crate::{amqp, http, mongodb, redis, tcp};
 pub struct NetworkProbe {
     try_timeout: Duration,
     dialer: Dialer,
+    turns: Turns,
 }
 
 /// How long [`probe`](Probe::probe) takes at most, unless it is told otherwise.
@@ -54,10 +58,11 @@ impl NetworkProbe {
         Self::with_dialer(Dialer::new(Arc::new(resolver)))
     }
 
-    pub(crate) const fn with_dialer(dialer: Dialer) -> Self {
+    pub(crate) fn with_dialer(dialer: Dialer) -> Self {
         Self {
             try_timeout: TRY_TIMEOUT,
             dialer,
+            turns: Turns::default(),
         }
     }
 
@@ -76,7 +81,7 @@ impl NetworkProbe {
     ) -> Result<Observation, Trouble> {
         match target.kind {
             TargetKind::Actuator | TargetKind::Plain => {
-                http::ask(&self.dialer, target, address, clock).await
+                http::ask(&self.dialer, &self.turns, target, address, clock).await
             }
             TargetKind::Tcp => tcp::ask(&self.dialer, target, address, clock).await,
             TargetKind::Redis => redis::ask(&self.dialer, target, address, clock).await,

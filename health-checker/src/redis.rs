@@ -13,6 +13,19 @@ use crate::probe::Observation;
 use crate::target::Target;
 use crate::text;
 
+/// What errors that answer `AUTH` begin with. Another first word might be the password.
+const CODES: [&str; 9] = [
+    "DENIED",
+    "ERR",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+    "WRONGTYPE",
+];
+
 /// The longest line that is read. Errors are sentences.
 const LINE_CAP: usize = 1024;
 
@@ -33,7 +46,7 @@ pub(crate) async fn ask(
             return Ok(not_let_in(error).latency(clock.elapsed()));
         }
         if line != "+OK" {
-            return Err(stranger(&line));
+            return Err(stranger("another answer to AUTH than OK"));
         }
     }
     send(&mut *stream, &command(&[b"PING"]), clock).await?;
@@ -106,22 +119,23 @@ fn failed(error: &str) -> Observation {
         .error(text::clean(error, 300))
 }
 
-/// The credentials are wrong, which says nothing about the server.
+/// The credentials are wrong, which says nothing about the server. Only the code of the error is told: servers and proxies
+/// have been seen to repeat the command, and with it the password.
 fn not_let_in(error: &str) -> Observation {
-    let code = code(error);
-    if matches!(
-        code.as_str(),
-        "LOADING" | "MISCONF" | "MASTERDOWN" | "DENIED"
-    ) {
-        return failed(error);
+    let word = error.split(' ').next().unwrap_or_default();
+    let is_code = CODES.contains(&word);
+    let code = if is_code { word } else { "an error" };
+    if matches!(code, "LOADING" | "MISCONF" | "MASTERDOWN" | "DENIED") {
+        return failed(code);
     }
-    // `-ERR AUTH <password> called without any password configured` repeats no password.
-    Observation::unknown(format!(
+    let observation = Observation::unknown(format!(
         "does not let itself be asked: it answers AUTH with {code}"
     ))
-    .reached()
-    .body_status(code)
-    .error(text::clean(error, 300))
+    .reached();
+    match is_code {
+        true => observation.body_status(code),
+        false => observation,
+    }
 }
 
 fn stranger(line: &str) -> Trouble {
@@ -131,6 +145,19 @@ fn stranger(line: &str) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_repeats_the_password_does_not_make_it_known() {
+        for error in [
+            "ERR AUTH hunter2 called without a password",
+            "hunter2 is wrong",
+            "WRONGPASS hunter2",
+            "LOADING hunter2",
+        ] {
+            let shown = format!("{:?}", not_let_in(error));
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
 
     #[test]
     fn passwords_are_sent_decoded_and_alone_or_with_a_user() {

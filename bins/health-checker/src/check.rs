@@ -10,7 +10,7 @@ mod targets;
 use std::time::{Duration, Instant};
 
 use health_checker::deployment::{DeploymentReport, DeploymentVerdict};
-use health_checker::{FixedResolver, NetworkProbe, Options, Report, SystemResolver, Target};
+use health_checker::{Event, FixedResolver, NetworkProbe, Options, Report, SystemResolver, Target};
 use windlass_cli::{Exit, Failure, interrupted};
 
 pub(crate) use args::CheckArgs;
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit,
         }
     };
     progress.close();
-    tell(args, &found, session)
+    conclude(args, &found, session)
 }
 
 /// Looks at the deployment, asks the targets, and looks again: all within the timeout.
@@ -76,7 +76,7 @@ async fn ask(
     if before.verdict != DeploymentVerdict::Serving || targets.is_empty() {
         return Found {
             deployment: Some(before),
-            report: health_checker::check(&probe, &[], &options(args), progress).await,
+            report: unasked(&probe, targets, &options(args)).await,
         };
     }
     let report = check(args.pace.timeout.saturating_sub(began.elapsed())).await;
@@ -84,6 +84,16 @@ async fn ask(
         deployment: Some(gate.confirm(progress).await),
         report,
     }
+}
+
+/// The report of targets that were not asked, so that none of them is missing from it.
+async fn unasked(probe: &NetworkProbe, targets: &[Target], options: &Options) -> Report {
+    let no_time = options.clone().timeout(Duration::ZERO);
+    let mut report = health_checker::check(probe, targets, &no_time, &|_: Event| {}).await;
+    for target in &mut report.targets {
+        target.reason = Some("was not asked: the deployment does not serve".to_owned());
+    }
+    report
 }
 
 fn options(args: &CheckArgs) -> Options {
@@ -99,10 +109,29 @@ fn options(args: &CheckArgs) -> Options {
         .dwell(demands.dwell)
 }
 
-/// Says what was found wherever it is wanted.
-fn tell(args: &CheckArgs, found: &Found, session: &Session<'_>) -> Result<Exit, Failure> {
+/// Says what was found, wherever it is wanted. A place that cannot be written makes no bad verdict less bad, and a good one
+/// no success.
+fn conclude(args: &CheckArgs, found: &Found, session: &Session<'_>) -> Result<Exit, Failure> {
     let document = Document::new(found.deployment.as_ref(), &found.report);
-    render::report(&document, session.printer)?;
+    let exit = document.exit();
+    let mut told = Ok(exit);
+    for failure in tell(args, found, &document, session) {
+        match (exit, &told) {
+            (Exit::Done, Ok(_)) => told = Err(failure),
+            _ => session.printer.failure(&failure),
+        }
+    }
+    told
+}
+
+/// What went wrong in telling: each place is told, whatever became of the others.
+fn tell(
+    args: &CheckArgs,
+    found: &Found,
+    document: &Document<'_>,
+    session: &Session<'_>,
+) -> Vec<Failure> {
+    let report = render::report(document, session.printer);
     if let Some(hint) = found
         .deployment
         .as_ref()
@@ -110,12 +139,15 @@ fn tell(args: &CheckArgs, found: &Found, session: &Session<'_>) -> Result<Exit, 
     {
         session.printer.warn(hint);
     }
-    if let Some(path) = &args.junit {
+    let junit = args.junit.as_ref().map(|path| {
         let deployment = found.deployment.iter().map(render::deployment_case);
         let targets = found.report.targets.iter().map(render::case);
         let cases: Vec<Case> = deployment.chain(targets).collect();
-        junit::write(path, "health", &cases)?;
-    }
-    render::github(&document)?;
-    Ok(document.exit())
+        junit::write(path, "health", &cases)
+    });
+    let github = render::github(document);
+    [report, junit.unwrap_or(Ok(())), github]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }

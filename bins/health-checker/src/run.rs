@@ -48,6 +48,13 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Generate(generate) => generate.run(Args::command(), printer),
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
-    // What went wrong weighs more than a log that is not whole.
-    ended.and_then(|exit| logged.map(|()| exit))
+    // What went wrong, and a verdict that is bad, weigh more than a log that is not whole.
+    match (ended, logged) {
+        (Ok(Exit::Done), Err(failure)) => Err(failure),
+        (ended, Err(failure)) => {
+            printer.failure(&failure);
+            ended
+        }
+        (ended, Ok(())) => ended,
+    }
 }

@@ -178,6 +178,20 @@ impl Course<'_> {
                 hint,
             ));
         }
+        if task.project.is_none() && task.status == TaskStatus::Success {
+            let message = format!(
+                "the server does not say which project task `{}` is of, the report says `{}`",
+                report.task, report.project
+            );
+            let hint =
+                "see what answers at that address: a proxy, or another program than SonarQube";
+            return Err(stop(
+                Gravity::Unknown,
+                FindingKind::WrongProject,
+                message,
+                hint,
+            ));
+        }
         let error = task.error.as_deref();
         match &task.status {
             TaskStatus::Success => {}
@@ -212,17 +226,26 @@ impl Course<'_> {
                 return Err(stop(Gravity::Unknown, FindingKind::NotTold, message, hint));
             }
         }
-        if let (Some(limit), Some(now)) = (self.policy.max_age, self.request.now)
-            && let Some(age) = task.age(now)
-            && age > limit
-        {
-            let message = format!(
-                "the analysis was handed in {} ago, more than {}",
-                words::rough(age),
-                words::rough(limit)
-            );
-            let hint = "run the scanner for this build, or allow a greater age";
-            return Err(stop(Gravity::Unknown, FindingKind::TooOld, message, hint));
+        if let (Some(limit), Some(now)) = (self.policy.max_age, self.request.now) {
+            let Some(age) = task.age(now) else {
+                let message = format!(
+                    "the server does not say in a form that can be read when the analysis was handed in, at most {} ago is \
+                     expected",
+                    words::rough(limit)
+                );
+                let hint =
+                    "allow any age, if another check makes sure that the analysis is of this build";
+                return Err(stop(Gravity::Unknown, FindingKind::NotTold, message, hint));
+            };
+            if age > limit {
+                let message = format!(
+                    "the analysis was handed in {} ago, more than {}",
+                    words::rough(age),
+                    words::rough(limit)
+                );
+                let hint = "run the scanner for this build, or allow a greater age";
+                return Err(stop(Gravity::Unknown, FindingKind::TooOld, message, hint));
+            }
         }
         task.analysis.clone().ok_or_else(|| {
             let message = "the task succeeded, but the server names no analysis";

@@ -77,6 +77,12 @@ impl Judgement {
         } else {
             Gravity::Warning
         };
+        // What cannot be so, or says that nobody looks at all.
+        let unfounded = if policy.is_strict {
+            Gravity::Failure
+        } else {
+            Gravity::Unknown
+        };
         let mut is_any_red = false;
         for condition in &gate.conditions {
             let row = server_row(condition);
@@ -100,7 +106,16 @@ impl Judgement {
                         "{} is {actual}, which is not {}, and the server passed it",
                         row.name, row.required
                     );
-                    self.add(unseen, FindingKind::Contradiction, message);
+                    self.add(unfounded, FindingKind::Contradiction, message);
+                }
+                ConditionState::Unknown if matches!(condition.level, Level::Ok | Level::Warn) => {
+                    let message = format!(
+                        "{} is `{}` and must be `{}`, which are not both numbers",
+                        row.name,
+                        row.actual.as_deref().unwrap_or_default(),
+                        row.required
+                    );
+                    self.add(Gravity::Unknown, FindingKind::UnreadableMeasure, message);
                 }
                 ConditionState::Unknown => {
                     let message = format!(
@@ -127,7 +142,7 @@ impl Judgement {
                 "the server's gate only warns (WARN)",
             ),
             Level::None => self.add(
-                unseen,
+                unfounded,
                 FindingKind::NoClearStatus,
                 "the server has no quality gate for this project (NONE)",
             ),
@@ -208,22 +223,26 @@ impl Judgement {
     }
 }
 
+/// Measure and limit of a condition, if both are numbers.
+fn measured(condition: &Condition) -> Option<(Number, Number)> {
+    let actual = condition.actual.as_deref()?.parse().ok()?;
+    Some((actual, condition.limit.parse().ok()?))
+}
+
 fn server_row(condition: &Condition) -> ConditionRow {
-    let breaks = || {
-        let actual: Number = condition.actual.as_deref()?.parse().ok()?;
-        let limit: Number = condition.limit.parse().ok()?;
-        Some(match condition.comparator {
-            Comparator::Less => actual < limit,
-            Comparator::Greater => actual > limit,
-        })
+    let breaks = |(actual, limit): (Number, Number)| match condition.comparator {
+        Comparator::Less => actual < limit,
+        Comparator::Greater => actual > limit,
     };
-    let state = match &condition.level {
-        Level::Error => ConditionState::Failed,
-        Level::Ok | Level::Warn if condition.actual.is_none() => ConditionState::Missing,
-        Level::Ok | Level::Warn if breaks() == Some(true) => ConditionState::Ignored,
-        Level::Ok | Level::Warn => ConditionState::Passed,
-        Level::None => ConditionState::Missing,
-        Level::Other(_) => ConditionState::Unknown,
+    let state = match (&condition.level, measured(condition).map(breaks)) {
+        (Level::Error, _) => ConditionState::Failed,
+        (Level::Ok | Level::Warn, _) if condition.actual.is_none() => ConditionState::Missing,
+        (Level::Ok | Level::Warn, Some(true)) => ConditionState::Ignored,
+        (Level::Ok | Level::Warn, Some(false)) => ConditionState::Passed,
+        // The server may have judged anything.
+        (Level::Ok | Level::Warn, None) => ConditionState::Unknown,
+        (Level::None, _) => ConditionState::Missing,
+        (Level::Other(_), _) => ConditionState::Unknown,
     };
     let required = match condition.comparator {
         Comparator::Less => format!(">= {}", condition.limit),
@@ -286,7 +305,12 @@ mod tests {
         ];
         for (gate, kind) in cases {
             let lenient = kinds(&Policy::default(), &gate);
-            assert_eq!(lenient, (GateVerdict::Passed, vec![kind]), "{gate:?}");
+            let is_unfounded = gate.level == Level::None || kind == FindingKind::Contradiction;
+            let expected = match is_unfounded {
+                true => GateVerdict::Unknown,
+                false => GateVerdict::Passed,
+            };
+            assert_eq!(lenient, (expected, vec![kind]), "{gate:?}");
             let strict = kinds(&Policy::default().strict(true), &gate);
             assert_eq!(strict, (GateVerdict::Failed, vec![kind]), "{gate:?}");
         }
@@ -326,6 +350,22 @@ mod tests {
         let odd = coverage(Level::Other("MEH".to_owned())).actual("90");
         let gate = GateStatus::new(Level::Ok, vec![odd]);
         assert_eq!(kinds(&Policy::default(), &gate).0, GateVerdict::Unknown);
+    }
+
+    #[test]
+    fn a_measure_or_a_limit_that_is_no_number_is_no_pass() {
+        for (actual, limit) in [("NaN", "80"), ("79,9", "80"), ("81", ""), ("81", "eighty")] {
+            let metric = "coverage".parse().unwrap();
+            let condition = Condition::new(Level::Ok, metric, Comparator::Less, limit);
+            let gate = GateStatus::new(Level::Ok, vec![condition.actual(actual)]);
+            for policy in [Policy::default(), Policy::default().strict(true)] {
+                assert_eq!(
+                    kinds(&policy, &gate),
+                    (GateVerdict::Unknown, vec![FindingKind::UnreadableMeasure]),
+                    "{actual} {limit}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Policy {
     pub const MAX_AGE: Duration = Duration::from_secs(3600);
 
     /// Whether a gate fails that the server passed without having looked: a missing measure, ignored conditions, no
-    /// conditions, no gate, a warning. Otherwise these are told as warnings.
+    /// conditions, no gate, a warning, a condition that its measure breaks. Otherwise these are told as warnings, but for
+    /// no gate and the broken condition, of which nothing is known then.
     #[must_use]
     pub fn strict(mut self, is_strict: bool) -> Self {
         self.is_strict = is_strict;

@@ -1,5 +1,6 @@
 //! Each way in which a health check has been fooled, and each way in which it must not hang.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use health_checker::{
@@ -263,7 +264,7 @@ async fn health_and_build_come_from_one_connection_so_from_one_task() {
     let info = "/actuator/info";
     assert_eq!(
         paths[..4],
-        [(0, HEALTH), (0, info), (1, HEALTH), (1, info)].map(|(c, p)| (c, p.to_owned()))
+        [(0, HEALTH), (0, info), (0, info), (1, HEALTH)].map(|(c, p)| (c, p.to_owned()))
     );
     assert_eq!(server.connections(), 4);
 }
@@ -288,8 +289,72 @@ async fn a_server_that_closes_after_each_answer_is_asked_for_its_build_anew() {
         .await;
         let report = report(identified(&server), &patient()).await;
         assert_eq!(report.verdict, Verdict::Healthy, "{report:?}");
-        assert_eq!(server.connections(), 6);
+        // Three for the health, and ten for the build.
+        assert_eq!(server.connections(), 13);
     }
+}
+
+/// A balancer that hands each request to the next task, beginning with `first`. A task is up or not, and of a build.
+async fn dealing(tasks: Vec<(bool, &'static str)>, first: usize, keeps: bool) -> Server {
+    let next = AtomicUsize::new(first);
+    Server::start(move |_, path| {
+        let (is_up, revision) = tasks[next.fetch_add(1, Ordering::SeqCst) % tasks.len()];
+        let bytes = match (path, is_up) {
+            (HEALTH, true) => answer(200, UP),
+            (HEALTH, false) => answer(503, DOWN),
+            _ => answer(200, &info(revision)),
+        };
+        match keeps {
+            true => Reply::Keep(bytes),
+            false => Reply::Close(bytes),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_balancer_that_deals_out_requests_in_turn_cannot_hide_an_old_build() {
+    for keeps in [true, false] {
+        for size in [2, 3, 4] {
+            for first in 0..size {
+                for is_new_up in [true, false] {
+                    let mut tasks = vec![(is_new_up, NEW); size];
+                    tasks[0] = (true, OLD);
+                    let server = dealing(tasks, first, keeps).await;
+                    let report = report(identified(&server), &quick()).await;
+                    assert_ne!(
+                        report.verdict,
+                        Verdict::Healthy,
+                        "{size} {first} {keeps} {is_new_up}: {report:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_balancer_that_deals_out_requests_to_the_new_build_alone_is_healthy() {
+    for keeps in [true, false] {
+        let server = dealing(vec![(true, NEW); 4], 0, keeps).await;
+        let report = report(identified(&server), &patient()).await;
+        assert_eq!((report.verdict, report.attempts), (Verdict::Healthy, 3));
+        if keeps {
+            assert_eq!(server.connections(), 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_latency_is_that_of_the_health_answer_alone() {
+    let server = Server::start(|_, path| match path {
+        HEALTH => keep(200, UP),
+        _ => Reply::Slow(Duration::from_millis(300), answer(200, &info(NEW))),
+    })
+    .await;
+    let observation = NetworkProbe::new().probe(&identified(&server)).await;
+    assert_eq!(why(&observation).0, "up");
+    assert!(observation.latency_ms < 300, "{observation:?}");
 }
 
 #[tokio::test]

@@ -38,10 +38,17 @@ impl<'a> Document<'a> {
             None | Some(DeploymentVerdict::Serving) => self.exit_of_targets(),
             Some(DeploymentVerdict::NotServing | DeploymentVerdict::Failed) => Exit::Negative,
             Some(DeploymentVerdict::Superseded) => Exit::Superseded,
-            Some(DeploymentVerdict::TimedOut) => Exit::TimedOut,
             Some(DeploymentVerdict::NotFound) => Exit::Usage,
+            // What is known to be bad weighs more than what could not be told.
+            Some(_) if self.is_any_bad() => Exit::Negative,
+            Some(DeploymentVerdict::TimedOut) => Exit::TimedOut,
             Some(_) => Exit::Unreachable,
         }
+    }
+
+    fn is_any_bad(&self) -> bool {
+        let mut verdicts = self.targets.iter().map(|target| target.verdict);
+        verdicts.any(|verdict| !matches!(verdict, Verdict::Healthy | Verdict::Inconclusive))
     }
 
     fn exit_of_targets(&self) -> Exit {

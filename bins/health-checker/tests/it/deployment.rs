@@ -255,6 +255,12 @@ fn a_deployment_that_does_not_serve_keeps_the_targets_from_being_asked() {
         );
         ended.assert_said(code, &[part]);
         assert_eq!(ended.json()["deployment"]["verdict"], verdict);
+        let target = &ended.json()["targets"][0];
+        assert_eq!(target["verdict"], "inconclusive");
+        assert_eq!(
+            target["reason"],
+            "was not asked: the deployment does not serve"
+        );
     }
     assert_eq!(server.heads().len(), 0);
 }
@@ -276,6 +282,22 @@ fn a_rollback_while_the_targets_are_asked_is_noticed() {
     let ended = cluster.check(&place, &[&[&*url], PATIENT].concat());
     ended.assert_said(1, &["web:3 serves in its place"]);
     assert!(ended.stdout.contains("healthy       web"), "{ended:?}");
+}
+
+#[test]
+fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
+    let place = Place::new();
+    let server = Server::start(|_, _| crate::server::body(503, crate::server::DOWN));
+    let cluster = Cluster::start(|look| match look {
+        1 => complete(look),
+        _ => (
+            json!([deployment(2, "PRIMARY", "IN_PROGRESS", 0)]),
+            "initial",
+        ),
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let ended = cluster.check(&place, &[&url, "--timeout", "700ms", "--interval", "10ms"]);
+    ended.assert_said(1, &["answers 503 DOWN"]);
 }
 
 #[test]

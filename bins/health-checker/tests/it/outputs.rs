@@ -77,6 +77,36 @@ fn junit_has_a_case_for_each_target() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_makes_no_bad_verdict_less_bad() {
+    let place = Place::new();
+    let down = Server::start(|_, _| body(503, DOWN));
+    let url = down.url(HEALTH);
+    for more in [
+        ["--junit", "no/such/report.xml"],
+        #[cfg(target_os = "linux")]
+        ["--events", "/dev/full"],
+    ] {
+        let arguments = [&["check", &url], &more[..], QUICK].concat();
+        let output = place
+            .command(&arguments)
+            .env("GITHUB_OUTPUT", place.path().join("outputs"))
+            .output()
+            .unwrap();
+        let ended = Ended::of(output);
+        assert_eq!(ended.code, 1, "{ended:#?}");
+        let outputs = place.read("outputs");
+        assert!(outputs.contains("exit_code<<"), "{outputs}");
+        std::fs::remove_file(place.path().join("outputs")).unwrap();
+    }
+    let output = place
+        .command(&[&["check", &url], QUICK].concat())
+        .env("GITHUB_OUTPUT", "no/such/folder")
+        .output()
+        .unwrap();
+    assert_eq!(Ended::of(output).code, 1);
+}
+
+#[test]
 fn events_are_written_one_a_line() {
     let (place, server) = (Place::new(), Server::up());
     let url = format!("svc={}", server.url(HEALTH));

@@ -22,6 +22,9 @@ use crate::text;
 /// The most bytes of an answer that are read. A hundred analyses with their events have some tens of thousands.
 const BODY_CAP: usize = 4 << 20;
 
+/// What stands in place of the token.
+const HIDDEN: &str = "[token]";
+
 /// What is asked of the server.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -151,13 +154,22 @@ impl Sender {
         }
     }
 
+    /// Words of the server, in which it may repeat what it was shown.
+    fn without_token(&self, said: String) -> String {
+        let Some(token) = &self.token else {
+            return said;
+        };
+        said.replace(&basic(token), HIDDEN)
+            .replace(token.expose(), HIDDEN)
+    }
+
     fn authorization(&self, call: &Call<'_>) -> Result<Option<HeaderValue>, SonarError> {
         let (Some(is_bearer), Some(token)) = (call.bearer, &self.token) else {
             return Ok(None);
         };
         let value = match is_bearer {
             true => format!("Bearer {}", token.expose()),
-            false => format!("Basic {}", STANDARD.encode(format!("{}:", token.expose()))),
+            false => format!("Basic {}", basic(token)),
         };
         let mut value = HeaderValue::from_str(&value).map_err(|source| SonarError::Client {
             server: self.server.origin(),
@@ -204,7 +216,7 @@ impl Sender {
         body: &[u8],
     ) -> SonarError {
         let doing = call.doing.clone();
-        let message = message(body);
+        let message = message(body, |said| self.without_token(said));
         match status {
             300..=399 => self.redirected(doing, status, headers),
             401 => SonarError::Unauthorized {
@@ -255,6 +267,11 @@ impl Sender {
     }
 }
 
+/// A token as basic authentication writes it: a user name without password.
+fn basic(token: &Token) -> String {
+    STANDARD.encode(format!("{}:", token.expose()))
+}
+
 /// Scheme, host and port: a path, a query or a user may be secret.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
@@ -267,7 +284,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// What SonarQube says is wrong: `errors[].msg`, or `message` in its second API.
-fn message(body: &[u8]) -> Option<String> {
+fn message(body: &[u8], hide: impl Fn(String) -> String) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
         #[serde(default)]
@@ -281,7 +298,8 @@ fn message(body: &[u8]) -> Option<String> {
     let refusal: Refusal = serde_json::from_slice(body).ok()?;
     let mut said: Vec<String> = refusal.errors.into_iter().map(|one| one.msg).collect();
     said.extend(refusal.message);
-    (!said.is_empty()).then(|| text::clean(&said.join("; "), 300))
+    // Hidden before it is cut, or the cut would leave a part of it.
+    (!said.is_empty()).then(|| text::clean(&hide(said.join("; ")), 300))
 }
 
 #[cfg(test)]
@@ -289,8 +307,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_repeats_the_token_does_not_make_it_known() {
+        let sender = Sender {
+            client: Client::new(),
+            server: "http://sonar".parse().unwrap(),
+            token: Some("hunter2".parse().unwrap()),
+            timeout: Duration::from_secs(1),
+        };
+        let call = Call::new(Method::GET, "api/x", "ask".to_owned());
+        let long = "x".repeat(296);
+        for said in [
+            "no hunter2",
+            "no Basic aHVudGVyMjo=",
+            &format!("{long}hunter2"),
+        ] {
+            let body = serde_json::json!({"errors": [{"msg": said}]}).to_string();
+            for status in [400, 403, 404] {
+                let refusal = sender.refusal(&call, status, &HeaderMap::new(), body.as_bytes());
+                let shown = format!("{refusal} {refusal:?}");
+                for secret in ["hunt", "aHVudGVyMjo"] {
+                    assert!(!shown.contains(secret), "{shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_servers_words_are_found_and_made_harmless() {
-        let message = |body: &str| message(body.as_bytes());
+        let message = |body: &str| message(body.as_bytes(), |said| said);
         assert_eq!(
             message("{\"errors\":[{\"msg\":\"No\\u001b[2J such\"}]}").unwrap(),
             "No\u{fffd}[2J such"

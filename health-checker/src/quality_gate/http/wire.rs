@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 use crate::quality_gate::answer::{
     Analysis, Comparator, Condition, GateStatus, Level, Line, Measure, Mode, Task, TaskStatus,
@@ -72,19 +73,24 @@ impl From<TaskAnswer> for Task {
     }
 }
 
-/// `2024-05-17T09:30:00+0200`, as the server writes it.
+/// `2024-05-17T09:30:00+0200`, as the server writes it, or the same in RFC 3339.
 fn timestamp(text: &str) -> Option<Timestamp> {
-    strtime::parse("%Y-%m-%dT%H:%M:%S%z", text)
-        .ok()?
-        .to_timestamp()
-        .ok()
+    let own = strtime::parse("%Y-%m-%dT%H:%M:%S%z", text).and_then(|time| time.to_timestamp());
+    own.or_else(|_| text.parse()).ok()
 }
 
 /// `api/qualitygates/project_status`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StatusAnswer {
+    #[serde(deserialize_with = "object")]
     project_status: WireStatus,
+}
+
+/// A derived reader takes a list for a struct, field by field; this one does not.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<T, D::Error> {
+    let map = serde_json::Map::deserialize(from)?;
+    serde_json::from_value(map.into()).map_err(D::Error::custom)
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,8 +99,7 @@ struct WireStatus {
     status: String,
     #[serde(default)]
     ignored_conditions: bool,
-    #[serde(default)]
-    conditions: Vec<WireCondition>,
+    conditions: Option<Vec<WireCondition>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,8 +116,13 @@ struct WireCondition {
 impl StatusAnswer {
     pub(super) fn gate_status(self, doing: &str) -> Result<GateStatus, SonarError> {
         let status = self.project_status;
-        let conditions = status
-            .conditions
+        // A server names them always, be they none.
+        let conditions = status.conditions.ok_or_else(|| SonarError::Unreadable {
+            doing: doing.to_owned(),
+            reason: "the answer has no `conditions`, not even an empty list".to_owned(),
+            source: None,
+        })?;
+        let conditions = conditions
             .into_iter()
             .map(|wire| {
                 let limit = wire
@@ -341,7 +351,31 @@ mod tests {
     fn the_servers_times_are_read() {
         let read = timestamp("2024-05-17T09:30:00+0200").unwrap();
         assert_eq!(read, "2024-05-17T07:30:00Z".parse().unwrap());
+        for same in [
+            "2024-05-17T09:30:00+02:00",
+            "2024-05-17T07:30:00Z",
+            "2024-05-17T07:30:00.000Z",
+        ] {
+            assert_eq!(timestamp(same), Some(read), "{same}");
+        }
         assert_eq!(timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn a_list_is_no_status() {
+        let list = r#"{"projectStatus":["OK",false,[]]}"#;
+        assert!(serde_json::from_str::<StatusAnswer>(list).is_err());
+    }
+
+    #[test]
+    fn a_status_without_conditions_is_no_answer() {
+        let read = |json: &str| {
+            let answer: StatusAnswer = serde_json::from_str(json).unwrap();
+            answer.gate_status("ask")
+        };
+        assert!(read(r#"{"projectStatus":{"status":"OK"}}"#).is_err());
+        assert!(read(r#"{"projectStatus":{"status":"OK","conditions":null}}"#).is_err());
+        assert!(read(r#"{"projectStatus":{"status":"OK","conditions":[]}}"#).is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 use url::form_urlencoded;
@@ -400,19 +401,14 @@ fn task_document(id: &TaskId, task: &Task) -> Value {
         "id": id,
         "type": "REPORT",
         "status": task.status.to_string(),
-        "submittedAt": task.submitted.map_or_else(
-            || "2024-05-17T09:30:00+0200".to_owned(),
-            |at| at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string(),
-        ),
+        // Unless it is said: just now.
+        "submittedAt": task.submitted.unwrap_or_else(Timestamp::now).strftime("%Y-%m-%dT%H:%M:%S+0000").to_string(),
         "submitterLogin": "ci",
         "executionTimeMs": 2345,
         "hasScannerContext": true,
         "warningCount": task.warnings.len(),
         "warnings": task.warnings,
     });
-    if task.submitted.is_none() {
-        document["submittedAt"] = Value::Null;
-    }
     if let Some(project) = &task.project {
         document["componentKey"] = json!(project);
         document["componentName"] = json!(project);

@@ -81,7 +81,8 @@ async fn a_task_that_failed_or_was_canceled_fails_for_that_reason() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_state_or_no_analysis_is_no_pass() {
     let other = Task::new(TaskStatus::Other("PAUSED".to_owned()));
-    for last in [other, Task::new(TaskStatus::Success)] {
+    let nameless = Task::new(TaskStatus::Success).project(name("shop:users"));
+    for last in [other, nameless] {
         let sonar = SimSonar::new();
         sonar.add_task(name("T1"), [last]);
         let (report, _) = check(&sonar, &Policy::default()).await;
@@ -204,6 +205,7 @@ async fn an_old_analysis_is_no_answer_for_a_new_build() {
         let sonar = server(green());
         let task = Task::new(TaskStatus::Success)
             .analysis(name("A1"))
+            .project(name("shop:users"))
             .submitted(submitted.parse().unwrap());
         sonar.add_task(name("T1"), [task]);
         let request = GateRequest::new(report()).now(now);
@@ -229,10 +231,40 @@ async fn an_old_analysis_is_no_answer_for_a_new_build() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_names_no_project_or_no_time_is_no_pass() {
+    let now = "2024-05-17T10:00:00Z".parse().unwrap();
+    let timeless = Task::new(TaskStatus::Success)
+        .analysis(name("A1"))
+        .project(name("shop:users"));
+    let foreign = Task::new(TaskStatus::Success)
+        .analysis(name("A1"))
+        .submitted(now);
+    for (task, kind) in [
+        (timeless.clone(), FindingKind::NotTold),
+        (foreign, FindingKind::WrongProject),
+    ] {
+        let sonar = server(green());
+        sonar.add_task(name("T1"), [task]);
+        let request = GateRequest::new(report()).now(now);
+        let options = GateOptions::default();
+        let (report, _) = check_with(&sonar, &request, &Policy::default(), &options).await;
+        assert_eq!(report.verdict, GateVerdict::Unknown);
+        assert_eq!(kinds(&report), [kind]);
+    }
+    let sonar = server(green());
+    sonar.add_task(name("T1"), [timeless]);
+    let request = GateRequest::new(report()).now(now);
+    let any = Policy::default().max_age(None);
+    let (report, _) = check_with(&sonar, &request, &any, &GateOptions::default()).await;
+    assert_eq!(report.verdict, GateVerdict::Passed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn warnings_of_the_server_are_shown_and_change_nothing() {
     let sonar = server(green());
     let task = Task::new(TaskStatus::Success)
         .analysis(name("A1"))
+        .project(name("shop:users"))
         .warning("Missing blame information");
     sonar.add_task(name("T1"), [task]);
     let (report, _) = check(&sonar, &Policy::default().strict(true)).await;
@@ -246,6 +278,7 @@ async fn a_branch_is_asked_as_a_branch() {
     let line = Line::Branch("dev".to_owned());
     let task = Task::new(TaskStatus::Success)
         .analysis(name("A1"))
+        .project(name("shop:users"))
         .line(line.clone());
     sonar.add_task(name("T1"), [task]);
     sonar.add_analysis(name("shop:users"), line.clone(), analysis("A1"), green());

@@ -291,6 +291,7 @@ async fn a_pull_request_is_asked_as_one() {
     let line = Line::PullRequest("42".to_owned());
     let task = Task::new(TaskStatus::Success)
         .analysis(name("A7"))
+        .project(name("shop:users"))
         .line(line.clone());
     stub.sonar().add_task(name("T1"), [task]);
     stub.sonar()
