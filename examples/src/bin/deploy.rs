@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let cluster = SimCluster::new(cluster_name.clone(), Timings::fargate(), runtime.clone());
     let definition = TaskDefinition::new(serde_json::json!({
         "family": "user-service",
-        "containerDefinitions": [{"name": "app", "image": format!("{IMAGE}:1")}],
+        "containerDefinitions": [{"name": "app", "image": image("1")}],
     }));
     let revision = cluster.register_task_definition(&definition).await?;
     cluster.create_service(ServiceSpec::new(service.clone(), revision, 2))?;
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The third image runs for a while, then its container exits.
     runtime.part(
-        format!("{IMAGE}:3"),
+        image("3"),
         Behaviour::CrashAfter {
             running: Duration::from_secs(5),
             exit_code: 137,
@@ -49,8 +49,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     for tag in ["2", "2", "3"] {
         println!("deploy {IMAGE}:{tag}");
-        let image = ImageChange::All(format!("{IMAGE}:{tag}").parse()?);
-        let request = DeployRequest::new(cluster_name.clone(), service.clone(), image);
+        let images = ImageChange::All(image(tag).parse()?);
+        let request = DeployRequest::new(cluster_name.clone(), service.clone(), images);
         let outcome = deploy(&cluster, &request, &Options::default(), &show).await?;
         println!("  {} after {:.0} s", outcome.verdict, outcome.seconds);
         if let Some(reason) = outcome.reason {
@@ -65,6 +65,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("running: {}", task.task_definition.short());
     }
     Ok(())
+}
+
+/// The image of this tag with its digest: a tag by itself would not prove what runs, and be deployed again.
+fn image(tag: &str) -> String {
+    format!("{IMAGE}:{tag}@sha256:{}", tag.repeat(64))
 }
 
 /// Prints what a person would want to follow.
