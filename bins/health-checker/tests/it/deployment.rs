@@ -301,6 +301,38 @@ fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
 }
 
 #[test]
+fn a_service_that_grew_while_the_targets_were_asked_is_waited_for() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| match look {
+        2 | 3 => (json!([deployment(2, "PRIMARY", "COMPLETED", 0)]), "healthy"),
+        _ => complete(look),
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    cluster
+        .check(&place, &[&[&*url], PATIENT].concat())
+        .assert_said(0, &["is complete, but 0 of 1 tasks run"]);
+    assert_eq!(cluster.looks.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn a_cluster_that_hangs_at_the_last_look_does_not_prolong_the_run() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| {
+        if look > 1 {
+            thread::sleep(std::time::Duration::from_secs(30));
+        }
+        complete(look)
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let began = std::time::Instant::now();
+    let quick = [&*url, "--interval", "10ms", "--timeout", "2s"];
+    let ended = cluster.check(&place, &quick);
+    let took = began.elapsed();
+    ended.assert_said(8, &["could not be looked at once more in time"]);
+    assert!((2..6).contains(&took.as_secs()), "{took:?}");
+}
+
+#[test]
 fn a_deployment_alone_can_be_looked_at() {
     let place = Place::new();
     let cluster = Cluster::start(complete);
