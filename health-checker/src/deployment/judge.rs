@@ -167,6 +167,13 @@ fn traffic(snapshot: &Snapshot, ours: &Deployment) -> Standing {
             ours.running
         ));
     }
+    // The scheduler is about to replace it, whatever a load balancer still finds.
+    if let Some(task) = tasks.iter().find(|task| task.is_unhealthy) {
+        return bad(format!(
+            "has a task whose own container health checks fail: {}",
+            text::clean(&task.id, 60)
+        ));
+    }
     let mut groups = snapshot.target_groups.iter();
     match groups.find_map(|group| within(group, &tasks)) {
         Some(standing) => standing,
@@ -431,6 +438,27 @@ mod tests {
                 |s| _ = s.tasks.pop(),
                 "not yet",
                 "only 1 of its 2 tasks can be seen",
+            ),
+            (
+                |s| s.tasks[1].is_unhealthy = true,
+                "bad",
+                "a task whose own container health checks fail: t2",
+            ),
+            (
+                |s| {
+                    s.tasks[1].is_unhealthy = true;
+                    s.target_groups.clear();
+                },
+                "bad",
+                "container health checks fail",
+            ),
+            (
+                |s| {
+                    s.tasks
+                        .push(Task::new("t9", Some("ecs-svc/1"), vec![]).unhealthy(true))
+                },
+                "ready",
+                "",
             ),
             (
                 |s| s.target_groups[0].targets.clear(),

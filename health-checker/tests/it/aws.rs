@@ -318,6 +318,23 @@ async fn a_group_that_fails_open_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_task_whose_containers_are_unhealthy_is_recognised() {
+    for (health, is_bad) in [("HEALTHY", false), ("UNKNOWN", false), ("UNHEALTHY", true)] {
+        let mut task = task("t1", 2, "10.0.0.1", "RUNNING");
+        task["healthStatus"] = json!(health);
+        let replay = cluster(
+            json!([deployment(2, "PRIMARY", "COMPLETED", 1, 1)]),
+            vec![task],
+            &[("10.0.0.1", "healthy", None)],
+        );
+        let snapshot = replay.view().look(&service()).await.unwrap();
+        let standing = judge(&snapshot, &Expected::Primary, false);
+        let found = matches!(&standing, Standing::NotYet { is_bad: true, reason } if reason.ends_with("fail: t1"));
+        assert_eq!(found, is_bad, "{health}: {standing:?}");
+    }
+}
+
+#[tokio::test]
 async fn refusals_keep_their_code_and_request_and_name_the_permission() {
     let denied = Replay::new(|_, _| {
         (
