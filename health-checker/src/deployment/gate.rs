@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::judge::ours;
 use super::{
-    Deployment, DeploymentReport, DeploymentVerdict, DeploymentView, Expected, ServiceRef,
-    Snapshot, Standing, ViewError, judge,
+    DeploymentReport, DeploymentVerdict, DeploymentView, Expected, Past, ServiceRef, Snapshot,
+    Standing, ViewError, judge,
 };
 use crate::event::{Event, Observer};
 use crate::text;
@@ -52,14 +52,13 @@ pub struct Gate<'a> {
     service: &'a ServiceRef,
     expected: Expected,
     options: GateOptions,
-    /// The deployment as it was at the last look that showed it.
-    seen: Option<Deployment>,
+    past: Past,
     looks: u32,
 }
 
 impl<'a> Gate<'a> {
     /// A gate that has not looked yet.
-    pub const fn new(
+    pub fn new(
         view: &'a dyn DeploymentView,
         service: &'a ServiceRef,
         expected: Expected,
@@ -70,7 +69,7 @@ impl<'a> Gate<'a> {
             service,
             expected,
             options,
-            seen: None,
+            past: Past::default(),
             looks: 0,
         }
     }
@@ -142,9 +141,9 @@ impl<'a> Gate<'a> {
 
     fn take(&mut self, snapshot: &Snapshot) -> Standing {
         self.looks += 1;
-        let standing = judge(snapshot, &self.expected, self.seen.is_some());
+        let standing = judge(snapshot, &self.expected, &self.past);
         if let Some(deployment) = ours(snapshot, &self.expected) {
-            self.seen = Some(deployment.clone());
+            self.past.take(snapshot, deployment);
             // Whatever was asked for, from now on it is this one.
             self.expected = Expected::Deployment(deployment.id.clone());
         }
@@ -159,7 +158,7 @@ impl<'a> Gate<'a> {
             | Standing::Superseded { reason }
             | Standing::Unknown { reason } => Some(reason.clone()),
         };
-        let seen = self.seen.as_ref();
+        let seen = self.past.deployment();
         observer.observe(Event::DeploymentSeen {
             service: self.service.service().to_owned(),
             deployment: seen.map(|deployment| deployment.id.clone()),
@@ -203,7 +202,7 @@ impl<'a> Gate<'a> {
                 (DeploymentVerdict::Unknown, Some(reason), None)
             }
         };
-        let seen = self.seen.as_ref();
+        let seen = self.past.deployment();
         DeploymentReport {
             cluster: self.service.cluster().to_owned(),
             service: self.service.service().to_owned(),
@@ -382,7 +381,7 @@ mod tests {
         let rollout = |desired: u32, running: u32| {
             let definition = "arn:aws:ecs:eu-west-1:1:task-definition/web:2";
             let primary = crate::deployment::Role::Primary;
-            let deployment = Deployment::new("ecs-svc/2", definition, primary);
+            let deployment = crate::deployment::Deployment::new("ecs-svc/2", definition, primary);
             let task = |n: u32| {
                 let id = format!("t{n}");
                 crate::deployment::Task::new(&id, Some("ecs-svc/2"), Vec::new())

@@ -285,6 +285,22 @@ fn a_rollback_while_the_targets_are_asked_is_noticed() {
 }
 
 #[test]
+fn a_rollback_that_is_over_at_the_last_look_is_a_failure() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| match look {
+        1 => complete(look),
+        _ => {
+            let mut back = deployment(3, "PRIMARY", "COMPLETED", 1);
+            back["taskDefinition"] = json!(format!("{PREFIX}:task-definition/web:1"));
+            (json!([back]), "healthy")
+        }
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let ended = cluster.check(&place, &[&[&*url], PATIENT].concat());
+    ended.assert_said(1, &["was rolled back: ecs-svc/3 of web:1"]);
+}
+
+#[test]
 fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
     let place = Place::new();
     let server = Server::start(|_, _| crate::server::body(503, crate::server::DOWN));
