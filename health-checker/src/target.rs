@@ -46,6 +46,9 @@ pub struct Target {
     pub follow_redirects: bool,
     /// Whether the status `UNKNOWN` of an actuator is good. Otherwise it is a failure.
     pub accept_unknown: bool,
+    /// Whether an actuator that is up as a whole is good while a component says `DOWN` or `OUT_OF_SERVICE`, as one with a
+    /// status aggregator of its own may be. Otherwise it is a failure.
+    pub accept_down_components: bool,
     /// Components of an actuator that must be shown and up, by their path: `db`, `db/primary`.
     pub components: Vec<String>,
     /// The management API's check for alarms of a RabbitMQ.
@@ -229,6 +232,7 @@ impl Target {
             canary: None,
             follow_redirects: false,
             accept_unknown: false,
+            accept_down_components: false,
             components: Vec::new(),
             alarms: None,
         }
@@ -287,6 +291,13 @@ impl Target {
     #[must_use]
     pub fn accept_unknown(mut self, accept: bool) -> Self {
         self.accept_unknown = accept;
+        self
+    }
+
+    /// Sets whether an actuator that is up as a whole is good while a component says `DOWN` or `OUT_OF_SERVICE`.
+    #[must_use]
+    pub fn accept_down_components(mut self, accept: bool) -> Self {
+        self.accept_down_components = accept;
         self
     }
 
@@ -403,6 +414,7 @@ impl fmt::Debug for Target {
             .field("canary", &self.canary)
             .field("follow_redirects", &self.follow_redirects)
             .field("accept_unknown", &self.accept_unknown)
+            .field("accept_down_components", &self.accept_down_components)
             .field("components", &self.components)
             .field("alarms", &self.alarms.as_ref().map(address))
             .finish()
