@@ -128,6 +128,21 @@ impl Health {
         Some((status, is(status, "UP")))
     }
 
+    /// The first component that says `DOWN` or `OUT_OF_SERVICE`, and which of them. Spring's own whole is never up with one.
+    pub(crate) fn down(&self) -> Option<(&str, &str)> {
+        let Self::Status { components, .. } = self else {
+            return None;
+        };
+        let is_down = |status: &str| is(status, "DOWN") || is(status, "OUT_OF_SERVICE");
+        let mut down: Vec<_> = components
+            .iter()
+            .filter(|(_, component)| is_down(&component.status))
+            .collect();
+        down.sort_by_key(|(_, component)| component.is_composite);
+        let (path, component) = down.first()?;
+        Some((path.as_str(), component.status.as_str()))
+    }
+
     /// The components that are neither up nor unknown, those that consist of others left out where others are named.
     pub(crate) fn failing(&self) -> Vec<String> {
         let Self::Status { components, .. } = self else {

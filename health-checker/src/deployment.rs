@@ -26,6 +26,7 @@
 mod gate;
 mod judge;
 mod names;
+mod past;
 mod report;
 mod snapshot;
 mod view;
@@ -33,6 +34,7 @@ mod view;
 pub use gate::{Gate, GateOptions};
 pub use judge::{Standing, judge};
 pub use names::{Expected, InvalidServiceRef, ServiceRef};
+pub use past::Past;
 pub use report::{DeploymentReport, DeploymentVerdict};
 pub use snapshot::{
     Deployment, GroupTarget, Role, Rollout, Snapshot, TargetGroup, TargetHealth, Task,

@@ -77,7 +77,7 @@ struct Answer {
 impl Course<'_> {
     async fn follow(&self, target: &Target) -> TargetReport {
         let mut tally = Tally::new(target, self.options);
-        while let Some((began, round)) = self.ask(target, tally.attempts()).await {
+        while let Some((began, round)) = self.ask(target, &tally).await {
             let objections = tally.take(&round, self.start.elapsed());
             for (observation, objection) in round.observations.into_iter().zip(objections) {
                 let expected = tally.is_expected(&observation);
@@ -115,7 +115,7 @@ impl Course<'_> {
     }
 
     /// The next answers of the target and when they were asked for; `None` if the time is up.
-    async fn ask(&self, target: &Target, attempts: u32) -> Option<Asked> {
+    async fn ask(&self, target: &Target, tally: &Tally<'_>) -> Option<Asked> {
         let permit = self.permit().await?;
         let began = Instant::now();
         let limit = self.limit()?;
@@ -154,7 +154,8 @@ impl Course<'_> {
                     .reached(),
             })
             .collect();
-        (is_any && (is_whole || attempts == 0)).then(|| (began, Round::of(answers)))
+        (is_any && (is_whole || tally.attempts() == 0))
+            .then(|| (began, Round::of(answers, tally.answered())))
     }
 
     /// What one address answers; `None` if there was no time left to ask.

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use crate::http::Turns;
 use crate::net::{Clock, Dialer, Endpoint, Resolver, Trouble};
 use crate::probe::{Observation, Probe};
-use crate::round::Round;
+use crate::round::{Families, Round};
 use crate::target::{Target, TargetKind};
 use crate::{amqp, http, mongodb, redis, tcp};
 
@@ -125,7 +125,7 @@ impl Probe for NetworkProbe {
         let asked = addresses
             .into_iter()
             .map(|address| self.at(target, address, &clock));
-        Round::of(join_all(asked).await).worst(target)
+        Round::of(join_all(asked).await, Families::default()).worst(target)
     }
 
     async fn addresses(

@@ -135,6 +135,9 @@ pub struct Observation {
     pub revision: Option<Revision>,
     /// What people should know although it changes nothing, such as a component that is not up.
     pub note: Option<String>,
+    /// Whether it is this machine that has no way to addresses of that kind.
+    #[serde(skip)]
+    pub(crate) is_wayless: bool,
 }
 
 /// Whether a target serves. Reasons are fragments that complete a sentence about the target: `answers 503 DOWN`.
@@ -187,6 +190,7 @@ impl Observation {
             error: None,
             revision: None,
             note: None,
+            is_wayless: false,
         }
     }
 

@@ -5,6 +5,40 @@ use std::net::SocketAddr;
 use crate::probe::{Observation, State};
 use crate::target::Target;
 
+/// The kinds of addresses at which something answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Families {
+    v4: bool,
+    v6: bool,
+}
+
+impl Families {
+    pub(crate) fn add(&mut self, observations: &[Observation]) {
+        for observation in observations.iter().filter(|one| one.reached) {
+            match is_v6(observation) {
+                Some(true) => self.v6 = true,
+                Some(false) => self.v4 = true,
+                None => {}
+            }
+        }
+    }
+
+    const fn has(self, v6: bool) -> bool {
+        if v6 { self.v6 } else { self.v4 }
+    }
+}
+
+fn is_v6(observation: &Observation) -> Option<bool> {
+    observation.address.map(|address| address.is_ipv6())
+}
+
+/// Whether that an address is closed says nothing of the target: it is this machine's own, or this machine has no way
+/// there.
+fn is_local(observation: &Observation) -> bool {
+    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    observation.is_wayless || observation.address.is_some_and(is_loopback)
+}
+
 /// The answers of one round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Round {
@@ -20,12 +54,11 @@ impl Round {
     /// Judges the answers of a target's addresses together.
     ///
     /// Addresses of one kind are the nodes of a balancer: all of them must serve, so one that cannot be reached while
-    /// another can is down. The kinds are ways to the same server: a machine without IPv6 reaches `localhost` all the
-    /// same, and that the other way is closed is told.
-    pub(crate) fn of(observations: Vec<Observation>) -> Self {
+    /// another can is down. So is a kind of which none can be reached, unless it is this machine that has no way there, or
+    /// the way is a loopback one, such as the IPv6 one of a server that listens at 127.0.0.1 for `localhost`: then it is
+    /// told and does not count. At a kind that `answered` before, silence always counts.
+    pub(crate) fn of(observations: Vec<Observation>, answered: Families) -> Self {
         let probes = u32::try_from(observations.len()).unwrap_or(u32::MAX);
-        let is_v6 =
-            |observation: &Observation| observation.address.map(|address| address.is_ipv6());
         let is_open = |v6: bool| {
             observations
                 .iter()
@@ -35,7 +68,13 @@ impl Round {
             (true, false) => Some(true),
             (false, true) => Some(false),
             _ => None,
-        };
+        }
+        .filter(|closed| {
+            let mut kind = observations
+                .iter()
+                .filter(|observation| is_v6(observation) == Some(*closed));
+            !answered.has(*closed) && kind.all(is_local)
+        });
         let (left_out, mut counted): (Vec<_>, Vec<_>) = observations
             .into_iter()
             .partition(|observation| closed.is_some() && is_v6(observation) == closed);
@@ -98,7 +137,7 @@ impl Round {
 
 impl From<Observation> for Round {
     fn from(observation: Observation) -> Self {
-        Self::of(vec![observation])
+        Self::of(vec![observation], Families::default())
     }
 }
 
@@ -118,6 +157,10 @@ mod tests {
         Observation::unknown("cannot be reached: it refuses the connection")
     }
 
+    fn of(observations: Vec<Observation>) -> Round {
+        Round::of(observations, Families::default())
+    }
+
     fn target() -> Target {
         "svc=http://h/health".parse().unwrap()
     }
@@ -125,7 +168,7 @@ mod tests {
     #[test]
     fn one_bad_address_of_two_is_bad() {
         for bad in [Observation::down("answers 503 DOWN"), refusing()] {
-            let round = Round::of(vec![
+            let round = of(vec![
                 at("10.0.0.1:80", Observation::up()),
                 at("10.0.0.2:80", bad),
             ]);
@@ -140,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_refused_kind_of_address_is_told_and_does_not_count() {
-        let round = Round::of(vec![
+        let round = of(vec![
             at("[::1]:80", refusing()),
             at("127.0.0.1:80", Observation::up()),
         ]);
@@ -154,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_bad_answer_of_the_other_kind_of_address_does_count() {
-        let round = Round::of(vec![
+        let round = of(vec![
             at("[::1]:80", Observation::down("answers 503")),
             at("127.0.0.1:80", Observation::up()),
         ]);
@@ -163,7 +206,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_reached_it_cannot_be_told() {
-        let round = Round::of(vec![
+        let round = of(vec![
             at("[::1]:80", refusing()),
             at("127.0.0.1:80", refusing()),
         ]);
@@ -172,5 +215,43 @@ mod tests {
             State::Unknown { .. }
         ));
         assert_eq!(round.note, None);
+    }
+
+    #[test]
+    fn a_closed_kind_of_address_counts_unless_this_machine_has_no_way_there() {
+        let wayless = |mut observation: Observation| {
+            observation.is_wayless = true;
+            observation
+        };
+        let (v4, v6) = ("192.0.2.1:80", "[2001:db8::1]:80");
+        for (open, closed, other) in [(v4, v6, "[2001:db8::2]:80"), (v6, v4, "192.0.2.2:80")] {
+            let dead = of(vec![at(open, Observation::up()), at(closed, refusing())]);
+            let worst = dead.worst(&target());
+            assert!(matches!(worst.state, State::Down { .. }), "{worst:?}");
+            let no_way = of(vec![
+                at(open, Observation::up()),
+                at(closed, wayless(refusing())),
+            ]);
+            assert_eq!(no_way.worst(&target()).state, State::Up);
+            assert!(no_way.note.is_some());
+            let half = of(vec![
+                at(open, Observation::up()),
+                at(closed, wayless(refusing())),
+                at(other, refusing()),
+            ]);
+            assert!(matches!(half.worst(&target()).state, State::Down { .. }));
+        }
+    }
+
+    #[test]
+    fn a_kind_of_address_that_answered_before_counts_when_it_is_closed() {
+        let round = |v6| vec![at("[::1]:80", v6), at("127.0.0.1:80", Observation::up())];
+        let mut answered = Families::default();
+        answered.add(&of(round(refusing())).observations);
+        let still = Round::of(round(refusing()), answered);
+        assert_eq!(still.worst(&target()).state, State::Up);
+        answered.add(&of(round(Observation::up())).observations);
+        let worst = Round::of(round(refusing()), answered).worst(&target());
+        assert!(matches!(worst.state, State::Down { .. }), "{worst:?}");
     }
 }

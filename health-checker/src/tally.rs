@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::probe::{Observation, State};
 use crate::report::{LastProbe, Seen, TargetReport, Verdict};
 use crate::revision::Revision;
-use crate::round::Round;
+use crate::round::{Families, Round};
 use crate::target::Target;
 use crate::text;
 
@@ -26,6 +26,8 @@ pub(crate) struct Tally<'a> {
     now: Duration,
     /// Whether anything ever answered.
     reached: bool,
+    /// The kinds of addresses at which something ever answered.
+    answered: Families,
     /// What last broke the row.
     setback: Option<Setback>,
     /// The attempt at which the target last answered badly, and how.
@@ -70,6 +72,7 @@ impl<'a> Tally<'a> {
             row_since: Duration::ZERO,
             now: Duration::ZERO,
             reached: false,
+            answered: Families::default(),
             setback: None,
             failure: None,
             seen: Seen::default(),
@@ -86,6 +89,10 @@ impl<'a> Tally<'a> {
 
     pub(crate) fn consecutive(&self) -> u32 {
         self.consecutive
+    }
+
+    pub(crate) fn answered(&self) -> Families {
+        self.answered
     }
 
     /// Takes what a round showed `at` after the start of the check; says of each answer why it does not count.
@@ -135,6 +142,7 @@ impl<'a> Tally<'a> {
             .observations
             .iter()
             .any(|observation| observation.reached);
+        self.answered.add(&round.observations);
         let worst = round.worst(self.target);
         if let Some(revision) = &worst.revision {
             self.revision = Some(revision.clone());

@@ -46,6 +46,9 @@ pub struct Target {
     pub follow_redirects: bool,
     /// Whether the status `UNKNOWN` of an actuator is good. Otherwise it is a failure.
     pub accept_unknown: bool,
+    /// Whether an actuator that is up as a whole is good while a component says `DOWN` or `OUT_OF_SERVICE`, as one with a
+    /// status aggregator of its own may be. Otherwise it is a failure.
+    pub accept_down_components: bool,
     /// Components of an actuator that must be shown and up, by their path: `db`, `db/primary`.
     pub components: Vec<String>,
     /// The management API's check for alarms of a RabbitMQ.
@@ -157,6 +160,12 @@ pub enum InvalidTarget {
         /// How it was to be asked.
         kind: TargetKind,
     },
+    /// There is an `@` behind the host: what was meant as a user name or a password may have been read as host and port.
+    #[error("the `{scheme}` URL has an `@` behind its host")]
+    Misplaced {
+        /// The scheme, without `://`.
+        scheme: String,
+    },
     /// A path is none.
     #[error("`{path}` is not a path")]
     Path {
@@ -195,6 +204,10 @@ impl InvalidTarget {
             Self::Kind { .. } => {
                 Some("only http and https URLs are `plain` or `actuator`; leave `kind` out for others".to_owned())
             }
+            Self::Misplaced { .. } => Some(
+                "write `/`, `?`, `#` and `@` in a user name, a password or a path as `%2F`, `%3F`, `%23` and `%40`"
+                    .to_owned(),
+            ),
             Self::Path { .. } => Some("write a path such as `/no-such-page`".to_owned()),
             Self::Header(_) => Some("write `Name: value`".to_owned()),
             Self::Revision(invalid) => invalid.hint(),
@@ -219,6 +232,7 @@ impl Target {
             canary: None,
             follow_redirects: false,
             accept_unknown: false,
+            accept_down_components: false,
             components: Vec::new(),
             alarms: None,
         }
@@ -280,6 +294,13 @@ impl Target {
         self
     }
 
+    /// Sets whether an actuator that is up as a whole is good while a component says `DOWN` or `OUT_OF_SERVICE`.
+    #[must_use]
+    pub fn accept_down_components(mut self, accept: bool) -> Self {
+        self.accept_down_components = accept;
+        self
+    }
+
     /// Adds a component of an actuator that must be shown and up.
     #[must_use]
     pub fn component(mut self, path: impl Into<String>) -> Self {
@@ -313,12 +334,25 @@ impl Target {
         self
     }
 
-    /// The URL without user name and password: the only form that is ever shown.
+    /// The URL without user name and password, and without the values of its query, which may be secrets too: the only form
+    /// that is ever shown.
     pub fn shown_url(&self) -> Url {
         let mut url = self.url.clone();
         // Both fail only for URLs that cannot have either, such as `data:`.
         let _ = url.set_password(None);
         let _ = url.set_username("");
+        url.set_fragment(None);
+        if let Some(query) = self.url.query() {
+            let shown: Vec<String> = query
+                .split('&')
+                .map(|pair| match pair.split_once('=') {
+                    Some((key, _)) => format!("{key}=***"),
+                    // Without a key it may be a value.
+                    None => "***".to_owned(),
+                })
+                .collect();
+            url.set_query(Some(&shown.join("&")));
+        }
         url
     }
 
@@ -339,6 +373,14 @@ impl Target {
         let has_host = parsed.host_str().is_some_and(|host| !host.is_empty());
         if !has_host || parsed.scheme() == "tcp" && parsed.port().is_none() {
             return Err(InvalidTarget::Nowhere { url: showable(url) });
+        }
+        // `redis://user:12/34@host`: the rest of a password must not be taken for a path, which is shown.
+        let is_web = matches!(parsed.scheme(), "http" | "https");
+        let behind = [parsed.path(), parsed.fragment().unwrap_or_default()];
+        if !is_web && behind.iter().any(|part| part.contains('@')) {
+            return Err(InvalidTarget::Misplaced {
+                scheme: parsed.scheme().to_owned(),
+            });
         }
         let name = match name {
             Some(name) => name.parse()?,
@@ -372,6 +414,7 @@ impl fmt::Debug for Target {
             .field("canary", &self.canary)
             .field("follow_redirects", &self.follow_redirects)
             .field("accept_unknown", &self.accept_unknown)
+            .field("accept_down_components", &self.accept_down_components)
             .field("components", &self.components)
             .field("alarms", &self.alarms.as_ref().map(address))
             .finish()
@@ -395,9 +438,24 @@ fn address(url: &Url) -> String {
     )
 }
 
-/// A text that was meant as a URL, without what stands before an `@`, which may be a password.
+/// A text that was meant as a URL: its scheme and its host, where they can be told from what may be a secret.
 fn showable(url: &str) -> String {
-    text::clean(url.rsplit_once('@').map_or(url, |(_, rest)| rest), 120)
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    // A password may hold any of the marks that end a host, so it is the last `@` that ends it.
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let end = match scheme.is_empty() {
+        true => host.find(['?', '#']),
+        false => host.find(['/', '?', '#']),
+    };
+    let shown = match (rest.find('?'), rest.rfind('@')) {
+        // It may be one of the query: then what follows it is no host.
+        (Some(query), Some(at)) if query < at => "…",
+        _ => &host[..end.unwrap_or(host.len())],
+    };
+    text::clean(&format!("{scheme}{shown}"), 120)
 }
 
 #[cfg(test)]
@@ -506,6 +564,36 @@ mod tests {
             !format!("{broken} {broken:?}").contains("hunter2"),
             "{broken:?}"
         );
+    }
+
+    #[test]
+    fn what_may_be_a_secret_in_a_query_a_path_or_a_broken_url_is_in_no_text() {
+        let target: Target = "http://h/health?token=hunter2&probe=hunter2&hunter2#hunter2"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            target.shown_url().as_str(),
+            "http://h/health?token=***&probe=***&***"
+        );
+        assert!(!format!("{target:?} {}", target.name).contains("hunter2"));
+        assert!(target.url.as_str().contains("token=hunter2"));
+        for (url, part) in [
+            ("redis://u:12/hunter2@h/0", "an `@` behind its host"),
+            ("amqp://u:12#hunter2@h", "an `@` behind its host"),
+            ("http://h:99999/x?token=hunter2", "`http://h:99999` is"),
+            ("http://u:hunter2@h:99999/?a=hunter2", "`http://h:99999` is"),
+            ("http://u:hun/hunter2@h:99999/", "`http://h:99999` is"),
+            ("http://h:99999/?to=a@hunter2", "`http://…` is"),
+            ("//u:hunter2@h", "`h` is"),
+        ] {
+            let error = url.parse::<Target>().unwrap_err();
+            assert!(error.to_string().contains(part), "{url}: {error}");
+            assert!(
+                !format!("{error} {error:?}").contains("hunter2"),
+                "{error:?}"
+            );
+            assert!(error.hint().is_some());
+        }
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use crate::header::Header;
 use crate::target::{InvalidTarget, RevisionSource, Target, TargetKind};
 
 /// Targets read from JSON: a list of URLs, of objects, or of both. An object has `url`, and may have `name`, `kind`,
-/// `expect_revision`, `revision_header`, `headers` (an object), `canary`, `follow_redirects`, `accept_unknown`,
+/// `expect_revision`, `revision_header`, `headers` (an object), `canary`, `follow_redirects`, `accept_unknown`, `accept_down_components`,
 /// `components` (a list) and `alarms` (a URL): what the fields of [`Target`] are called.
 ///
 /// It is empty only if the text is an explicit `[]`; an empty text and `null` are errors, because they are what a step
@@ -45,6 +45,8 @@ struct Item {
     follow_redirects: bool,
     #[serde(default)]
     accept_unknown: bool,
+    #[serde(default)]
+    accept_down_components: bool,
     #[serde(default)]
     components: Vec<String>,
     alarms: Option<String>,
@@ -172,7 +174,8 @@ impl Item {
         target.components = self.components;
         Ok(target
             .follow_redirects(self.follow_redirects)
-            .accept_unknown(self.accept_unknown))
+            .accept_unknown(self.accept_unknown)
+            .accept_down_components(self.accept_down_components))
     }
 }
 
@@ -265,7 +268,8 @@ mod tests {
     #[test]
     fn an_object_says_how_it_is_asked() {
         let text = r#"[
-            {"url": "http://h/", "headers": {"X-Key": "k"}, "canary": "/none", "follow_redirects": true, "accept_unknown": true, "components": ["db"]},
+            {"url": "http://h/", "headers": {"X-Key": "k"}, "canary": "/none", "follow_redirects": true, "accept_unknown": true, "accept_down_components": true,
+             "components": ["db"]},
             {"url": "amqp://h", "alarms": "http://u:p@h:15672"}
         ]"#;
         let [web, broker] = &text.parse::<Targets>().unwrap().into_vec()[..] else {
@@ -273,7 +277,7 @@ mod tests {
         };
         assert_eq!(web.headers[0].name(), "X-Key");
         assert_eq!(web.canary.as_deref(), Some("/none"));
-        assert!(web.follow_redirects && web.accept_unknown);
+        assert!(web.follow_redirects && web.accept_unknown && web.accept_down_components);
         assert_eq!(web.components, ["db"]);
         assert_eq!(broker.kind, TargetKind::Amqp);
         assert!(broker.alarms.is_some());

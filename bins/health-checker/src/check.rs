@@ -21,6 +21,9 @@ use self::progress::Progress;
 use crate::junit::{self, Case};
 use crate::run::Session;
 
+/// The most of the time that is kept for looking at the deployment once more.
+const CONFIRMATION: Duration = Duration::from_secs(15);
+
 /// What a run has found.
 struct Found {
     deployment: Option<DeploymentReport>,
@@ -79,9 +82,11 @@ async fn ask(
             report: unasked(&probe, targets, &options(args)).await,
         };
     }
-    let report = check(args.pace.timeout.saturating_sub(began.elapsed())).await;
+    let left = || args.pace.timeout.saturating_sub(began.elapsed());
+    let reserve = CONFIRMATION.min(args.pace.timeout / 5);
+    let report = check(left().saturating_sub(reserve)).await;
     Found {
-        deployment: Some(gate.confirm(progress).await),
+        deployment: Some(gate.confirm(left(), progress).await),
         report,
     }
 }

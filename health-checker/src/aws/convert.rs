@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use aws_sdk_ecs::types::DeploymentRolloutState;
+use aws_sdk_ecs::types::{DeploymentRolloutState, HealthStatus};
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 
 use crate::deployment::{Deployment, GroupTarget, Role, Rollout, TargetHealth, Task};
@@ -57,6 +57,7 @@ pub(super) fn task(found: &aws_sdk_ecs::types::Task) -> Task {
         found.started_by(),
         addresses.into_iter().collect(),
     )
+    .unhealthy(found.health_status() == Some(&HealthStatus::Unhealthy))
 }
 
 /// A target; `None` if it says nothing of itself.

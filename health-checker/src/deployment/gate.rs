@@ -6,14 +6,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::judge::ours;
 use super::{
-    Deployment, DeploymentReport, DeploymentVerdict, DeploymentView, Expected, ServiceRef,
-    Snapshot, Standing, ViewError, judge,
+    DeploymentReport, DeploymentVerdict, DeploymentView, Expected, Past, ServiceRef, Snapshot,
+    Standing, ViewError, judge,
 };
 use crate::event::{Event, Observer};
 use crate::text;
-
-/// How long [`Gate::confirm`] may take.
-const CONFIRMATION: Duration = Duration::from_secs(15);
 
 /// How often and how long is looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +52,13 @@ pub struct Gate<'a> {
     service: &'a ServiceRef,
     expected: Expected,
     options: GateOptions,
-    /// The deployment as it was at the last look that showed it.
-    seen: Option<Deployment>,
+    past: Past,
     looks: u32,
 }
 
 impl<'a> Gate<'a> {
     /// A gate that has not looked yet.
-    pub const fn new(
+    pub fn new(
         view: &'a dyn DeploymentView,
         service: &'a ServiceRef,
         expected: Expected,
@@ -73,7 +69,7 @@ impl<'a> Gate<'a> {
             service,
             expected,
             options,
-            seen: None,
+            past: Past::default(),
             looks: 0,
         }
     }
@@ -83,13 +79,28 @@ impl<'a> Gate<'a> {
     /// A look that could not be had is tried again; one that is refused ends it. Dropping the future ends the look that is
     /// under way.
     pub async fn wait(&mut self, observer: &dyn Observer) -> DeploymentReport {
+        let unseen = "was not seen: there was no time for a look";
+        self.look(self.options.timeout, unseen, observer).await
+    }
+
+    /// Looks again, for as long as `left`, after the service has been probed: a deployment that was rolled back or
+    /// replaced in the meantime does not serve. One that only grew, or a look that could not be had, is looked at further.
+    pub async fn confirm(&mut self, left: Duration, observer: &dyn Observer) -> DeploymentReport {
+        let unseen = "could not be looked at once more in time";
+        self.look(left, unseen, observer).await
+    }
+
+    async fn look(
+        &mut self,
+        time: Duration,
+        unseen: &str,
+        observer: &dyn Observer,
+    ) -> DeploymentReport {
         let began = Instant::now();
         let day = Duration::from_secs(24 * 3600);
-        let deadline = began
-            .checked_add(self.options.timeout.min(day * 365))
-            .unwrap_or(began);
+        let deadline = began.checked_add(time.min(day * 365)).unwrap_or(began);
         let mut last = Standing::NotYet {
-            reason: "was not seen: there was no time for a look".to_owned(),
+            reason: unseen.to_owned(),
             is_bad: false,
         };
         let mut trouble = None;
@@ -128,31 +139,11 @@ impl<'a> Gate<'a> {
         report
     }
 
-    /// Looks once more, after the service has been probed: a deployment that was rolled back or replaced in the meantime
-    /// does not serve.
-    pub async fn confirm(&mut self, observer: &dyn Observer) -> DeploymentReport {
-        let began = Instant::now();
-        let looked = timeout_at(began + CONFIRMATION, self.view.look(self.service)).await;
-        let unseen = || Standing::NotYet {
-            reason: "could not be looked at once more in time".to_owned(),
-            is_bad: false,
-        };
-        let (standing, trouble) = match looked {
-            Err(_) => (unseen(), None),
-            Ok(Err(error)) => (unseen(), Some(error)),
-            Ok(Ok(snapshot)) => (self.take(&snapshot), None),
-        };
-        self.say(&standing, observer);
-        let report = self.report(standing, trouble, began);
-        finished(&report, observer);
-        report
-    }
-
     fn take(&mut self, snapshot: &Snapshot) -> Standing {
         self.looks += 1;
-        let standing = judge(snapshot, &self.expected, self.seen.is_some());
+        let standing = judge(snapshot, &self.expected, &self.past);
         if let Some(deployment) = ours(snapshot, &self.expected) {
-            self.seen = Some(deployment.clone());
+            self.past.take(snapshot, deployment);
             // Whatever was asked for, from now on it is this one.
             self.expected = Expected::Deployment(deployment.id.clone());
         }
@@ -167,7 +158,7 @@ impl<'a> Gate<'a> {
             | Standing::Superseded { reason }
             | Standing::Unknown { reason } => Some(reason.clone()),
         };
-        let seen = self.seen.as_ref();
+        let seen = self.past.deployment();
         observer.observe(Event::DeploymentSeen {
             service: self.service.service().to_owned(),
             deployment: seen.map(|deployment| deployment.id.clone()),
@@ -211,7 +202,7 @@ impl<'a> Gate<'a> {
                 (DeploymentVerdict::Unknown, Some(reason), None)
             }
         };
-        let seen = self.seen.as_ref();
+        let seen = self.past.deployment();
         DeploymentReport {
             cluster: self.service.cluster().to_owned(),
             service: self.service.service().to_owned(),
@@ -339,7 +330,7 @@ mod tests {
         let served = gate.wait(&|_: Event| {}).await;
         assert_eq!(served.verdict, DeploymentVerdict::Serving, "{served:?}");
         tokio::time::sleep(120 * SECOND).await;
-        let after = gate.confirm(&|_: Event| {}).await;
+        let after = gate.confirm(7 * SECOND, &|_: Event| {}).await;
         assert_eq!(after.verdict, DeploymentVerdict::Failed, "{after:?}");
     }
 
@@ -362,7 +353,65 @@ mod tests {
         let report = gate.wait(&|_: Event| {}).await;
         assert_eq!(report.verdict, DeploymentVerdict::TimedOut);
         assert_eq!(began.elapsed(), 7 * SECOND);
-        let report = gate.confirm(&|_: Event| {}).await;
+        let report = gate.confirm(7 * SECOND, &|_: Event| {}).await;
         assert_eq!(report.verdict, DeploymentVerdict::TimedOut);
+    }
+
+    /// Each look shows what is next; the last one stays.
+    #[derive(Debug)]
+    struct Course(std::sync::Mutex<Vec<Option<Snapshot>>>);
+
+    #[async_trait::async_trait]
+    impl DeploymentView for Course {
+        async fn look(&self, _: &ServiceRef) -> Result<Snapshot, ViewError> {
+            let mut left = self.0.lock().unwrap();
+            let next = match left.len() {
+                1 => left[0].clone(),
+                _ => left.remove(0),
+            };
+            next.ok_or_else(|| ViewError::Unreachable {
+                operation: "describe services",
+                source: "connection refused".into(),
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_grows_between_the_looks_is_looked_at_until_it_has_grown() {
+        let rollout = |desired: u32, running: u32| {
+            let definition = "arn:aws:ecs:eu-west-1:1:task-definition/web:2";
+            let primary = crate::deployment::Role::Primary;
+            let deployment = crate::deployment::Deployment::new("ecs-svc/2", definition, primary);
+            let task = |n: u32| {
+                let id = format!("t{n}");
+                crate::deployment::Task::new(&id, Some("ecs-svc/2"), Vec::new())
+            };
+            Some(Snapshot {
+                deployments: vec![deployment.tasks(desired, running)],
+                tasks: (0..running).map(task).collect(),
+                ..Snapshot::default()
+            })
+        };
+        let looks = || vec![rollout(2, 2), rollout(3, 2), None, rollout(3, 3)];
+        let service = service();
+        let mut verdicts = Vec::new();
+        for left in [5 * SECOND, SECOND] {
+            let view = Course(looks().into());
+            let options = GateOptions::default().interval(SECOND).timeout(60 * SECOND);
+            let mut gate = Gate::new(&view, &service, Expected::Primary, options);
+            let before = gate.wait(&|_: Event| {}).await;
+            assert_eq!(before.verdict, DeploymentVerdict::Serving, "{before:?}");
+            let began = Instant::now();
+            let after = gate.confirm(left, &|_: Event| {}).await;
+            assert!(began.elapsed() <= left, "{after:?}");
+            verdicts.push((after.verdict, after.looks));
+        }
+        assert_eq!(
+            verdicts,
+            [
+                (DeploymentVerdict::Serving, 4),
+                (DeploymentVerdict::TimedOut, 2)
+            ]
+        );
     }
 }

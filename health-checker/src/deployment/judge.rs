@@ -1,7 +1,8 @@
 //! What a snapshot amounts to.
 
 use super::{
-    Deployment, Expected, GroupTarget, Role, Rollout, Snapshot, TargetGroup, TargetHealth, Task,
+    Deployment, Expected, GroupTarget, Past, Role, Rollout, Snapshot, TargetGroup, TargetHealth,
+    Task,
 };
 use crate::text;
 
@@ -57,8 +58,8 @@ fn bad(reason: impl Into<String>) -> Standing {
 
 /// Judges a snapshot: do requests reach the tasks of the expected deployment, and no others?
 ///
-/// `was_there` says that the deployment was seen before: then, where it is gone, another took its place.
-pub fn judge(snapshot: &Snapshot, expected: &Expected, was_there: bool) -> Standing {
+/// Where the deployment was there at an earlier look and is gone, another took its place.
+pub fn judge(snapshot: &Snapshot, expected: &Expected, past: &Past) -> Standing {
     let primary = snapshot
         .deployments
         .iter()
@@ -67,16 +68,16 @@ pub fn judge(snapshot: &Snapshot, expected: &Expected, was_there: bool) -> Stand
         return not_yet("is not to be seen: the service has no primary deployment");
     };
     let Some(ours) = ours(snapshot, expected) else {
-        return match was_there {
-            true => superseded(primary),
-            false => not_yet(format!(
+        return match past.deployment() {
+            Some(ours) => replaced(ours, primary, past),
+            None => not_yet(format!(
                 "is not there; the primary deployment is {} of {}",
                 primary.id,
                 short(&primary.task_definition)
             )),
         };
     };
-    let standing = rollout(snapshot, ours, primary);
+    let standing = rollout(snapshot, ours, primary, past);
     standing.unwrap_or_else(|| traffic(snapshot, ours))
 }
 
@@ -91,7 +92,17 @@ pub(super) fn ours<'a>(snapshot: &'a Snapshot, expected: &Expected) -> Option<&'
     found.first().copied()
 }
 
-fn superseded(primary: &Deployment) -> Standing {
+/// Another deployment is the primary one: the next, or one that takes this one back.
+fn replaced(ours: &Deployment, primary: &Deployment, past: &Past) -> Standing {
+    if past.is_return(ours, primary) {
+        return Standing::Failed {
+            reason: format!(
+                "was rolled back: {} of {} serves in its place",
+                primary.id,
+                short(&primary.task_definition)
+            ),
+        };
+    }
     Standing::Superseded {
         reason: format!(
             "is not the primary deployment any more: {} of {} took its place",
@@ -102,7 +113,12 @@ fn superseded(primary: &Deployment) -> Standing {
 }
 
 /// What stands in the way before the load balancer is looked at.
-fn rollout(snapshot: &Snapshot, ours: &Deployment, primary: &Deployment) -> Option<Standing> {
+fn rollout(
+    snapshot: &Snapshot,
+    ours: &Deployment,
+    primary: &Deployment,
+    past: &Past,
+) -> Option<Standing> {
     let why = ours
         .rollout_reason
         .as_deref()
@@ -118,7 +134,7 @@ fn rollout(snapshot: &Snapshot, ours: &Deployment, primary: &Deployment) -> Opti
         });
     }
     if ours.id != primary.id {
-        return Some(superseded(primary));
+        return Some(replaced(ours, primary, past));
     }
     let count = format!("{} of {} tasks run", ours.running, ours.desired);
     match ours.rollout {
@@ -165,6 +181,13 @@ fn traffic(snapshot: &Snapshot, ours: &Deployment) -> Standing {
             "is complete, but only {} of its {} tasks can be seen",
             tasks.len(),
             ours.running
+        ));
+    }
+    // The scheduler is about to replace it, whatever a load balancer still finds.
+    if let Some(task) = tasks.iter().find(|task| task.is_unhealthy) {
+        return bad(format!(
+            "has a task whose own container health checks fail: {}",
+            text::clean(&task.id, 60)
         ));
     }
     let mut groups = snapshot.target_groups.iter();
@@ -338,7 +361,7 @@ mod tests {
         judge(
             snapshot,
             &Expected::Deployment("ecs-svc/2".to_owned()),
-            false,
+            &Past::default(),
         )
     }
 
@@ -414,8 +437,18 @@ mod tests {
                     s.deployments
                         .push(Deployment::new("ecs-svc/3", OLD, Role::Primary).tasks(2, 2));
                 },
+                "failed",
+                "was rolled back: ecs-svc/3 of web:1 serves in its place",
+            ),
+            (
+                |s| {
+                    s.deployments[0].role = Role::Active;
+                    let next = NEW.replace(":2", ":3");
+                    s.deployments
+                        .push(Deployment::new("ecs-svc/3", &next, Role::Primary).tasks(2, 2));
+                },
                 "superseded",
-                "ecs-svc/3 of web:1 took its place",
+                "ecs-svc/3 of web:3 took its place",
             ),
             (
                 |s| {
@@ -431,6 +464,27 @@ mod tests {
                 |s| _ = s.tasks.pop(),
                 "not yet",
                 "only 1 of its 2 tasks can be seen",
+            ),
+            (
+                |s| s.tasks[1].is_unhealthy = true,
+                "bad",
+                "a task whose own container health checks fail: t2",
+            ),
+            (
+                |s| {
+                    s.tasks[1].is_unhealthy = true;
+                    s.target_groups.clear();
+                },
+                "bad",
+                "container health checks fail",
+            ),
+            (
+                |s| {
+                    s.tasks
+                        .push(Task::new("t9", Some("ecs-svc/1"), vec![]).unhealthy(true))
+                },
+                "ready",
+                "",
             ),
             (
                 |s| s.target_groups[0].targets.clear(),
@@ -528,12 +582,23 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_that_was_there_and_is_gone_was_superseded() {
-        let mut snapshot = good();
-        snapshot.deployments[0].id = "ecs-svc/3".to_owned();
+    fn a_deployment_that_was_there_and_is_gone_was_superseded_or_rolled_back() {
         let expected = Expected::Deployment("ecs-svc/2".to_owned());
-        assert_eq!(words(&judge(&snapshot, &expected, true)).0, "superseded");
-        assert_eq!(words(&judge(&snapshot, &expected, false)).0, "not yet");
+        let mut past = Past::default();
+        past.take(&good(), &good().deployments[0]);
+        for (revision, word, part) in [
+            (3, "superseded", "ecs-svc/3 of web:3 took its place"),
+            (2, "superseded", "ecs-svc/3 of web:2 took its place"),
+            (1, "failed", "was rolled back: ecs-svc/3 of web:1"),
+        ] {
+            let mut snapshot = good();
+            snapshot.deployments[0].id = "ecs-svc/3".to_owned();
+            snapshot.deployments[0].task_definition = NEW.replace(":2", &format!(":{revision}"));
+            let (found, reason) = words(&judge(&snapshot, &expected, &past));
+            assert!(found == word && reason.contains(part), "{found}: {reason}");
+            let never_seen = judge(&snapshot, &expected, &Past::default());
+            assert_eq!(words(&never_seen).0, "not yet");
+        }
     }
 
     #[test]
@@ -543,6 +608,9 @@ mod tests {
             .deployments
             .insert(0, Deployment::new("ecs-svc/1", NEW, Role::Active));
         let expected: Expected = "web:2".parse().unwrap();
-        assert_eq!(words(&judge(&snapshot, &expected, false)).0, "ready");
+        assert_eq!(
+            words(&judge(&snapshot, &expected, &Past::default())).0,
+            "ready"
+        );
     }
 }

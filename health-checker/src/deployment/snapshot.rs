@@ -104,6 +104,8 @@ pub struct Task {
     pub deployment: Option<String>,
     /// Its own addresses; none where it shares those of its host.
     pub addresses: Vec<IpAddr>,
+    /// Whether the health checks of its own containers fail.
+    pub is_unhealthy: bool,
 }
 
 impl Task {
@@ -113,7 +115,15 @@ impl Task {
             id: id.to_owned(),
             deployment: deployment.map(str::to_owned),
             addresses,
+            is_unhealthy: false,
         }
+    }
+
+    /// Sets whether the health checks of its own containers fail.
+    #[must_use]
+    pub const fn unhealthy(mut self, is_unhealthy: bool) -> Self {
+        self.is_unhealthy = is_unhealthy;
+        self
     }
 }
 

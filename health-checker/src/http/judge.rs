@@ -69,6 +69,12 @@ fn up(target: &Target, health: &Health) -> Observation {
             }
         }
     }
+    if let Some((path, status)) = health.down().filter(|_| !target.accept_down_components) {
+        return Observation::down(format!(
+            "is {} as a whole, but its component `{path}` is {status}",
+            health.status().unwrap_or("up")
+        ));
+    }
     match health.failing() {
         failing if failing.is_empty() => Observation::up(),
         failing => Observation::up().note(format!(

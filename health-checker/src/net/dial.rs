@@ -62,6 +62,7 @@ impl Dialer {
                 text::clean(host, 100)
             ),
             error,
+            is_wayless: false,
         };
         let found = match timeout_at(clock.deadline, self.resolver.resolve(host)).await {
             Ok(Ok(found)) => found,
@@ -100,6 +101,7 @@ impl Dialer {
                 return Err(Trouble::Unreachable {
                     reason,
                     error: Some(text::chain(&error)),
+                    is_wayless: is_wayless(&error, address),
                 });
             }
             Err(_) => {
@@ -158,6 +160,22 @@ impl Dialer {
     }
 }
 
+/// Whether this machine has no way to addresses of that kind, whatever is there.
+fn is_wayless(error: &io::Error, address: SocketAddr) -> bool {
+    // EAFNOSUPPORT, for which the standard library has no word.
+    const NO_FAMILY: i32 = match () {
+        () if cfg!(windows) => 10047,
+        () if cfg!(any(target_os = "linux", target_os = "android")) => 97,
+        () => 47,
+    };
+    match error.kind() {
+        io::ErrorKind::NetworkUnreachable => true,
+        // Where IPv6 is switched off there is no address to connect from.
+        io::ErrorKind::AddrNotAvailable => address.is_ipv6(),
+        _ => error.raw_os_error() == Some(NO_FAMILY),
+    }
+}
+
 /// Sends all of that.
 pub(crate) async fn send(
     stream: &mut dyn Stream,
@@ -207,4 +225,30 @@ fn off(error: &io::Error) -> Trouble {
         };
     }
     Trouble::broken("breaks the connection off", text::chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_way_is_told_from_a_target_that_is_away() {
+        let (v4, v6) = (
+            "192.0.2.1:80".parse().unwrap(),
+            "[2001:db8::1]:80".parse().unwrap(),
+        );
+        for (kind, way_v4, way_v6) in [
+            (io::ErrorKind::NetworkUnreachable, true, true),
+            (io::ErrorKind::AddrNotAvailable, false, true),
+            (io::ErrorKind::HostUnreachable, false, false),
+            (io::ErrorKind::ConnectionRefused, false, false),
+            (io::ErrorKind::TimedOut, false, false),
+        ] {
+            let found = [v4, v6].map(|address| is_wayless(&kind.into(), address));
+            assert_eq!(found, [way_v4, way_v6], "{kind}");
+        }
+        if cfg!(target_os = "linux") {
+            assert!(is_wayless(&io::Error::from_raw_os_error(97), v4));
+        }
+    }
 }

@@ -11,6 +11,8 @@ pub(crate) enum Trouble {
     Unreachable {
         reason: String,
         error: Option<String>,
+        /// Whether it is this machine that has no way to addresses of that kind.
+        is_wayless: bool,
     },
     /// The time was up before there was a connection.
     NotConnected { host: String },
@@ -37,6 +39,7 @@ impl Trouble {
         Self::Unreachable {
             reason: reason.into(),
             error: None,
+            is_wayless: false,
         }
     }
 
@@ -78,6 +81,13 @@ impl Trouble {
 
     pub(crate) fn observation(self, clock: &Clock) -> Observation {
         let words = self.words(clock);
+        let is_wayless = matches!(
+            &self,
+            Self::Unreachable {
+                is_wayless: true,
+                ..
+            }
+        );
         let late = || Some("timed out".to_owned());
         let (observation, status, error) = match self {
             Self::Unreachable { error, .. } => (Observation::unknown(words), None, error),
@@ -93,6 +103,7 @@ impl Trouble {
         let mut observation = observation.latency(clock.elapsed());
         observation.status = status;
         observation.error = error;
+        observation.is_wayless = is_wayless;
         observation
     }
 }

@@ -40,6 +40,7 @@ pub async fn check_gate(
         patience: Patience::new(
             report.project.as_str(),
             options.timeout,
+            options.since,
             options.retry_budget,
             observer,
         ),

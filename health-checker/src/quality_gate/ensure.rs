@@ -262,7 +262,13 @@ impl<'a> Keeper<'a> {
             server,
             request,
             observer,
-            patience: Patience::new(about, options.timeout, options.retry_budget, observer),
+            patience: Patience::new(
+                about,
+                options.timeout,
+                options.since,
+                options.retry_budget,
+                observer,
+            ),
         }
     }
 

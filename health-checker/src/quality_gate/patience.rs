@@ -38,13 +38,14 @@ impl<'a> Patience<'a> {
     pub(super) fn new(
         about: &'a str,
         timeout: Duration,
+        since: Option<std::time::Instant>,
         budget: Duration,
         observer: &'a dyn GateObserver,
     ) -> Self {
-        let now = Instant::now();
+        let since = since.map_or_else(Instant::now, Instant::from_std);
         Self {
             about,
-            deadline: now.checked_add(timeout.min(FOR_EVER)).unwrap_or(now),
+            deadline: since.checked_add(timeout.min(FOR_EVER)).unwrap_or(since),
             budget,
             observer,
         }

@@ -1,6 +1,6 @@
 //! What is asked for, how strictly and for how long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -104,6 +104,7 @@ impl Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateOptions {
     pub(super) timeout: Duration,
+    pub(super) since: Option<Instant>,
     pub(super) poll: Duration,
     pub(super) retry_budget: Duration,
 }
@@ -113,6 +114,7 @@ impl Default for GateOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(5 * 60),
+            since: None,
             poll: Duration::from_secs(1),
             retry_budget: Duration::from_secs(60),
         }
@@ -124,6 +126,14 @@ impl GateOptions {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// From when on the time counts. Without it, it is from the start of each check; with it, checks one after another share
+    /// the time.
+    #[must_use]
+    pub fn since(mut self, since: Instant) -> Self {
+        self.since = Some(since);
         self
     }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use health_checker::{
-    Event, FixedResolver, NetworkProbe, Options, Resolver, SystemResolver, Target, TargetReport,
-    Verdict, check,
+    Event, FixedResolver, NetworkProbe, Observation, Options, Probe, Resolver, SystemResolver,
+    Target, TargetReport, Verdict, check,
 };
 use tokio::net::TcpListener;
 
@@ -251,4 +251,39 @@ async fn no_more_connections_than_allowed_are_under_way_however_many_addresses_a
 
 fn keep_bytes() -> String {
     crate::server::answer(200, UP)
+}
+
+/// A server at both kinds of loopback address, one of which closes after the first round.
+#[derive(Debug, Default)]
+struct Closing(AtomicUsize);
+
+#[async_trait]
+impl Probe for Closing {
+    async fn probe(&self, _: &Target) -> Observation {
+        Observation::unknown("is asked at its addresses")
+    }
+
+    async fn addresses(&self, _: &Target, _: Duration) -> Result<Vec<SocketAddr>, Observation> {
+        Ok(vec![
+            "127.0.0.1:80".parse().unwrap(),
+            "[::1]:80".parse().unwrap(),
+        ])
+    }
+
+    async fn probe_at(&self, _: &Target, address: SocketAddr, _: Duration) -> Observation {
+        if address.is_ipv6() && self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Observation::unknown("cannot be reached").address(address);
+        }
+        Observation::up().address(address)
+    }
+}
+
+#[tokio::test]
+async fn a_kind_of_address_that_answered_and_then_closes_is_unhealthy() {
+    let report = check(&Closing::default(), &[named(80)], &quick(), &|_: Event| {})
+        .await
+        .targets
+        .remove(0);
+    assert_eq!(report.verdict, Verdict::Unhealthy, "{report:?}");
+    assert!(report.reason.unwrap().contains("at [::1]:80"));
 }

@@ -14,7 +14,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::body::SdkBody;
 use health_checker::aws::EcsView;
 use health_checker::deployment::{
-    DeploymentView, Expected, Role, Rollout, ServiceRef, Standing, TargetHealth, ViewError, judge,
+    DeploymentView, Expected, Past, Role, Rollout, ServiceRef, Standing, TargetHealth, ViewError,
+    judge,
 };
 use health_checker::testing::{DeploymentScene, DeploymentStage, deployment_contract};
 use serde_json::{Value, json};
@@ -247,7 +248,7 @@ async fn a_service_is_seen_with_its_tasks_and_what_its_target_group_thinks_of_th
     assert_eq!((group.name.as_str(), group.port), ("web-blue", Some(8080)));
     assert_eq!(group.targets[2].health, TargetHealth::Draining);
     assert_eq!(
-        judge(&snapshot, &Expected::Primary, false),
+        judge(&snapshot, &Expected::Primary, &Past::default()),
         Standing::Ready { note: None }
     );
     let asked = replay.asked.lock().unwrap().clone();
@@ -286,7 +287,7 @@ async fn tasks_that_do_not_run_yet_are_not_among_those_that_do() {
     let Standing::NotYet {
         reason,
         is_bad: false,
-    } = judge(&snapshot, &Expected::Primary, false)
+    } = judge(&snapshot, &Expected::Primary, &Past::default())
     else {
         panic!("{snapshot:?}")
     };
@@ -307,7 +308,7 @@ async fn a_group_that_fails_open_is_recognised() {
     let Standing::NotYet {
         reason,
         is_bad: true,
-    } = judge(&snapshot, &Expected::Primary, false)
+    } = judge(&snapshot, &Expected::Primary, &Past::default())
     else {
         panic!("{snapshot:?}")
     };
@@ -315,6 +316,23 @@ async fn a_group_that_fails_open_is_recognised() {
         reason.contains("fails open") && reason.contains("Target.ResponseCodeMismatch"),
         "{reason}"
     );
+}
+
+#[tokio::test]
+async fn a_task_whose_containers_are_unhealthy_is_recognised() {
+    for (health, is_bad) in [("HEALTHY", false), ("UNKNOWN", false), ("UNHEALTHY", true)] {
+        let mut task = task("t1", 2, "10.0.0.1", "RUNNING");
+        task["healthStatus"] = json!(health);
+        let replay = cluster(
+            json!([deployment(2, "PRIMARY", "COMPLETED", 1, 1)]),
+            vec![task],
+            &[("10.0.0.1", "healthy", None)],
+        );
+        let snapshot = replay.view().look(&service()).await.unwrap();
+        let standing = judge(&snapshot, &Expected::Primary, &Past::default());
+        let found = matches!(&standing, Standing::NotYet { is_bad: true, reason } if reason.ends_with("fail: t1"));
+        assert_eq!(found, is_bad, "{health}: {standing:?}");
+    }
 }
 
 #[tokio::test]

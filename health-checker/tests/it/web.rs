@@ -170,6 +170,35 @@ async fn unknown_is_good_only_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_component_that_is_down_is_bad_whatever_the_whole_says() {
+    for (status, is_bad) in [
+        ("DOWN", true),
+        ("OUT_OF_SERVICE", true),
+        ("out-of-service", true),
+        ("UNKNOWN", false),
+        ("FATAL", false),
+    ] {
+        let body = format!(
+            r#"{{"status":"UP","components":{{"db":{{"status":"UP","components":{{"main":{{"status":"{status}"}}}}}}}}}}"#
+        );
+        let server = Server::start(move |_, _| keep(200, &body)).await;
+        let found = probe(&target(&server)).await;
+        if is_bad {
+            assert_eq!(
+                reason(&found),
+                format!("is UP as a whole, but its component `db/main` is {status}")
+            );
+            assert!(matches!(found.state, State::Down { .. }));
+        } else {
+            assert_eq!(found.state, State::Up, "{status}");
+        }
+        let lenient = probe(&target(&server).accept_down_components(true)).await;
+        assert_eq!(lenient.state, State::Up, "{status}");
+        assert!(lenient.note.unwrap().ends_with(": db/main"));
+    }
+}
+
+#[tokio::test]
 async fn components_that_matter_must_be_shown_and_up() {
     let body = r#"{"status":"UP","components":{"db":{"status":"UP"},"mail":{"status":"FATAL"}}}"#;
     let server = Server::start(move |_, _| keep(200, body)).await;

@@ -95,12 +95,17 @@ pub(crate) struct DemandArgs {
     pub(crate) dwell: Duration,
 
     /// Take any 2xx of HTTP targets for good, not only an actuator's UP.
-    #[arg(long, conflicts_with_all = ["accept_unknown", "require_component"])]
+    #[arg(long, conflicts_with_all = ["accept_unknown", "accept_down_components", "require_component"])]
     pub(crate) plain: bool,
 
     /// Take an actuator's status UNKNOWN for good.
     #[arg(long)]
     pub(crate) accept_unknown: bool,
+
+    /// Take an actuator that is UP as a whole for good although a component is DOWN or OUT_OF_SERVICE, as with a status
+    /// aggregator of its own.
+    #[arg(long)]
+    pub(crate) accept_down_components: bool,
 
     /// A component that an actuator must show, and as UP, such as `db`; may be repeated.
     #[arg(long, value_name = "NAME")]

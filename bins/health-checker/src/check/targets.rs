@@ -287,7 +287,11 @@ fn equip(mut target: Target, args: &CheckArgs, secrets: &Secrets) -> Result<Targ
         target.follow_redirects || demands.follow_redirects,
         target.accept_unknown || demands.accept_unknown,
     );
-    Ok(target.follow_redirects(follow).accept_unknown(accept))
+    let accept_down = target.accept_down_components || demands.accept_down_components;
+    Ok(target
+        .follow_redirects(follow)
+        .accept_unknown(accept)
+        .accept_down_components(accept_down))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt};
 use health_checker::quality_gate::{
@@ -33,6 +34,7 @@ pub(super) async fn run(args: &CheckArgs, session: &Session<'_>) -> Result<Exit,
     let policy = policy(args);
     let options = GateOptions::default()
         .timeout(args.time.timeout)
+        .since(Instant::now())
         .retry_budget(args.time.retry_budget)
         .poll(args.poll);
     let names = names(&found);

@@ -225,3 +225,16 @@ fn secrets_come_from_the_environment_and_are_never_shown() {
             .assert_said(2, &[part]);
     }
 }
+
+#[test]
+fn a_component_that_is_down_is_accepted_only_where_it_is_said() {
+    let answer = r#"{"status":"UP","components":{"db":{"status":"DOWN"}}}"#;
+    let (place, server) = (Place::new(), Server::start(move |_, _| body(200, answer)));
+    let url = server.url(HEALTH);
+    place
+        .check(&[&url], QUICK)
+        .assert_said(1, &["is UP as a whole, but its component `db` is DOWN"]);
+    place
+        .check(&[&url, "--accept-down-components"], PATIENT)
+        .assert_said(0, &[]);
+}

@@ -285,6 +285,22 @@ fn a_rollback_while_the_targets_are_asked_is_noticed() {
 }
 
 #[test]
+fn a_rollback_that_is_over_at_the_last_look_is_a_failure() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| match look {
+        1 => complete(look),
+        _ => {
+            let mut back = deployment(3, "PRIMARY", "COMPLETED", 1);
+            back["taskDefinition"] = json!(format!("{PREFIX}:task-definition/web:1"));
+            (json!([back]), "healthy")
+        }
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let ended = cluster.check(&place, &[&[&*url], PATIENT].concat());
+    ended.assert_said(1, &["was rolled back: ecs-svc/3 of web:1"]);
+}
+
+#[test]
 fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
     let place = Place::new();
     let server = Server::start(|_, _| crate::server::body(503, crate::server::DOWN));
@@ -298,6 +314,38 @@ fn a_bad_target_weighs_more_than_a_last_look_that_tells_nothing() {
     let url = format!("web={}", server.url("/actuator/health"));
     let ended = cluster.check(&place, &[&url, "--timeout", "700ms", "--interval", "10ms"]);
     ended.assert_said(1, &["answers 503 DOWN"]);
+}
+
+#[test]
+fn a_service_that_grew_while_the_targets_were_asked_is_waited_for() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| match look {
+        2 | 3 => (json!([deployment(2, "PRIMARY", "COMPLETED", 0)]), "healthy"),
+        _ => complete(look),
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    cluster
+        .check(&place, &[&[&*url], PATIENT].concat())
+        .assert_said(0, &["is complete, but 0 of 1 tasks run"]);
+    assert_eq!(cluster.looks.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn a_cluster_that_hangs_at_the_last_look_does_not_prolong_the_run() {
+    let (place, server) = (Place::new(), Server::up());
+    let cluster = Cluster::start(|look| {
+        if look > 1 {
+            thread::sleep(std::time::Duration::from_secs(30));
+        }
+        complete(look)
+    });
+    let url = format!("web={}", server.url("/actuator/health"));
+    let began = std::time::Instant::now();
+    let quick = [&*url, "--interval", "10ms", "--timeout", "2s"];
+    let ended = cluster.check(&place, &quick);
+    let took = began.elapsed();
+    ended.assert_said(8, &["could not be looked at once more in time"]);
+    assert!((2..6).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]

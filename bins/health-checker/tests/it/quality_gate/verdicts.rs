@@ -219,6 +219,26 @@ fn an_analysis_that_is_not_done_in_time_is_exit_8() {
 }
 
 #[test]
+fn the_time_is_for_all_services_together() {
+    let site = Site::new();
+    for project in ["users", "mail", "shop"] {
+        let task = site.report(project, project);
+        let pending = Task::new(TaskStatus::Pending);
+        site.stub.sonar().add_task(task, [pending]);
+    }
+    let began = std::time::Instant::now();
+    let one_by_one = ["--timeout", "2s", "--max-parallel", "1", "--search", "."];
+    let ended = site.check(&one_by_one);
+    let took = began.elapsed();
+    assert_eq!(ended.code, 8, "{ended:#?}");
+    assert!((2..4).contains(&took.as_secs()), "{took:?}");
+    assert!(
+        ended.stdout.contains("the time of 2 s was up"),
+        "{ended:#?}"
+    );
+}
+
+#[test]
 fn a_failed_analysis_is_exit_1_for_its_own_reason() {
     let site = Site::new();
     let task = site.report("users", "");
