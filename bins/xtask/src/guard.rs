@@ -153,7 +153,8 @@ fn rules(workspace: &Workspace) -> Vec<Rule> {
             .features
             .keys()
             .map(String::as_str)
-            .filter(|feature| *feature != "aws")
+            // `aws-…` is more of the same.
+            .filter(|feature| *feature != "aws" && !feature.starts_with("aws-"))
             .collect();
         let features = without.join(",");
         rules.push(Rule::new(
