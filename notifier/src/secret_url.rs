@@ -12,9 +12,9 @@ use url::{Host, Url};
 /// ```
 /// use deploy_notifier::SecretUrl;
 ///
-/// let url: SecretUrl = "https://hooks.slack.com/services/T000/B000/XXXX".parse()?;
+/// let url: SecretUrl = "https://hooks.slack.com/services/T000/B000/secret".parse()?;
 /// assert_eq!(url.to_string(), "https://hooks.slack.com/[redacted]");
-/// assert!("http://hooks.slack.com/services/T000/B000/XXXX".parse::<SecretUrl>().is_err());
+/// assert!("http://hooks.slack.com/services/T000/B000/secret".parse::<SecretUrl>().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -32,7 +32,7 @@ fn main() {
         command
             .env(
                 "SLACK_WEBHOOK_URL",
-                "https://hooks.slack.com/services/T000/B000/XXXX",
+                "https://hooks.slack.com/services/T000/B000/secret",
             )
             .stdin(Stdio::null());
         let begun = Instant::now();

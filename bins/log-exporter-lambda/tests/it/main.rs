@@ -6,6 +6,7 @@ mod events;
 #[cfg(test)]
 mod function;
 #[cfg(test)]
+#[path = "../../../alarm-notifier-lambda/tests/it/runtime.rs"]
 mod runtime;
 #[cfg(test)]
 mod settings;
