@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::bench;
 use crate::hold::Held;
+use crate::release;
 use crate::stack;
 use crate::suite::Options;
 use crate::task::Error;
@@ -44,7 +45,10 @@ Tasks:
   bench lambda   start cost-exporter-lambda beside a handler in Python with boto3, under the same Runtime API: time to the
                  first poll, memory, size; a Markdown table
                    --ours FILE          measure this binary instead of a build with the profile lambda (minutes)
-  release-check  whether each crate that is published can be
+  release-check  whether each crate that is published can be: manifests, files, licences, documentation, least Rust, a build of
+                 each package, and semantic versions and public API since the last release
+                   --quick              manifests and files alone
+                   --strict             what this machine has no tool for is a failure, not skipped
   help           this text
 
 Exit codes: 0 all is well, 1 something failed, 2 usage, or something is missing on this machine.";
@@ -63,7 +67,7 @@ pub(crate) enum Command {
     BenchLogs(bench::logs::Options),
     BenchHealth(bench::health::Options),
     BenchLambda(bench::lambda::Options),
-    ReleaseCheck,
+    ReleaseCheck(release::Options),
     /// Not for people: keeps a server for `test`, see [`crate::hold`].
     Hold(Held),
 }
@@ -80,7 +84,7 @@ pub(crate) fn parse(arguments: Vec<String>) -> Result<Command, Error> {
         "bench" => return bench(rest),
         "lint" => Command::Lint,
         "guard" => Command::Guard,
-        "release-check" => Command::ReleaseCheck,
+        "release-check" => return release_check(rest),
         "hold" => return held(rest),
         other => return Err(usage(&format!("there is no task `{other}`"))),
     };
@@ -109,6 +113,23 @@ fn test(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         }
     }
     Ok(Command::Test(options))
+}
+
+fn release_check(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = release::Options::default();
+    for argument in rest {
+        match argument.as_str() {
+            "--quick" => options.quick = true,
+            "--strict" => options.strict = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`release-check` takes no argument `{other}`"
+                )));
+            }
+        }
+    }
+    Ok(Command::ReleaseCheck(options))
 }
 
 fn test_stack(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {

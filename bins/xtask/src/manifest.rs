@@ -13,6 +13,8 @@ use crate::task::Error;
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) members: Vec<Package>,
+    /// The least Rust that the published crates promise to build with.
+    pub(crate) rust_version: String,
 }
 
 /// One member.
@@ -44,7 +46,18 @@ impl Workspace {
                 })?,
             );
         }
-        Ok(Self { members })
+        let promised = sections(&text)
+            .into_iter()
+            .find(|(section, key, _)| section == "workspace.package" && key == "rust-version");
+        let Some((_, _, rust_version)) = promised else {
+            return Err(Error::Broken(
+                "the workspace's Cargo.toml has no `rust-version`".to_owned(),
+            ));
+        };
+        Ok(Self {
+            members,
+            rust_version: unquoted(&rust_version).to_owned(),
+        })
     }
 
     /// The libraries among the members: what other Rust tools embed. They stand at the top; each has to build, and pass, with each of its feature sets, and may

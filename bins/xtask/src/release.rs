@@ -1,6 +1,10 @@
-//! `cargo xtask release-check`: whether each crate that is published can be.
+//! `cargo xtask release-check`: whether each crate that is published can be, and the workspace released.
+
+mod steps;
 
 use std::fs;
+
+use self::steps::{How, Means};
 
 use crate::cargo;
 use crate::manifest::{Package, Workspace, unquoted};
@@ -9,8 +13,44 @@ use crate::task::{Error, Verdict};
 /// crates.io takes more, and shows no more.
 const DESCRIPTION: usize = 200;
 
-/// Checks each crate, printing a line for it.
-pub(crate) fn run(workspace: &Workspace) -> Result<Verdict, Error> {
+/// How much to check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Only manifests and lists of files: seconds instead of minutes.
+    pub(crate) quick: bool,
+    /// What cannot be checked on this machine is a failure.
+    pub(crate) strict: bool,
+}
+
+/// Checks each crate, then all together, printing a line for each check.
+pub(crate) fn run(workspace: &Workspace, options: Options) -> Result<Verdict, Error> {
+    let crates = crates(workspace);
+    if options.quick {
+        return Ok(crates);
+    }
+    let means = Means::find(&workspace.rust_version);
+    let mut count = [0; 3];
+    for step in steps::all(workspace, &means) {
+        let (end, which) = match step.how {
+            How::Skip(why) => (format!("release skipped {}: {why}", step.name), 2),
+            How::Run(mut command) => {
+                if cargo::succeeds(&mut command)? {
+                    (format!("release ok      {}", step.name), 0)
+                } else {
+                    (format!("release FAILED  {}", step.name), 1)
+                }
+            }
+        };
+        println!("{end}");
+        count[which] += 1;
+    }
+    let [passed, failed, skipped] = count;
+    println!("release: {passed} passed, {failed} failed, {skipped} skipped");
+    let bad = failed > 0 || (options.strict && skipped > 0);
+    Ok(if bad { Verdict::Bad } else { crates })
+}
+
+fn crates(workspace: &Workspace) -> Verdict {
     let mut verdict = Verdict::Good;
     for package in workspace
         .members
@@ -44,7 +84,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Verdict, Error> {
             faults.iter().for_each(|fault| println!("  {fault}"));
         }
     }
-    Ok(verdict)
+    verdict
 }
 
 /// What the manifest lacks.

@@ -71,7 +71,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::BenchLogs(options) => bench::logs::run(&options),
         Command::BenchHealth(options) => bench::health::run(&options),
         Command::BenchLambda(options) => bench::lambda::run(&options),
-        Command::ReleaseCheck => release::run(&Workspace::load()?),
+        Command::ReleaseCheck(options) => release::run(&Workspace::load()?, options),
         Command::Hold(held) => hold::run(&held),
     }
 }

@@ -169,10 +169,16 @@ impl Fleet {
             .iter()
             .map(|url| format!("url = {url:?}\noutput = \"/dev/null\"\n"))
             .collect();
-        let hurl: String = urls
-            .iter()
-            .map(|url| format!("GET {url}\nHTTP 200\n"))
-            .collect();
+        // hurl goes through one file in order and takes files at once, so each target has a file.
+        let hurl = |folder: &Path| {
+            let mut asked = fleet.names.iter().zip(&urls);
+            asked.try_for_each(|(name, url)| {
+                fs::write(
+                    folder.join(format!("{name}.hurl")),
+                    format!("GET {url}\nHTTP 200\n"),
+                )
+            })
+        };
         fs::create_dir_all(&fleet.folder)
             .and_then(|()| {
                 fs::write(
@@ -181,7 +187,7 @@ impl Fleet {
                 )
             })
             .and_then(|()| fs::write(fleet.folder.join("curl.conf"), curl))
-            .and_then(|()| fs::write(fleet.folder.join("fleet.hurl"), hurl))
+            .and_then(|()| hurl(&fleet.folder))
             .map_err(|source| {
                 Error::broken(format!("writing to `{}`", fleet.folder.display()), source)
             })?;
@@ -247,7 +253,8 @@ impl Fleet {
     fn hurl(&self) -> Command {
         let mut command = Command::new("hurl");
         command
-            .args(["--test", "--jobs", "50", "fleet.hurl"])
+            .args(["--test", "--jobs", "50"])
+            .args(self.names.iter().map(|name| format!("{name}.hurl")))
             .current_dir(&self.folder);
         command
     }
