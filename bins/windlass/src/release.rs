@@ -114,7 +114,7 @@ impl Pipeline<'_> {
                 .deploy
                 .timeout
                 .unwrap_or(defaults.rollout_timeout),
-            poll: defaults.poll,
+            poll: self.config.deploy.poll.unwrap_or(defaults.poll),
             on_failure: self.config.deploy.on_failure,
             health: self.health_options(),
         }
