@@ -7,8 +7,11 @@ use super::monorepo::{EVENT_USERS, ORDER};
 use super::world::World;
 use crate::repo::{all, verdicts};
 
+/// A service on which no other depends.
+const ALONE: &str = "skill-service";
+
 /// A service on which one other depends, so that two are deployed when it changes.
-const CHANGED: &str = "user-service";
+const NEEDED: &str = "user-service";
 const DEPENDENT: &str = "task-service";
 
 fn deployed(world: &World) -> String {
@@ -22,32 +25,28 @@ fn deployed(world: &World) -> String {
 }
 
 /// Commits a change that makes the tasks of a service behave in this way; empty: well.
-fn behave(world: &World, manner: &str) -> String {
-    world.repo.write(&format!("{CHANGED}/manner"), manner);
+fn behave(world: &World, service: &str, manner: &str) -> String {
+    world.repo.write(&format!("{service}/manner"), manner);
     world.commit(&format!("Behave: {manner}"))
 }
 
-/// Runs, and checks that the service was rolled back while the other one was deployed.
-fn rolled_back(world: &World, good: &str, bad: &str, seen: &mut usize) -> Value {
+/// Runs, and checks that the service was rolled back to what ran before, with the reason told to all.
+fn rolled_back(world: &World, good: &str, seen: &mut usize) -> (Value, String) {
     let (document, code) = world.json(&["run", "-e", "dev"]);
     assert_eq!(
-        verdicts(&document),
-        [
-            (DEPENDENT.to_owned(), "deployed".to_owned()),
-            (CHANGED.to_owned(), "rolled-back".to_owned())
-        ],
+        (verdicts(&document), code),
+        (all(&[ALONE], "rolled-back"), 5),
         "{document:#}"
     );
-    // One of two: partial.
-    assert_eq!((code, &document["exit_code"]), (4, &code.into()));
-    world.assert_runs("dev", &[(CHANGED, good), (DEPENDENT, bad)]);
+    assert_eq!(document["exit_code"], 5);
+    world.assert_runs("dev", &[(ALONE, good)]);
     let messages = world.messages(seen);
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(messages[1].contains("olled back"), "{}", messages[1]);
-    let service = document["services"][1].clone();
-    let reason = service["reason"].as_str().unwrap();
+    let service = document["services"][0].clone();
+    let reason = service["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains(&good[..7]), "who answers again: {reason}");
-    service
+    (service, reason)
 }
 
 #[test]
@@ -56,44 +55,43 @@ fn each_way_to_fail_is_caught_and_the_old_build_serves_on() {
     let good = deployed(&world);
     let mut seen = 0;
     world.messages(&mut seen);
-    let reason = |service: &Value| service["reason"].as_str().unwrap().to_owned();
 
-    world.tasks.lose_image_of(&format!("sdt-dev-{CHANGED}"));
-    let bad = behave(&world, "\n");
-    let service = rolled_back(&world, &good, &bad, &mut seen);
-    assert!(
-        reason(&service).contains("CannotPullContainerError"),
-        "{}",
-        reason(&service)
-    );
-    assert_eq!(world.tag("dev", CHANGED, &format!("sha-{bad}")), None);
+    world.tasks.lose_image_of(&format!("sdt-dev-{ALONE}"));
+    let bad = behave(&world, ALONE, "\n");
+    let (_, reason) = rolled_back(&world, &good, &mut seen);
+    assert!(reason.contains("CannotPullContainerError"), "{reason}");
+    assert_eq!(world.tag("dev", ALONE, &format!("sha-{bad}")), None);
 
-    let bad = behave(&world, "crash");
-    let service = rolled_back(&world, &good, &bad, &mut seen);
-    assert!(
-        reason(&service).contains("exit code 1"),
-        "{}",
-        reason(&service)
-    );
+    behave(&world, ALONE, "crash");
+    let (_, reason) = rolled_back(&world, &good, &mut seen);
+    assert!(reason.contains("exit code 1"), "{reason}");
 
-    let bad = behave(&world, "unhealthy");
-    let service = rolled_back(&world, &good, &bad, &mut seen);
-    assert!(reason(&service).contains("503"), "{}", reason(&service));
+    behave(&world, ALONE, "unhealthy");
+    let (_, reason) = rolled_back(&world, &good, &mut seen);
+    assert!(reason.contains("503"), "{reason}");
 
-    let bad = behave(&world, &format!("stale {good}"));
-    let service = rolled_back(&world, &good, &bad, &mut seen);
+    behave(&world, ALONE, &format!("stale {good}"));
+    let (service, _) = rolled_back(&world, &good, &mut seen);
     assert_eq!(service["health"]["verdict"], "stale", "{service:#}");
     assert!(service["rollback"].is_object());
 
-    // What was repaired is deployed as if nothing had happened.
-    let repaired = behave(&world, "");
+    // What was repaired is deployed as if nothing had happened, and of two services one may fail alone.
+    world.repo.write(&format!("{ALONE}/manner"), "");
+    let partial = behave(&world, NEEDED, "crash");
     let (document, code) = world.json(&["run", "-e", "dev"]);
+    let expected = [
+        (ALONE, "deployed"),
+        (DEPENDENT, "deployed"),
+        (NEEDED, "rolled-back"),
+    ];
+    let expected = expected.map(|(service, verdict)| (service.to_owned(), verdict.to_owned()));
     assert_eq!(
         (verdicts(&document), code),
-        (all(&[DEPENDENT, CHANGED], "deployed"), 0),
+        (expected.to_vec(), 4),
         "{document:#}"
     );
-    world.assert_runs("dev", &[(CHANGED, &repaired), (DEPENDENT, &repaired)]);
+    let runs = [(ALONE, &*partial), (DEPENDENT, &*partial), (NEEDED, &*good)];
+    world.assert_runs("dev", &runs);
 }
 
 #[test]
