@@ -66,8 +66,8 @@ const CASES: [Case; 3] = [
         name: "one service of 12 changed",
         commit: 1,
         affected: &[CHANGED],
-        requests: 12,
-        calls: 120,
+        requests: 16,
+        calls: 110,
     },
     Case {
         name: "the same commit again",
@@ -80,8 +80,8 @@ const CASES: [Case; 3] = [
         name: "a module that 3 of 12 share changed",
         commit: 2,
         affected: &SHARING,
-        requests: 36,
-        calls: 160,
+        requests: 42,
+        calls: 290,
     },
 ];
 
