@@ -66,6 +66,10 @@ pub(crate) struct RangeArgs {
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
 
+    /// Deploy every service, whatever changed: a first deployment, or one for a new base image.
+    #[arg(long, conflicts_with = "base")]
+    pub(crate) all: bool,
+
     /// The revision to deploy.
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     pub(crate) head: String,

@@ -100,6 +100,9 @@ pub(crate) struct Deploy {
     pub(crate) on_failure: OnFailure,
     #[serde(deserialize_with = "optional_duration")]
     pub(crate) timeout: Option<Duration>,
+    /// How often a rollout is looked at; the provider's own tempo if not set.
+    #[serde(deserialize_with = "optional_duration")]
+    pub(crate) poll: Option<Duration>,
     pub(crate) max_parallel: usize,
 }
 
@@ -109,6 +112,7 @@ impl Default for Deploy {
             order: Vec::new(),
             on_failure: OnFailure::default(),
             timeout: None,
+            poll: None,
             max_parallel: 8,
         }
     }
@@ -262,6 +266,13 @@ impl Config {
                 "deploy.max-parallel",
                 "0 would deploy nothing".into(),
                 "set 1 or more",
+            );
+        }
+        if self.deploy.poll.is_some_and(|poll| poll.is_zero()) {
+            return wrong(
+                "deploy.poll",
+                "0 would ask without a pause".into(),
+                "write a duration, for example \"5s\"",
             );
         }
         if self.build.max_parallel == 0 {

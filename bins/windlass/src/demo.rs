@@ -42,6 +42,7 @@ pub(crate) async fn run(
     };
     let range = RangeArgs {
         base: None,
+        all: false,
         head: "HEAD".to_owned(),
         on_unknown: None,
     };

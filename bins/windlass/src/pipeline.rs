@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use change_detect::{CommitId, Detection, Module, ModuleName};
+use change_detect::{Bases, CommitId, Detection, Module, ModuleName};
 use image_tagger::{PushOptions, PushRequest};
 use windlass_cli::Failure;
 
 use crate::adapters::Adapters;
+use crate::args::RangeArgs;
 use crate::checkout::Checkout;
 use crate::config::{Config, OnUnknown};
 use crate::event::{Event, Listeners};
@@ -36,22 +37,23 @@ pub(crate) struct Found {
 
 impl Pipeline<'_> {
     /// Finds out what changed since what runs, and decides what to do about it.
-    pub(crate) async fn find_out(
-        &self,
-        base: Option<&str>,
-        on_unknown: Option<OnUnknown>,
-    ) -> Result<Found, Failure> {
-        let base = base
+    pub(crate) async fn find_out(&self, range: &RangeArgs) -> Result<Found, Failure> {
+        let base = range
+            .base
+            .as_deref()
             .map(|revision| self.checkout.resolve(revision))
             .transpose()?;
-        let options = self.detect_options(on_unknown)?;
+        let options = self.detect_options(range.on_unknown)?;
         let inventory: Vec<ModuleName> = self
             .inventory()?
             .into_iter()
             .map(|module| module.name)
             .collect();
         let live = self.live(&inventory).await?;
-        let bases = plan::bases(base, &live)?;
+        let bases = match range.all {
+            true => Bases::Nothing,
+            false => plan::bases(base, &live)?,
+        };
         let head = &self.checkout.head().id;
         let detection = change_detect::detect(self.checkout.source(), &bases, head, &options)
             .map_err(|error| failures::detect(&error))?;
@@ -63,6 +65,9 @@ impl Pipeline<'_> {
             self.names,
             &self.config.deploy.order,
         )?;
+        if range.all {
+            plan.asked_for_all();
+        }
         plan.removed.extend(
             left_behind
                 .into_iter()
@@ -187,12 +192,8 @@ impl Pipeline<'_> {
     }
 
     /// What would be pushed, as far as it is known without building.
-    pub(crate) async fn plan(
-        &self,
-        base: Option<&str>,
-        on_unknown: Option<OnUnknown>,
-    ) -> Result<PlanOutcome, Failure> {
-        let found = self.find_out(base, on_unknown).await?;
+    pub(crate) async fn plan(&self, range: &RangeArgs) -> Result<PlanOutcome, Failure> {
+        let found = self.find_out(range).await?;
         let mut services = Vec::new();
         for service in found.plan.services {
             let push = self.plan_push(&service).await?;

@@ -47,6 +47,16 @@ pub(crate) struct Plan {
     pub(crate) nothing: Option<String>,
 }
 
+impl Plan {
+    /// Says of each service that nobody looked whether it changed.
+    pub(crate) fn asked_for_all(&mut self) {
+        for service in &mut self.services {
+            service.change = None;
+            "asked for, with all services".clone_into(&mut service.why);
+        }
+    }
+}
+
 /// The base that each service is compared with: the one that was asked for, or the commit that runs.
 ///
 /// A service is left out, and so counts as new, when it was never deployed or when a deployment of it was begun and not
@@ -71,7 +81,7 @@ pub(crate) fn bases(
             (None, None) => {}
             (None, Some(image)) => {
                 return Err(Failure::usage(format!("`{}` runs `{image}`, whose tag does not tell a commit", live.service))
-                    .hint("name the commit that runs with --base REV once; images pushed by windlass carry a sha-<commit> tag"));
+                    .hint("name the commit that runs with --base REV once, or deploy everything with --all; images pushed by windlass carry a sha-<commit> tag"));
             }
         }
     }

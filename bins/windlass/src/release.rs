@@ -108,13 +108,21 @@ impl Pipeline<'_> {
 
     fn rollout_options(&self) -> RolloutOptions {
         let defaults = self.adapters.site.pace();
+        let poll = self.config.deploy.poll.unwrap_or(defaults.poll);
+        let interval = self
+            .config
+            .health
+            .interval
+            .unwrap_or(defaults.health_interval);
         RolloutOptions {
             timeout: self
                 .config
                 .deploy
                 .timeout
                 .unwrap_or(defaults.rollout_timeout),
-            poll: defaults.poll,
+            poll,
+            // A rollout takes minutes, and every service is watched at once.
+            watch: interval.max(poll),
             on_failure: self.config.deploy.on_failure,
             health: self.health_options(),
         }

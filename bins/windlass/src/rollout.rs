@@ -33,6 +33,8 @@ pub(crate) struct Rollouts<'a> {
 pub(crate) struct RolloutOptions {
     pub(crate) timeout: Duration,
     pub(crate) poll: Duration,
+    /// How often the service itself is asked while ECS is at work, when answers are only shown.
+    pub(crate) watch: Duration,
     pub(crate) on_failure: OnFailure,
     pub(crate) health: health_checker::Options,
 }
@@ -162,6 +164,7 @@ impl Rollouts<'_> {
             .health
             .clone()
             .successes(u32::MAX)
+            .interval(self.options.watch)
             .timeout(Duration::from_secs(24 * 3600));
         loop {
             let observer = self.health_observer(rollout.module, true);

@@ -22,9 +22,7 @@ impl Pipeline<'_> {
     pub(crate) async fn find_changed(&self, range: &RangeArgs) -> Result<Found, Failure> {
         self.ledger
             .note(|entries| entries.head = Some(self.checkout.head().into()));
-        let found = self
-            .find_out(range.base.as_deref(), range.on_unknown)
-            .await?;
+        let found = self.find_out(range).await?;
         let graph = self.graph();
         self.ledger.note(|entries| {
             entries.graph = graph;

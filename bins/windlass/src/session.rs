@@ -55,7 +55,7 @@ pub(crate) async fn plan(
     let ledger = Ledger::default();
     let outcome: PlanOutcome = session
         .pipeline(&adapters, &listeners, &ledger)
-        .plan(args.range.base.as_deref(), args.range.on_unknown)
+        .plan(&args.range)
         .await?;
     match printer.format() {
         Format::Json => printer.json(&outcome)?,

@@ -35,6 +35,10 @@ Tasks:
   bench deploy   verdicts on failing deployments beside the AWS CLI and ecs-deploy, on a simulated ECS; a Markdown table
                    --ours FILE          measure this binary instead of a release build of ecs-deployer
                    --simulator FILE     measure with this binary instead of a release build of ecs-simulator
+  bench pipeline deploy one changed service of twelve beside the shell pipeline that windlass replaces: requests, calls, time
+                 per stage; a Markdown table
+                   --ours FILE          measure this binary instead of a release build of windlass
+                   --simulator FILE     measure with this binary instead of a release build of ecs-simulator
   bench logs     archive a million events from a CloudWatch Logs on loopback, beside a script with boto3: CPU, memory, seconds
                    --events N           how many (1000000)
                    --ours FILE          measure this binary instead of a release build of log-exporter
@@ -64,6 +68,7 @@ pub(crate) enum Command {
     Bench(bench::Options),
     BenchPush(bench::push::Options),
     BenchDeploy(bench::deploy::Options),
+    BenchPipeline(bench::pipeline::Options),
     BenchLogs(bench::logs::Options),
     BenchHealth(bench::health::Options),
     BenchLambda(bench::lambda::Options),
@@ -154,6 +159,7 @@ fn bench(rest: impl Iterator<Item = String>) -> Result<Command, Error> {
         Some("detect") => {}
         Some("push") => return bench_push(rest),
         Some("deploy") => return bench_deploy(rest),
+        Some("pipeline") => return bench_pipeline(rest),
         Some("logs") => return bench_logs(rest),
         Some("health") => return bench_health(rest),
         Some("lambda") => return bench_lambda(rest),
@@ -230,6 +236,27 @@ fn bench_deploy(mut rest: impl Iterator<Item = String>) -> Result<Command, Error
         *target = Some(PathBuf::from(path));
     }
     Ok(Command::BenchDeploy(options))
+}
+
+fn bench_pipeline(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let mut options = bench::pipeline::Options::default();
+    while let Some(argument) = rest.next() {
+        let target = match argument.as_str() {
+            "--ours" => &mut options.ours,
+            "--simulator" => &mut options.simulator,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => {
+                return Err(usage(&format!(
+                    "`bench pipeline` takes no argument `{other}`"
+                )));
+            }
+        };
+        let path = rest
+            .next()
+            .ok_or_else(|| usage(&format!("`{argument}` needs a path")))?;
+        *target = Some(PathBuf::from(path));
+    }
+    Ok(Command::BenchPipeline(options))
 }
 
 fn bench_logs(mut rest: impl Iterator<Item = String>) -> Result<Command, Error> {
@@ -429,6 +456,8 @@ mod tests {
             "bench rollout",
             "bench deploy --runs 3",
             "bench deploy --ours",
+            "bench pipeline --runs 3",
+            "bench pipeline --simulator",
             "bench push --runs 3",
             "bench push --keep",
             "bench health --keep /tmp/x",

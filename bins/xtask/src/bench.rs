@@ -9,6 +9,7 @@ pub(crate) mod lambda;
 pub(crate) mod logs;
 mod manifests;
 mod peers;
+pub(crate) mod pipeline;
 pub(crate) mod push;
 mod repository;
 mod sample;

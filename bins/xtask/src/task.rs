@@ -68,6 +68,7 @@ fn dispatch(arguments: Vec<String>) -> Result<Verdict, Error> {
         Command::Bench(options) => bench::run(&options),
         Command::BenchPush(options) => bench::push::run(&options),
         Command::BenchDeploy(options) => bench::deploy::run(&options),
+        Command::BenchPipeline(options) => bench::pipeline::run(&options),
         Command::BenchLogs(options) => bench::logs::run(&options),
         Command::BenchHealth(options) => bench::health::run(&options),
         Command::BenchLambda(options) => bench::lambda::run(&options),

@@ -31,7 +31,11 @@ async fn it_tells_and_does_what_no_api_does() {
     let state = site.get("state").await;
     let tasks = state["clusters"]["dev"]["web"]["tasks"].as_array().unwrap();
     let running = tasks.iter().filter(|task| task["status"] == "RUNNING");
-    assert_eq!(running.count(), 5);
+    assert_eq!(running.clone().count(), 5);
+    for task in running {
+        let images = task["images"].as_object().unwrap();
+        assert!(images.contains_key("h/web:2"), "{task}");
+    }
 
     site.post("alarm", json!({"name": "errors", "on": true}))
         .await;

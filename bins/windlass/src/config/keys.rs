@@ -53,6 +53,7 @@ const SHAPE: Shape = Table(&[
             ("order", Value),
             ("on-failure", Value),
             ("timeout", Value),
+            ("poll", Value),
             ("max-parallel", Value),
         ]),
     ),

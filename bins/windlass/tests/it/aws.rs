@@ -115,7 +115,55 @@ fn the_pushed_digest_is_deployed_and_answers() {
 fn a_live_image_without_a_commit_asks_for_a_base() {
     let aws = FakeAws::start(Behaviour::Completes);
     let repo = repository(&aws);
-    run(&repo, &aws, &[]).assert_refused(2, &["sdt-dev-alpha", "--base"]);
+    run(&repo, &aws, &[]).assert_refused(2, &["sdt-dev-alpha", "--base", "--all"]);
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--all"]);
+    assert_eq!(
+        (verdicts(&ended.json()), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    let registered = aws.registered();
+    let image = registered["containerDefinitions"][0]["image"].as_str();
+    assert!(image.unwrap().contains(&repo.head()), "{registered}");
+}
+
+#[test]
+fn a_registry_that_is_not_ecr_takes_what_docker_login_left() {
+    let aws = FakeAws::start(Behaviour::WantsLogin);
+    let repo = repository(&aws);
+    pack(&repo, &aws);
+    let folder = repo.path().join(".git/docker");
+    std::fs::create_dir(&folder).unwrap();
+    let endpoint = format!("http://{}", aws.address());
+    let run = || {
+        let mut command = repo.command(&["run", "-e", "dev", "--all", "--format", "json"]);
+        command
+            .env("DOCKER_CONFIG", &folder)
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret-of-anyones")
+            .env("AWS_MAX_ATTEMPTS", "1");
+        Ended::of(command.output().unwrap())
+    };
+    let refused = run();
+    assert_eq!(refused.code, 3, "{refused:?}");
+    let address = aws.address().to_string();
+    assert!(
+        refused.stderr.contains(&address) && refused.stderr.contains("log in to the registry"),
+        "{refused:?}"
+    );
+    let config = serde_json::json!({"auths": {address: {"auth": "YWRhOmh1bnRlcjI="}}});
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let ended = run();
+    assert_eq!(
+        (verdicts(&ended.json()), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    for stream in [&ended.stdout, &ended.stderr] {
+        assert!(!stream.contains("hunter2") && !stream.contains("YWRhOmh1bnRlcjI="));
+    }
 }
 
 #[test]

@@ -5,10 +5,12 @@
 mod aws;
 mod bad_input;
 mod demo;
+mod e2e;
 mod gate;
 mod generated;
 mod interrupt;
 mod lock;
+mod lock_s3;
 mod maven;
 mod moto;
 mod notify;

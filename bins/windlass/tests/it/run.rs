@@ -386,3 +386,26 @@ fn a_run_from_a_folder_below_the_root_is_the_same() {
     assert!(ended.status.success());
     assert!(repo.path().join(".windlass/local/cluster.json").is_file());
 }
+
+#[test]
+fn all_services_are_deployed_when_all_are_asked_for() {
+    let repo = Repo::with_services(&["alpha", "beta"]);
+    assert_eq!(repo.run(&[]).1, 0);
+    repo.write("services/alpha/main.txt", "two\n");
+    let head = repo.commit("Change alpha");
+    let plan = repo.windlass(&["plan", "--all", "--format", "json"]).json();
+    assert_eq!(plan["services"].as_array().unwrap().len(), 2, "{plan}");
+    let (document, code) = repo.run(&["--all"]);
+    assert_eq!(
+        (verdicts(&document), code),
+        (all(&["alpha", "beta"], "deployed"), 0),
+        "{document}"
+    );
+    for service in document["services"].as_array().unwrap() {
+        assert_eq!(service["why"], "asked for, with all services");
+        assert_eq!(service["commit"], head);
+    }
+    let both = repo.windlass(&["run", "-e", "local", "--all", "--base", "HEAD~1"]);
+    assert_eq!(both.code, 2, "{both:?}");
+    assert!(both.stderr.contains("--base"), "{both:?}");
+}

@@ -4,7 +4,7 @@
 //! what their exit codes claim with that truth, and when, on the model's clock.
 
 mod contenders;
-mod simulator;
+pub(super) mod simulator;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

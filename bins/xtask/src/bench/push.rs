@@ -1,7 +1,7 @@
 //! `cargo xtask bench push`: pushing images beside skopeo, counted from a real registry's own log.
 
 mod images;
-mod wire;
+pub(super) mod wire;
 
 use std::fs;
 use std::io::Read;

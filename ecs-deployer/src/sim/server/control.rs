@@ -204,6 +204,7 @@ fn services(cluster: &SimCluster) -> Value {
                     "task": task.id,
                     "deployment": task.deployment,
                     "task_definition": task.task_definition.short(),
+                    "images": task.digests,
                     "status": task.status,
                     "health": task.health.map(|health| format!("{health:?}")),
                 })

@@ -11,6 +11,9 @@ const ARN: &str = "arn:aws:ecs:eu-central-1:123456789012";
 const OLD: &str = "1000000000000000001";
 const NEW: &str = "1000000000000000002";
 
+/// `ada:hunter2` in Base64, as a login stands in a request.
+const LOGIN: &str = "Basic YWRhOmh1bnRlcjI=";
+
 /// How the fake answers.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Behaviour {
@@ -20,6 +23,8 @@ pub(super) enum Behaviour {
     Denies,
     /// The cluster has no service.
     HasNoService,
+    /// An update is completed, and the registry wants `ada` with `hunter2`.
+    WantsLogin,
 }
 
 /// A server that lives as long as the test's process.
@@ -172,6 +177,12 @@ fn serve(
             behaviour,
             address,
         ),
+        None if path.starts_with("/v2/")
+            && behaviour == Behaviour::WantsLogin
+            && headers.get("authorization").map(String::as_str) != Some(LOGIN) =>
+        {
+            Answer::plain("401 Unauthorized").header("WWW-Authenticate", "Basic realm=\"registry\"")
+        }
         None if path.starts_with("/v2/") => {
             registry(&method, &path, &headers, body, &mut state.lock().unwrap())
         }

@@ -10,7 +10,7 @@ use crate::task::Error;
 
 /// What became of a deployment, by the model's inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Truth {
+pub(in crate::bench) enum Truth {
     UnderWay,
     Completed,
     Failed,
@@ -35,7 +35,7 @@ const TRUTHS: [(&str, Truth, &str); 7] = [
 ];
 
 impl Truth {
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::bench) fn words(self) -> &'static str {
         TRUTHS
             .iter()
             .find(|(_, truth, _)| *truth == self)
@@ -45,13 +45,17 @@ impl Truth {
 
 /// `ecs-simulator` with a scenario, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Simulator {
+pub(in crate::bench) struct Simulator {
     child: Child,
     address: String,
 }
 
 impl Simulator {
-    pub(super) fn start(program: &Path, scenario: &str, factor: f64) -> Result<Self, Error> {
+    pub(in crate::bench) fn start(
+        program: &Path,
+        scenario: &str,
+        factor: f64,
+    ) -> Result<Self, Error> {
         let broken =
             |source: io::Error| Error::broken(format!("starting `{}`", program.display()), source);
         let mut child = Command::new(program)
@@ -90,7 +94,7 @@ impl Simulator {
     }
 
     /// Points a program's AWS calls at it.
-    pub(super) fn aim(&self, command: &mut Command) {
+    pub(in crate::bench) fn aim(&self, command: &mut Command) {
         for (name, value) in [
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -106,41 +110,48 @@ impl Simulator {
     }
 
     /// Seconds of the model since it was started.
-    pub(super) fn now(&self) -> Result<f64, Error> {
+    pub(in crate::bench) fn now(&self) -> Result<f64, Error> {
         let text = self.get("/_windlass/time")?;
         number(&text, "seconds")
             .ok_or_else(|| Error::Broken(format!("the simulator's time is `{text}`")))
     }
 
     /// What became of the second deployment of the service: the first one was there before, the second one is the contender's.
-    pub(super) fn truth_of_second(&self) -> Result<Option<Truth>, Error> {
+    pub(in crate::bench) fn truth_of_second(&self) -> Result<Option<Truth>, Error> {
         let text = self.get("/_windlass/state")?;
         Ok(truths(&text).get(1).copied())
     }
 
-    fn get(&self, path: &str) -> Result<String, Error> {
-        let ask = || -> io::Result<String> {
-            let mut stream = TcpStream::connect(&self.address)?;
-            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-            let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-                self.address
-            );
-            stream.write_all(request.as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        let answer = ask().map_err(|source| {
-            Error::broken(format!("asking the simulator for `{path}`"), source)
-        })?;
-        match answer.split_once("\r\n\r\n") {
-            Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
-            _ => Err(Error::Broken(format!(
-                "the simulator answered `{path}` with `{}`",
-                answer.lines().next().unwrap_or_default()
-            ))),
-        }
+    /// The body of what the simulator answers to a GET.
+    pub(in crate::bench) fn get(&self, path: &str) -> Result<String, Error> {
+        get(&self.address, path).map_err(Error::Broken)
+    }
+
+    /// Where it listens.
+    pub(in crate::bench) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+/// The body of what the simulator at `address` answers to a GET.
+pub(in crate::bench) fn get(address: &str, path: &str) -> Result<String, String> {
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| format!("asking the simulator for `{path}`: {error}"))?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
+        _ => Err(format!(
+            "the simulator answered `{path}` with `{}`",
+            answer.lines().next().unwrap_or_default()
+        )),
     }
 }
 

@@ -15,16 +15,16 @@ use crate::task::Error;
 
 /// What went over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Traffic {
+pub(in crate::bench) struct Traffic {
     /// Requests, by the registry's own log.
-    pub(super) requests: u64,
+    pub(in crate::bench) requests: u64,
     /// Bytes from the client, everything included.
-    pub(super) sent: u64,
+    pub(in crate::bench) sent: u64,
 }
 
 /// CNCF's registry with nothing in it, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Registry {
+pub(in crate::bench) struct Registry {
     child: Child,
     folder: PathBuf,
     wire: SocketAddr,
@@ -32,7 +32,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn start(scratch: &Path, name: &str) -> Result<Self, Error> {
+    pub(in crate::bench) fn start(scratch: &Path, name: &str) -> Result<Self, Error> {
         let folder = scratch.join(format!("registry-{name}"));
         let broken = |source| {
             Error::broken(
@@ -88,11 +88,11 @@ impl Registry {
     }
 
     /// Where contenders find it.
-    pub(super) fn host(&self) -> String {
+    pub(in crate::bench) fn host(&self) -> String {
         self.wire.to_string()
     }
 
-    pub(super) fn traffic(&self) -> Result<Traffic, Error> {
+    pub(in crate::bench) fn traffic(&self) -> Result<Traffic, Error> {
         // A line is written after its answer: let the last ones come.
         thread::sleep(Duration::from_millis(50));
         let path = self.folder.join("log");
