@@ -386,3 +386,20 @@ fn a_run_from_a_folder_below_the_root_is_the_same() {
     assert!(ended.status.success());
     assert!(repo.path().join(".windlass/local/cluster.json").is_file());
 }
+
+#[test]
+fn what_answers_on_the_way_back_is_not_called_the_new_build() {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.run(&[]);
+    repo.write("services/alpha/local-task.toml", "health = \"DOWN\"\n");
+    repo.commit("Break alpha");
+    let ended = repo.windlass(&["run", "-e", "local"]);
+    assert_eq!(ended.code, 5, "{ended:?}");
+    let (_, after) = ended.stderr.split_once("rolling back").unwrap();
+    assert!(after.contains("the build before answers again"), "{after}");
+    assert!(!after.contains("the new build answers"), "{after}");
+    assert!(
+        ended.stdout.contains("0 of 1 service in `local` serves"),
+        "{ended:?}"
+    );
+}
