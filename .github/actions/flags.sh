@@ -25,6 +25,7 @@ values() {
     words=()
     lines "$2"
     for word in "${words[@]}"; do flags+=("$1=$word"); done
+    words=()
 }
 
 # `switch NAME true|false`: the flag, if it is wanted.
@@ -32,9 +33,29 @@ switch() {
     case "$2" in
         true) flags+=("$1") ;;
         false | '') ;;
-        *)
-            printf '::error::%s takes true or false, not %s\n' "${1#--}" "${2//[^A-Za-z0-9 _.-]/?}"
-            exit 2
-            ;;
+        *) refuse "the input ${1#--} takes true or false, not ${2//[^A-Za-z0-9 _.-]/?}" ;;
     esac
+}
+
+# `required INPUT TEXT`: GitHub does not see to it that an input is there.
+required() {
+    if [ -z "${2//[[:space:]]/}" ]; then refuse "the input $1 is missing"; fi
+}
+
+# `refuse TEXT`: ends the step; the text holds no input as it came.
+refuse() {
+    printf '::error::%s\n' "$1"
+    end 2
+}
+
+# `finish COMMAND ARGUMENT…`: runs it and ends the step as it ended.
+finish() {
+    local code=0
+    "$@" || code=$?
+    end "$code"
+}
+
+end() {
+    printf 'exit_code=%s\n' "$1" >>"${GITHUB_OUTPUT:?}"
+    exit "$1"
 }

@@ -1,12 +1,14 @@
 //! Git repositories, read with gix.
 
+mod commits;
 mod descent;
 mod fetch;
 mod program;
+mod remotes;
 mod trees;
 mod worktree;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +18,14 @@ use gix::hash::ObjectId;
 use gix::objs::tree::EntryKind as GitKind;
 use gix::{Repository, ThreadSafeRepository};
 
+use self::commits::{
+    check_shallow, commit, commit_id, is_empty, link, object_id, shallow, tree_id,
+};
 use self::program::Program;
+use self::remotes::{any_remote, is_partial};
 use self::trees::{Item, Tree, Trees};
 pub use self::worktree::Worktree;
-use crate::history::{Link, common_ancestors};
+use crate::history::common_ancestors;
 use crate::{
     CommitId, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, Error, FileChange,
     RepoPath, TreeEntry,
@@ -493,135 +499,6 @@ fn unreadable(what: String, source: Box<dyn std::error::Error + Send + Sync>) ->
         what,
         source: Some(source),
     }
-}
-
-/// Whether a remote promised objects that the clone was made without.
-fn is_partial(repository: &Repository) -> bool {
-    let config = repository.config_snapshot();
-    if config.string("extensions.partialClone").is_some() {
-        return true;
-    }
-    any_remote(repository, "promisor", |value| value != b"false")
-}
-
-/// Whether any remote's configuration has a value for a key of which something holds.
-fn any_remote(repository: &Repository, key: &str, holds: impl Fn(&[u8]) -> bool) -> bool {
-    let config = repository.config_snapshot();
-    let mut remotes = config
-        .plumbing()
-        .sections_by_name("remote")
-        .into_iter()
-        .flatten();
-    remotes.any(|remote| remote.value(key).is_some_and(|value| holds(&value)))
-}
-
-/// Fails if the list of shallow commits is none; gix panics where it does not expect that.
-fn check_shallow(repository: &Repository) -> Result<(), Error> {
-    let file = repository.shallow_file().map_err(|error| {
-        unreadable(
-            "the place of the list of shallow commits".to_owned(),
-            error.into(),
-        )
-    })?;
-    let damaged = |source: Box<dyn std::error::Error + Send + Sync>| {
-        unreadable(
-            format!("the list of shallow commits, `{}`", file.display()),
-            source,
-        )
-    };
-    let text = match std::fs::read(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(damaged(error.into())),
-    };
-    if text.is_empty() {
-        return Ok(());
-    }
-    let text = text.strip_suffix(b"\n").unwrap_or(&text);
-    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-        if ObjectId::from_hex(line).is_err() {
-            return Err(damaged(format!("line {number} is no commit id").into()));
-        }
-    }
-    Ok(())
-}
-
-/// The commits whose parents this clone was made without.
-fn shallow(repository: &Repository) -> Result<BTreeSet<ObjectId>, Error> {
-    let cut = repository
-        .shallow_commits()
-        .map_err(|error| unreadable("the list of shallow commits".to_owned(), error.into()))?;
-    Ok(cut
-        .iter()
-        .flat_map(|commits| commits.iter().copied())
-        .collect())
-}
-
-/// A commit's place in history, or none if it is not here.
-fn link(
-    repository: &Repository,
-    id: ObjectId,
-    shallow: &BTreeSet<ObjectId>,
-) -> Result<Option<Link<ObjectId>>, Error> {
-    let unreadable = |error: gix::Error| unreadable(format!("the commit `{id}`"), error.into());
-    let Some(object) = repository.try_find_object(id).map_err(unreadable)? else {
-        return Ok(None);
-    };
-    let commit = object.try_into_commit().map_err(unreadable)?;
-    Ok(Some(Link {
-        parents: commit.parent_ids().map(|parent| parent.detach()).collect(),
-        seconds: commit.time().map_err(unreadable)?.seconds,
-        cut: shallow.contains(&id),
-    }))
-}
-
-fn commit_id(id: ObjectId) -> Result<CommitId, Error> {
-    let text = id.to_string();
-    text.parse()
-        .map_err(|error: crate::InvalidCommitId| Error::UnknownRevision {
-            revision: text,
-            source: Some(error.into()),
-        })
-}
-
-/// The id as this repository has ids; none if it has ids of the other length.
-fn object_id(repository: &Repository, id: &CommitId) -> Option<ObjectId> {
-    ObjectId::from_hex(id.as_str().as_bytes())
-        .ok()
-        .filter(|id| id.kind() == repository.object_hash())
-}
-
-/// Whether there is nothing that a revision could name.
-fn is_empty(repository: &Repository) -> bool {
-    let unborn = repository.head().is_ok_and(|head| head.is_unborn());
-    unborn
-        && repository
-            .references()
-            .is_ok_and(|refs| refs.all().is_ok_and(|mut refs| refs.next().is_none()))
-}
-
-fn commit<'r>(repository: &'r Repository, id: &CommitId) -> Result<gix::Commit<'r>, Error> {
-    let unknown = || Error::UnknownRevision {
-        revision: id.to_string(),
-        source: None,
-    };
-    let object = repository
-        .try_find_object(object_id(repository, id).ok_or_else(unknown)?)
-        .map_err(|error| unreadable(format!("the commit `{id}`"), error.into()))?;
-    object
-        .ok_or_else(unknown)?
-        .try_into_commit()
-        .map_err(|error| Error::UnknownRevision {
-            revision: id.to_string(),
-            source: Some(error.into()),
-        })
-}
-
-fn tree_id(repository: &Repository, id: &CommitId) -> Result<ObjectId, Error> {
-    let tree = commit(repository, id)?
-        .tree_id()
-        .map_err(|error| unreadable(format!("the commit `{id}`"), error.into()))?;
-    Ok(tree.detach())
 }
 
 /// Git itself refuses names such as `..` in trees, but a tree can be written without git.

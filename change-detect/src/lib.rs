@@ -80,3 +80,7 @@ pub use source::{
     ChangeKind, CommitInfo, CommonAncestors, DiffSource, Difference, EntryKind, FileChange,
     TreeEntry, changes, walk,
 };
+
+#[cfg(all(doctest, feature = "git"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -104,3 +104,7 @@ pub use task_definition::{ImageChange, TaskDefinition};
 pub use task_logs::{LogPage, LogStream, TaskLogs};
 pub use task_runner::TaskRunner;
 pub use update::{ServiceUpdate, StopType};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -14,6 +14,7 @@
 
 mod alone;
 mod behaviour;
+mod cause;
 mod clock;
 mod cluster;
 mod model;
@@ -34,6 +35,7 @@ mod shift;
 mod snapshot;
 mod spec;
 mod state;
+mod task;
 mod timings;
 mod truth;
 

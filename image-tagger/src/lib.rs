@@ -93,3 +93,7 @@ pub use registry::{BlobOutcome, Registry, Traffic};
 pub use source::{
     DockerArchive, InvalidSourceName, OciArchive, OciDirectory, RegistrySource, Source, SourceName,
 };
+
+#[cfg(all(doctest, feature = "http", feature = "server"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -98,3 +98,7 @@ pub use source::{
 pub use sweep::{Schedule, Sweep};
 pub use time::{Clock, EmptySpan, InvalidTime, Millis, Span, Window};
 pub use verify::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -11,27 +11,24 @@ use crate::Failure;
 /// from the project's configuration wins over the surroundings.
 ///
 /// Endpoints may be set with `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, as in every AWS tool. An empty one is as
-/// good as none; [`check_endpoints`] tells of one that is no URL.
-pub async fn load(region: Option<&str>) -> SdkConfig {
+/// good as none.
+///
+/// # Errors
+/// A usage failure that names the variable of an endpoint that is no URL, before anybody is asked at it. Its value is not
+/// told: it may hold a password.
+pub async fn load(region: Option<&str>) -> Result<SdkConfig, Failure> {
+    check_endpoints(std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        Some((name, value.to_string_lossy().into_owned()))
+    }))?;
     let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
     if let Some(region) = region {
         loader = loader.region(aws_config::Region::new(region.to_owned()));
     }
-    without_empty(&loader.load().await)
+    Ok(without_empty(&loader.load().await))
 }
 
-/// Says which endpoint of the environment is no URL, before anybody is asked at it.
-///
-/// # Errors
-/// A usage failure that names the variable. Its value is not told: it may hold a password.
-pub fn check_endpoints() -> Result<(), Failure> {
-    check(std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok()?;
-        Some((name, value.to_string_lossy().into_owned()))
-    }))
-}
-
-fn check(variables: impl IntoIterator<Item = (String, String)>) -> Result<(), Failure> {
+fn check_endpoints(variables: impl IntoIterator<Item = (String, String)>) -> Result<(), Failure> {
     for (name, value) in variables {
         let is_endpoint = name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
         if is_endpoint && !is_blank(&value) && !is_endpoint_url(&value) {
@@ -81,7 +78,7 @@ mod tests {
     use super::*;
 
     fn checked(name: &str, value: &str) -> Result<(), Failure> {
-        check([(name.to_owned(), value.to_owned())])
+        check_endpoints([(name.to_owned(), value.to_owned())])
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl Failure {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// What to do about it, where that is known.
+    pub fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 /// What can be said as a hint: text, or an `Option` of it.

@@ -42,3 +42,7 @@ pub use logging::init_logging;
 pub use printer::Printer;
 pub use rows::Rows;
 pub use text::{nearest, printable};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

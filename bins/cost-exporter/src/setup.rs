@@ -283,7 +283,7 @@ mod aws {
                 .region
                 .as_deref()
                 .or(config.cloudwatch.region.as_deref());
-            let regional = windlass_cli::aws::load(region).await;
+            let regional = windlass_cli::aws::load(region).await?;
             let home = regional
                 .clone()
                 .into_builder()

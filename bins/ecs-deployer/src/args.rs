@@ -45,6 +45,8 @@ pub(crate) enum Command {
     RunTask(Box<RunTaskArgs>),
     /// Lets a deployment that waits at a PAUSE hook go on, or go back.
     Continue(ContinueArgs),
+    #[command(flatten)]
+    Generate(windlass_cli::Generate),
 }
 
 /// A container's image: `[CONTAINER=]IMAGE`.

@@ -25,8 +25,7 @@ pub(crate) struct Clients {
 impl Clients {
     /// Loads region and credentials the way the AWS CLI does.
     pub(crate) async fn load(region: Option<&str>) -> Result<Self, Failure> {
-        windlass_cli::aws::check_endpoints()?;
-        let config = windlass_cli::aws::load(region).await;
+        let config = windlass_cli::aws::load(region).await?;
         if config.region().is_none() {
             return Err(Failure::usage("no AWS region is set")
                 .hint("set --region, AWS_REGION, or the region of the profile in ~/.aws/config"));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::CommandFactory as _;
 use windlass_cli::{EventLog, Exit, Failure, Printer};
 
 use crate::args::{Args, Command};
@@ -19,6 +20,9 @@ pub(crate) struct Session<'a> {
 
 /// Does what the command line says.
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    if let Command::Generate(generate) = &args.command {
+        return generate.run(Args::command(), printer);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -54,6 +58,8 @@ async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, &session).await,
         Command::RunTask(args) => run_task::run(args, &session).await,
         Command::Continue(args) => continue_command::run(args, &session).await,
+        // Needs no clients, and was done before any were made.
+        Command::Generate(generate) => generate.run(Args::command(), printer),
     };
     let logged = session.log.as_ref().map_or(Ok(()), |log| log.finish());
     // What went wrong weighs more than a log that is not whole.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use ecs_deployer::sim::server::EcsServer;
-use windlass_cli::{CommonArgs, nearest};
+use windlass_cli::{CommonArgs, Generate, nearest};
 
 /// Serves a simulated Amazon ECS on loopback, in its own protocol, until it is interrupted.
 ///
@@ -50,6 +50,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Generate>,
 }
 
 /// A loopback address.

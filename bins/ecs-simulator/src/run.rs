@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::CommandFactory as _;
 use ecs_deployer::sim::server::EcsServer;
 use ecs_deployer::sim::{Clock, Scenario, Timings};
 use serde_json::json;
@@ -12,6 +13,9 @@ use crate::scenario;
 
 /// Does what the command line says.
 pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    if let Some(generate) = &args.command {
+        return generate.run(Args::command(), printer);
+    }
     if args.list_scenarios {
         return list(printer);
     }

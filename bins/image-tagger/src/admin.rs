@@ -8,7 +8,7 @@ use crate::args::RegistryArgs;
 /// The management of the repositories of the AWS account.
 #[cfg(feature = "aws")]
 pub(crate) async fn open(args: &RegistryArgs) -> Result<Box<dyn RepositoryAdmin>, Failure> {
-    let config = windlass_cli::aws::load(args.region.as_deref()).await;
+    let config = windlass_cli::aws::load(args.region.as_deref()).await?;
     // An endpoint of one's own stands for ECR, whatever the repository's host is called.
     let is_own = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR"]
         .iter()

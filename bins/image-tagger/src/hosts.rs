@@ -72,11 +72,17 @@ mod ecr {
             }
             let credentials = self
                 .credentials
-                .get_or_init(|| async {
-                    let config = windlass_cli::aws::load(self.region.as_deref()).await;
-                    EcrCredentials::new(aws_sdk_ecr::Client::new(&config))
+                .get_or_try_init(|| async {
+                    let config = windlass_cli::aws::load(self.region.as_deref())
+                        .await
+                        .map_err(|failure| Error::Credentials {
+                            host: host.to_owned(),
+                            remedy: failure.remedy().map(str::to_owned),
+                            source: failure.message().into(),
+                        })?;
+                    Ok(EcrCredentials::new(aws_sdk_ecr::Client::new(&config)))
                 })
-                .await;
+                .await?;
             credentials.credential(host).await
         }
     }

@@ -51,16 +51,16 @@ impl<'a> Session<'a> {
     async fn config(&self) -> Result<&Config, Failure> {
         let config = self
             .config
-            .get_or_init(|| async {
-                let config = windlass_cli::aws::load(self.region).await;
-                Config {
+            .get_or_try_init(|| async {
+                let config = windlass_cli::aws::load(self.region).await?;
+                Ok::<_, Failure>(Config {
                     logs: aws_sdk_cloudwatchlogs::Client::new(&config),
                     s3: aws_sdk_s3::Client::new(&config),
                     region: config.region().map(|region| region.as_ref().to_owned()),
                     credentials: config.credentials_provider(),
-                }
+                })
             })
-            .await;
+            .await?;
         if config.region.is_none() {
             return Err(Failure::usage("no AWS region is set")
                 .hint("give --region, or set AWS_REGION or a profile with a region"));

@@ -17,7 +17,7 @@ pub(crate) type Opened = (Arc<dyn Registry>, Arc<dyn ControlPlane>);
 
 /// Opens an environment on AWS. Nothing is asked of AWS yet: missing credentials show at the first call.
 pub(crate) async fn open(environment: &Environment) -> Result<Opened, Failure> {
-    let config = windlass_cli::aws::load(environment.region.as_deref()).await;
+    let config = windlass_cli::aws::load(environment.region.as_deref()).await?;
     if config.region().is_none() {
         return Err(Failure::usage("no AWS region is set")
             .hint("set `region` in the environment's section of windlass.toml, or AWS_REGION"));

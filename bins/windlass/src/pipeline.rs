@@ -162,8 +162,8 @@ impl Pipeline<'_> {
         if inventory.is_empty() {
             // An empty list must not pass for "nothing changed".
             return Err(Failure::usage(format!("found no service at {}", head.short())).hint(
-                "layout directories takes the folders under services/, layout maven the modules that build an image; \
-                 set detect.layout or detect.services in windlass.toml",
+                "name their folders in windlass.toml, such as: [detect] services = [\"cart\", \"apps/*\"]; without \
+                 detect.services, layout directories takes the folders under services/, maven the modules that build an image",
             ));
         }
         Ok(inventory)

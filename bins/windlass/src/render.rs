@@ -50,9 +50,14 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
         .as_ref()
         .map_or("what was asked for", |head| head.id.short());
     printer.line(&format!(
-        "{good} of {} in `{}` serve {what} ({:.1} s), exit code {}",
+        "{good} of {} in `{}` {} {what} ({:.1} s), exit code {}",
         services(outcome.services.len()),
         outcome.environment,
+        if outcome.services.len() == 1 {
+            "serves"
+        } else {
+            "serve"
+        },
         outcome.seconds,
         outcome.exit_code
     ))

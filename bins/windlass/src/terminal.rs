@@ -25,6 +25,15 @@ struct Progress {
     health: String,
     old: u32,
     new: u32,
+    /// It is on its way back: the build before is the one that is waited for.
+    back: bool,
+}
+
+impl Progress {
+    fn goes_back(&mut self) {
+        self.back = true;
+        self.new = 0;
+    }
 }
 
 impl Terminal {
@@ -252,7 +261,13 @@ impl Listener for Terminal {
                     if fact {
                         self.fact(service, &text);
                     }
-                    self.update(service, |progress| progress.rollout = text);
+                    let back = matches!(detail, ecs_deployer::Event::RollbackStarted { .. });
+                    self.update(service, |progress| {
+                        progress.rollout = text;
+                        if back {
+                            progress.goes_back();
+                        }
+                    });
                 }
             }
             Event::Health {
@@ -263,7 +278,8 @@ impl Listener for Terminal {
             Event::RollingBack { service, reason } => {
                 self.fact(service, &format!("rolling back: {reason}"));
                 self.update(service, |progress| {
-                    progress.rollout = "rolling back".to_owned()
+                    progress.rollout = "rolling back".to_owned();
+                    progress.goes_back();
                 });
             }
             Event::Finished {
@@ -299,10 +315,11 @@ impl Terminal {
             return;
         };
         let up = matches!(state, health_checker::State::Up);
-        let mut first_new = false;
+        let (mut first_new, mut back) = (false, false);
         self.update(service, |progress| {
             if up && *expected {
                 first_new = progress.new == 0;
+                back = progress.back;
                 progress.new += 1;
             } else if up {
                 progress.old += 1;
@@ -314,7 +331,12 @@ impl Terminal {
             };
         });
         if first_new {
-            self.fact(service, "the new build answers for the first time");
+            let what = if back {
+                "the build before answers again"
+            } else {
+                "the new build answers for the first time"
+            };
+            self.fact(service, what);
         }
     }
 }

@@ -17,7 +17,7 @@ Tasks:
   test           install what the tests need, start the servers, run everything, count what ran
                    -p, --package NAME   only this package (may be repeated); without the guards
                    --no-servers         neither install nor start servers; their tests are skipped and counted
-  test stack     the reference deployment alone, with the Terraform command that TERRAFORM names
+  test stack     the reference deployment, the actions and the workflows alone, with the Terraform command that TERRAFORM names
                    --full               also plant the errors whose tests take longest, and hold dev against the policies
                    --only TEXT          only the checks whose names hold it, such as `dashboards` or `modules/ecs`
   lint           formatting, clippy and the documentation, warnings being errors

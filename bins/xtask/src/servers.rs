@@ -104,8 +104,9 @@ pub(crate) struct Servers {
     tools: Vec<(&'static str, String)>,
 }
 
+/// A server that runs, until it is dropped.
 #[derive(Debug)]
-struct Server {
+pub(crate) struct Server {
     name: &'static str,
     variable: &'static str,
     value: String,
@@ -163,6 +164,11 @@ impl Servers {
 }
 
 impl Server {
+    /// Where it is, as the tests are told.
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
     /// Whether the server still ran.
     fn stop(&mut self) -> bool {
         drop(self.holder.stdin.take());
@@ -174,6 +180,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Starts a server of one kind, for one check alone.
+pub(crate) fn one(name: &str, python: &Path) -> Result<Server, Error> {
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.name == name)
+        .ok_or_else(|| Error::Broken(format!("there is no kind of server `{name}`")))?;
+    start(kind, python)
 }
 
 fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {

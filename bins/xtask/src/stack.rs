@@ -1,5 +1,7 @@
-//! `cargo xtask test stack`: the reference deployment, checked without a cloud.
+//! `cargo xtask test stack`: the reference deployment, the project's actions and its workflows, checked without a cloud.
 
+mod act;
+mod actions;
 mod copy;
 mod dashboards;
 mod describe;
@@ -7,6 +9,8 @@ mod environments;
 mod modules;
 mod planted;
 mod program;
+mod project;
+mod stub;
 mod terraform;
 mod tools;
 mod workflows;
@@ -142,6 +146,8 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
     jobs.extend(planted::jobs(&bench)?);
     jobs.extend(dashboards::jobs(&bench));
     jobs.extend(tools::jobs(&bench));
+    jobs.extend(actions::jobs(&bench));
+    jobs.extend(project::jobs(&bench));
     jobs.extend(workflows::jobs(&bench));
     jobs.extend(describe::jobs(&bench)?);
     if let Some(only) = &options.only {
@@ -151,6 +157,9 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
                 "no check of the stack is named `{only}`"
             )));
         }
+    }
+    if jobs.iter().any(|job| job.name.starts_with("action ")) {
+        actions::build()?;
     }
     let checks = work(jobs);
     // What is left after a failure is worth a look; the folder goes with `cargo clean` in any case.

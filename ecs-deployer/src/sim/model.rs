@@ -1,4 +1,4 @@
-//! What the model holds: services, their deployments and records, tasks.
+//! What the model holds of services: their deployments, records and tasks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ServiceSpec, TaskHealth};
+use super::ServiceSpec;
+pub(super) use super::cause::Cause;
+pub(super) use super::task::{Phase, Task, group_of};
 use crate::{
-    DeploymentId, DeploymentStatus, RolloutState, ServiceDeploymentStatus, ServiceEvent,
-    ServiceName, StopType, StoppedTask, TaskDefinitionArn, TaskId,
+    DeploymentId, DeploymentStatus, RolloutState, ServiceDeploymentStatus, ServiceEvent, StopType,
+    TaskDefinitionArn,
 };
 
 /// How many events a service keeps, as ECS does.
@@ -157,114 +159,6 @@ impl HookState {
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
             Self::TimedOut => "TIMED_OUT",
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Task {
-    pub(super) id: TaskId,
-    /// `None` for a task that was run by itself.
-    pub(super) deployment: Option<DeploymentId>,
-    pub(super) task_definition: TaskDefinitionArn,
-    pub(super) phase: Phase,
-    /// This unhealthy task has one that replaces it.
-    pub(super) replaced_by: Option<TaskId>,
-    pub(super) created: Duration,
-    pub(super) started: Option<Duration>,
-    /// When it was asked to stop, or stopped by itself.
-    pub(super) stopping: Option<Duration>,
-    pub(super) stopped: Option<Duration>,
-    /// A container of it has a health check of its own.
-    pub(super) container_check: bool,
-    /// The digests of its containers' images, by image.
-    pub(super) digests: BTreeMap<String, String>,
-    /// Its service, or its family if it was run by itself.
-    #[cfg_attr(
-        not(feature = "server"),
-        expect(dead_code, reason = "only the API's own documents name it")
-    )]
-    pub(super) group: String,
-    pub(super) started_by: Option<String>,
-    pub(super) overrides: Option<Value>,
-}
-
-#[derive(Debug)]
-pub(super) enum Phase {
-    Pending,
-    Running {
-        health: TaskHealth,
-    },
-    /// It was asked to stop; it holds its place until it has.
-    Stopping {
-        since: Duration,
-        takes: Duration,
-        stopped: StoppedTask,
-    },
-    /// It ended by itself. Its place is free at once; it is counted when its remains are gone.
-    Ended {
-        since: Duration,
-        takes: Duration,
-        counts: bool,
-        stopped: StoppedTask,
-    },
-    Stopped(StoppedTask),
-}
-
-/// Why a deployment ends before its time.
-#[derive(Debug, Clone)]
-pub(super) enum Cause {
-    Breaker,
-    Alarms(BTreeSet<String>),
-    User,
-    Hook { stage: String, timed_out: bool },
-}
-
-impl Cause {
-    /// The reason of the deployment that failed.
-    fn failed(&self) -> String {
-        match self {
-            Self::Breaker => "ECS deployment circuit breaker: tasks failed to start.".to_owned(),
-            Self::Alarms(_) => "ECS deployment alarm: alarm detected.".to_owned(),
-            Self::User => "Service deployment stopped by the user.".to_owned(),
-            Self::Hook { stage, timed_out } => {
-                let what = if *timed_out { "timed out" } else { "failed" };
-                format!("ECS deployment lifecycle hook at {stage} {what}.")
-            }
-        }
-    }
-
-    /// The reason of the deployment that comes back.
-    fn back(&self, to: &DeploymentId) -> String {
-        let who = match self {
-            Self::Breaker => "circuit breaker",
-            Self::Alarms(_) => "alarm",
-            Self::User => "stop request",
-            Self::Hook { .. } => "lifecycle hook",
-        };
-        format!("ECS deployment {who}: rolling back to deploymentId {to}.")
-    }
-
-    /// The reason in the record.
-    fn recorded(&self, rollback: bool) -> String {
-        let what = if rollback { "rolled back" } else { "stopped" };
-        match self {
-            Self::Breaker => format!(
-                "Service deployment {what} because the circuit breaker threshold was exceeded."
-            ),
-            Self::Alarms(names) => {
-                let names = names
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                format!("Service deployment {what} because of the alarms [{names}].")
-            }
-            Self::User => format!("Service deployment {what} by the user."),
-            Self::Hook { stage, timed_out } => {
-                let how = if *timed_out { "timed out" } else { "failed" };
-                format!("Service deployment {what} because the lifecycle hook at {stage} {how}.")
-            }
         }
     }
 }
@@ -535,95 +429,4 @@ impl Service {
     pub(super) fn count(&self, which: impl Fn(&Task) -> bool) -> u32 {
         u32::try_from(self.tasks.iter().filter(|task| which(task)).count()).unwrap_or(u32::MAX)
     }
-}
-
-impl Task {
-    pub(super) fn new(
-        id: TaskId,
-        deployment: Option<DeploymentId>,
-        task_definition: TaskDefinitionArn,
-        group: String,
-        created: Duration,
-    ) -> Self {
-        Self {
-            id,
-            deployment,
-            task_definition,
-            phase: Phase::Pending,
-            replaced_by: None,
-            created,
-            started: None,
-            stopping: None,
-            stopped: None,
-            container_check: false,
-            digests: BTreeMap::new(),
-            group,
-            started_by: None,
-            overrides: None,
-        }
-    }
-
-    pub(super) fn is_of(&self, deployment: &DeploymentId) -> bool {
-        self.deployment.as_ref() == Some(deployment)
-    }
-
-    /// It was not asked to stop and has not ended.
-    pub(super) const fn is_wanted(&self) -> bool {
-        matches!(self.phase, Phase::Pending | Phase::Running { .. })
-    }
-
-    /// It holds a place: a task that is being stopped still does.
-    pub(super) const fn is_alive(&self) -> bool {
-        !matches!(self.phase, Phase::Stopped(_) | Phase::Ended { .. })
-    }
-
-    pub(super) const fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Running { .. })
-    }
-
-    pub(super) const fn is_healthy(&self) -> bool {
-        matches!(
-            &self.phase,
-            Phase::Running {
-                health: TaskHealth::Healthy,
-                ..
-            }
-        )
-    }
-
-    pub(super) const fn is_unhealthy(&self) -> bool {
-        matches!(
-            &self.phase,
-            Phase::Running {
-                health: TaskHealth::Unhealthy { .. } | TaskHealth::ContainerUnhealthy,
-                ..
-            }
-        )
-    }
-
-    /// What became of it, from the moment it was asked to stop.
-    pub(super) const fn stopped_task(&self) -> Option<&StoppedTask> {
-        match &self.phase {
-            Phase::Stopping { stopped, .. }
-            | Phase::Ended { stopped, .. }
-            | Phase::Stopped(stopped) => Some(stopped),
-            Phase::Pending | Phase::Running { .. } => None,
-        }
-    }
-
-    /// `lastStatus` of the API.
-    pub(super) const fn status(&self) -> &'static str {
-        match &self.phase {
-            Phase::Pending => "PENDING",
-            Phase::Running { .. } => "RUNNING",
-            Phase::Stopping { .. } => "STOPPING",
-            Phase::Ended { .. } => "DEPROVISIONING",
-            Phase::Stopped(_) => "STOPPED",
-        }
-    }
-}
-
-/// The group of a service's tasks.
-pub(super) fn group_of(service: &ServiceName) -> String {
-    format!("service:{service}")
 }

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::{ClusterName, Controller, RolloutState, ServiceName, TaskDefinition};
 
+/// The role of tasks that write a log, as the console calls it.
+const EXECUTION_ROLE: &str = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole";
+
 /// How long the services of a scenario have to come to rest, in the model's time.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -237,14 +240,19 @@ impl ScenarioService {
                 },
             });
         }
-        json!({
+        let mut definition = json!({
             "family": self.name,
             "networkMode": "awsvpc",
             "requiresCompatibilities": ["FARGATE"],
             "cpu": "256",
             "memory": "512",
             "containerDefinitions": [container],
-        })
+        });
+        if self.log_group.is_some() {
+            // Who writes a log has a role to write it with; a preflight looks for it.
+            definition["executionRoleArn"] = EXECUTION_ROLE.into();
+        }
+        definition
     }
 
     fn spec(&self, cluster: &SimCluster) -> Result<ServiceSpec, InvalidScenario> {
@@ -418,6 +426,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Scenario>(&text).unwrap(), scenario);
         }
         assert_eq!(Scenario::built_in("no-such"), None);
+    }
+
+    #[test]
+    fn a_service_that_writes_a_log_has_a_role_to_write_it_with() {
+        let mut web = ScenarioService::new("web".parse().unwrap(), "h/web:1");
+        assert!(web.plain("h/web:1").get("executionRoleArn").is_none());
+        web.log_group = Some("/ecs/web".to_owned());
+        assert_eq!(web.plain("h/web:1")["executionRoleArn"], EXECUTION_ROLE);
     }
 
     #[tokio::test(start_paused = true)]

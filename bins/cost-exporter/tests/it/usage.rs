@@ -1,6 +1,6 @@
 //! What is wrong is named, with a remedy, and nothing is asked of anybody.
 
-use crate::run::{folder, run};
+use crate::run::{Ran, command, folder, run};
 
 #[test]
 fn bad_input_ends_with_code_2() {
@@ -146,5 +146,20 @@ fn bad_input_ends_with_code_2() {
         let ran = run(&folder, arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
         assert!(ran.stderr.contains(part), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn an_endpoint_that_is_no_url_is_named_before_anybody_is_asked() {
+    let folder = folder();
+    let mut command = command(folder.path());
+    command
+        .args(["export", "--sink", "stdout", "--region", "us-east-1"])
+        .env("AWS_ENDPOINT_URL", "localhost:1");
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for part in ["AWS_ENDPOINT_URL", "http://HOST:PORT"] {
+        assert!(ran.stderr.contains(part), "{part}: {ran:?}");
     }
 }

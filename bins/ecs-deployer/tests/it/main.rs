@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod interrupt;
 #[cfg(test)]
 mod moto;

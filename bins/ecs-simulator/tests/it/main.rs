@@ -6,6 +6,8 @@ mod binary;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod sdk;

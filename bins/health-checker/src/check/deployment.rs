@@ -38,7 +38,7 @@ impl Watch {
 
 #[cfg(feature = "aws")]
 async fn view(region: Option<&str>) -> Result<Box<dyn DeploymentView>, Failure> {
-    let config = windlass_cli::aws::load(region).await;
+    let config = windlass_cli::aws::load(region).await?;
     if config.region().is_none() {
         return Err(Failure::usage("no AWS region is set")
             .hint("give --region, or set AWS_REGION or the region of the profile"));

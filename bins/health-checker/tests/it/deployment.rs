@@ -367,3 +367,12 @@ fn a_deployment_alone_can_be_looked_at() {
         .run(&["check", "--ecs-service", "web"])
         .assert_said(2, &["--ecs-cluster"]);
 }
+
+#[test]
+fn an_endpoint_that_is_no_url_is_named_before_anybody_is_asked() {
+    let place = Place::new();
+    let mut command = place.command(&["check", "--ecs-cluster", "dev", "--ecs-service", "web"]);
+    command.env("AWS_ENDPOINT_URL_ECS", "localhost:1");
+    Ended::of(command.output().unwrap())
+        .assert_said(2, &["AWS_ENDPOINT_URL_ECS", "http://HOST:PORT"]);
+}

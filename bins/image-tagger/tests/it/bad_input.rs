@@ -1,6 +1,6 @@
 //! What is wrong is named, with a remedy.
 
-use crate::site::Site;
+use crate::site::{Site, ended};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_and_names_that_cannot_be() {
@@ -94,4 +94,29 @@ async fn a_retention_needs_to_know_what_is_in_use() {
     site.run(&["retention", "policy", "--keep-last", "0"])
         .await
         .assert_refused(2, &["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_of_aws_that_is_no_url_is_named_before_anybody_is_asked() {
+    let site = Site::new().await;
+    let (_, source) = site.layout("app", "one", "").await;
+    let ours = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app";
+    for arguments in [
+        &["push", &source, "--repository", ours, "--tag", "v1"][..],
+        &["retention", "plan", ours],
+    ] {
+        let mut command = site.command(arguments);
+        command.env("AWS_ENDPOINT_URL_ECR", "localhost:1");
+        ended(command)
+            .await
+            .assert_refused(2, &["AWS_ENDPOINT_URL_ECR", "http://HOST:PORT"]);
+    }
+    // Who does not speak to AWS is not kept by it.
+    let theirs = site.repository("app");
+    let mut command = site.command(&["push", &source, "--repository", &theirs, "--tag", "v1"]);
+    command
+        .arg("--insecure-http")
+        .env("AWS_ENDPOINT_URL_ECR", "localhost:1");
+    let pushed = ended(command).await;
+    assert_eq!(pushed.code, Some(0), "{pushed:?}");
 }

@@ -1,6 +1,6 @@
 //! Bad input gets one clear error that names it and the remedy.
 
-use crate::site::run;
+use crate::site::{Ended, command, run};
 
 #[track_caller]
 fn refused(arguments: &[&str], says: &[&str]) {
@@ -114,4 +114,15 @@ fn windows_that_are_none_are_refused_by_line() {
         ],
         &["line 2", "plan --emit lines"],
     );
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_is_named_before_anybody_is_asked() {
+    let mut command = command(&["plan", "--group", "g", "--bucket", "b"]);
+    command.env("AWS_ENDPOINT_URL_LOGS", "localhost:1");
+    let ended = Ended::of(command.output().unwrap());
+    ended.assert_code(2);
+    for text in ["AWS_ENDPOINT_URL_LOGS", "http://HOST:PORT"] {
+        assert!(ended.stderr.contains(text), "{text}: {ended:?}");
+    }
 }

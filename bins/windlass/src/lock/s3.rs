@@ -43,7 +43,7 @@ impl S3Place {
             Failure::usage(format!("`{url}` is no place for a lock"))
                 .hint("write it as s3://BUCKET/PREFIX")
         })?;
-        let config = windlass_cli::aws::load(region).await;
+        let config = windlass_cli::aws::load(region).await?;
         let slash = if prefix.is_empty() { "" } else { "/" };
         Ok(Self {
             client: Client::new(&config),

@@ -221,6 +221,20 @@ fn aws_out_of_reach_is_exit_3() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_url_is_named_before_anybody_is_asked() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    let locked = "\n[environments.locked]\nprovider = \"local\"\nlock = \"s3://state/windlass\"\n";
+    repo.write("windlass.toml", &(config(&aws, true) + locked));
+    for arguments in [["run", "-e", "dev"], ["unlock", "-e", "locked"]] {
+        let mut command = repo.command(&arguments);
+        command.env("AWS_ENDPOINT_URL_S3", "localhost:1");
+        Ended::of(command.output().unwrap())
+            .assert_refused(2, &["AWS_ENDPOINT_URL_S3", "http://HOST:PORT"]);
+    }
+}
+
+#[test]
 fn what_runs_locally_is_promoted_to_ecs_and_deployed_again_by_its_moving_tag() {
     let aws = FakeAws::start(Behaviour::Completes);
     let repo = repository(&aws);

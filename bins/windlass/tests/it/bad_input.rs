@@ -1,6 +1,6 @@
 //! What people get wrong: one clear error each, with a hint.
 
-use crate::repo::{Ended, Repo, windlass};
+use crate::repo::{Ended, Repo, all, verdicts, windlass};
 
 fn run(repo: &Repo, more: &[&str]) -> Ended {
     repo.windlass(&[&["run", "--environment", "local"], more].concat())
@@ -77,7 +77,18 @@ fn a_repository_without_services() {
     let repo = Repo::empty();
     repo.write("README.md", "words\n");
     repo.commit("Begin");
-    run(&repo, &[]).assert_refused(2, &["no service", "services/"]);
+    let hint = "[detect] services = [\"cart\", \"apps/*\"]";
+    run(&repo, &[]).assert_refused(2, &["no service", "services/", hint]);
+    // What the hint says helps.
+    repo.write("cart/main.txt", "one\n");
+    repo.write(
+        "windlass.toml",
+        "[detect]\nservices = [\"cart\", \"apps/*\"]\n",
+    );
+    repo.commit("Name the services");
+    let (document, code) = repo.run(&[]);
+    assert_eq!(code, 0, "{document}");
+    assert_eq!(verdicts(&document), all(&["cart"], "deployed"));
 }
 
 #[test]

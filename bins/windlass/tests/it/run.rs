@@ -409,3 +409,20 @@ fn all_services_are_deployed_when_all_are_asked_for() {
     assert_eq!(both.code, 2, "{both:?}");
     assert!(both.stderr.contains("--base"), "{both:?}");
 }
+
+#[test]
+fn what_answers_on_the_way_back_is_not_called_the_new_build() {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.run(&[]);
+    repo.write("services/alpha/local-task.toml", "health = \"DOWN\"\n");
+    repo.commit("Break alpha");
+    let ended = repo.windlass(&["run", "-e", "local"]);
+    assert_eq!(ended.code, 5, "{ended:?}");
+    let (_, after) = ended.stderr.split_once("rolling back").unwrap();
+    assert!(after.contains("the build before answers again"), "{after}");
+    assert!(!after.contains("the new build answers"), "{after}");
+    assert!(
+        ended.stdout.contains("0 of 1 service in `local` serves"),
+        "{ended:?}"
+    );
+}

@@ -10,14 +10,11 @@ use super::{Bench, Job, Outcome, copy, program};
 
 pub(super) fn jobs(bench: &Bench) -> Vec<Job<'_>> {
     vec![
-        Job::new("workflows actionlint", move || actionlint(bench)),
+        Job::new("workflows actionlint", move || {
+            actionlint(bench, &bench.stack.join(".github/workflows"))
+        }),
         Job::new("workflows zizmor", move || {
-            let mut command = tool(bench, "zizmor");
-            // Every finding counts, informational ones too.
-            command
-                .args(["--offline", "--no-progress", "--persona=pedantic"])
-                .arg(bench.stack.join(".github/workflows"));
-            Ok(program::run(command)?.outcome())
+            zizmor(bench, &bench.stack.join(".github/workflows"))
         }),
         Job::new("prometheus config", move || {
             promtool(bench, &["check", "config", "prometheus.yml"])
@@ -40,9 +37,18 @@ fn tool(bench: &Bench, name: &str) -> Command {
     Command::new(bench.python.with_file_name(name))
 }
 
-fn actionlint(bench: &Bench) -> Result<Outcome, Error> {
-    let folder = bench.stack.join(".github/workflows");
-    let files = workflows(&folder)?;
+/// What zizmor says of workflows or actions; every finding counts, informational ones too.
+pub(super) fn zizmor(bench: &Bench, folder: &Path) -> Result<Outcome, Error> {
+    let mut command = tool(bench, "zizmor");
+    command
+        .args(["--offline", "--no-progress", "--persona=pedantic"])
+        .arg(folder);
+    Ok(program::run(command)?.outcome())
+}
+
+/// What actionlint says of the workflows of a folder.
+pub(super) fn actionlint(bench: &Bench, folder: &Path) -> Result<Outcome, Error> {
+    let files = workflows(folder)?;
     let mut command = tool(bench, "actionlint");
     // Shell in workflows is checked too.
     command

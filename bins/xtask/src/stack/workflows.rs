@@ -1,16 +1,16 @@
-//! The workflows, run: what they call, with which arguments, and that what comes from outside stays one argument.
+//! The example's workflows, run: what they call, with which arguments, and that what comes from outside stays one argument.
 //!
-//! Steps run on this machine, where actions are stand-ins that do nothing, and programs are stand-ins that write down how they were called.
+//! Steps run on this machine. The project's own actions are those of the checkout; they install stand-ins that write down how they
+//! were called. Other actions are stand-ins that do nothing.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cargo;
 use crate::task::Error;
 
-use super::{Bench, Job, Outcome, copy, program};
+use super::act::{self, PROJECT, STAND_IN, Site};
+use super::{Bench, Job, Outcome, copy};
 
 /// A run, and what it has to end with.
 struct Case {
@@ -22,9 +22,12 @@ struct Case {
     succeeds: bool,
     /// The calls of programs that matter, in order, one argument after the other.
     calls: &'static [&'static [&'static str]],
-    /// What windlass has to read on its standard input.
-    stdin: Option<&'static str>,
+    /// What windlass has to find in the payload.
+    payload_holds: Option<&'static str>,
 }
+
+/// Stands for the event's file, which act writes to a folder of its own.
+const EVENT: &str = "--payload=the event";
 
 /// Those that are hostile hold text that a shell would obey, were it not an argument.
 const CASES: [Case; 6] = [
@@ -45,20 +48,18 @@ const CASES: [Case; 6] = [
             &[
                 "health-checker",
                 "quality-gate",
-                "--report",
-                "target/sonar/report-task.txt",
+                "--report=target/sonar/report-task.txt",
                 "--strict",
             ],
             &[
                 "windlass",
                 "run",
-                "--environment",
-                "dev",
-                "--events",
-                "events.ndjson",
+                "--repo=.",
+                "--wait-lock=30m",
+                "--environment=dev",
             ],
         ],
-        stdin: None,
+        payload_holds: None,
     },
     Case {
         name: "promotion",
@@ -69,14 +70,12 @@ const CASES: [Case; 6] = [
         calls: &[&[
             "windlass",
             "promote",
-            "--from",
-            "dev",
-            "--to",
-            "staging",
-            "--events",
-            "events.ndjson",
+            "--repo=.",
+            "--wait-lock=30m",
+            "--from=dev",
+            "--to=staging",
         ]],
-        stdin: None,
+        payload_holds: None,
     },
     Case {
         name: "dispatch with a hostile title",
@@ -87,12 +86,12 @@ const CASES: [Case; 6] = [
         calls: &[&[
             "windlass",
             "dispatch",
-            "--payload",
-            "-",
-            "--events",
-            "events.ndjson",
+            "--repo=.",
+            "--wait-lock=30m",
+            EVENT,
+            "--environment=dev",
         ]],
-        stdin: Some("x'; touch obeyed; echo \\\"$(touch obeyed)`touch obeyed`"),
+        payload_holds: Some("x'; touch obeyed; echo \\\"$(touch obeyed)`touch obeyed`"),
     },
     Case {
         name: "dispatch to an environment that is none",
@@ -101,7 +100,7 @@ const CASES: [Case; 6] = [
         payload: "{\"action\": \"deploy\", \"client_payload\": {\"environment\": \"dev; touch obeyed\", \"services\": [\"user-service\"]}}",
         succeeds: false,
         calls: &[],
-        stdin: None,
+        payload_holds: None,
     },
     Case {
         name: "one service with a hostile name",
@@ -112,14 +111,13 @@ const CASES: [Case; 6] = [
         calls: &[&[
             "windlass",
             "deploy",
-            "--environment",
-            "dev",
-            "--service",
-            "x\"; touch obeyed; $(touch obeyed)",
-            "--image-tag",
-            "sha-1",
+            "--repo=.",
+            "--wait-lock=30m",
+            "--environment=dev",
+            "--service=x\"; touch obeyed; $(touch obeyed)",
+            "--image-tag=sha-1",
         ]],
-        stdin: None,
+        payload_holds: None,
     },
     Case {
         name: "one service back",
@@ -130,168 +128,154 @@ const CASES: [Case; 6] = [
         calls: &[&[
             "windlass",
             "rollback",
-            "--environment",
-            "production",
-            "--service",
-            "task-service",
+            "--repo=.",
+            "--wait-lock=30m",
+            "--environment=production",
+            "--service=task-service",
         ]],
-        stdin: None,
+        payload_holds: None,
     },
 ];
 
-/// Programs that the workflows call.
-const PROGRAMS: [&str; 4] = ["cargo", "health-checker", "mvn", "windlass"];
-/// Writes its call beside itself: a number of arguments, then each on a line; and what windlass reads.
-const STAND_IN: &str = "#!/bin/sh\nset -eu\nplace=$(dirname \"$0\")/..\n{\n  echo $(($# + 1))\n  basename \"$0\"\n  for argument in \"$@\"; do printf '%s\\n' \"$argument\"; done\n} >>\"$place/calls\"\ncase \"$*\" in *'--payload -'*) cat >\"$place/stdin\" ;; esac\n";
-const ACTION: &str = "name: stand-in\ndescription: does nothing\nruns:\n  using: composite\n  steps:\n    - run: \"true\"\n      shell: bash\n";
-
 pub(super) fn jobs(bench: &Bench) -> Vec<Job<'_>> {
-    CASES
+    let mut jobs: Vec<Job<'_>> = CASES
         .iter()
         .enumerate()
         .map(|(index, case)| {
             Job::new(format!("workflow {}", case.name), move || {
                 let place = bench.scratch.join(format!("workflow-{index}"));
-                run(bench, case, &place)
+                run(bench, case, place)
             })
         })
-        .collect()
+        .collect();
+    jobs.push(Job::new("workflows pins", move || pins(bench)));
+    jobs
 }
 
-fn run(bench: &Bench, case: &Case, place: &Path) -> Result<Outcome, Error> {
-    let repository = place.join("repository");
-    let workflows = repository.join(".github/workflows");
+fn run(bench: &Bench, case: &Case, place: PathBuf) -> Result<Outcome, Error> {
+    let mut site = Site::new(place)?;
+    let workflows = site.repository().join(".github/workflows");
     copy::tree(&bench.stack.join(".github/workflows"), &workflows)?;
-    commit(&repository)?;
-    let action = place.join("action");
-    make(&action)?;
-    copy::write(&action.join("action.yml"), ACTION)?;
-    commit(&action)?;
-    let programs = place.join("programs");
-    make(&programs)?;
-    for name in PROGRAMS {
-        let file = programs.join(name);
-        copy::write(&file, STAND_IN)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
-            .map_err(|source| Error::broken(file.display(), source))?;
-    }
-    let event = place.join("event.json");
-    copy::write(&event, case.payload)?;
-
+    site.program("mvn", STAND_IN)?;
+    site.release(&[("windlass", STAND_IN), ("health-checker", STAND_IN)])?;
     let text = copy::read(&workflows.join(case.file))?;
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new(bench.python.with_file_name("act"));
-    command
-        .arg(case.event)
-        .arg("--eventpath")
-        .arg(&event)
-        .args(["--workflows", &format!(".github/workflows/{}", case.file)])
-        .args([
-            "--platform",
-            "ubuntu-24.04=-self-hosted",
-            "--no-cache-server",
-        ])
-        .args([
-            "--var",
-            "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/sdt-dev-deployer",
-        ])
-        .args(["--var", "AWS_REGION=us-east-1"])
-        .args([
-            "--secret",
-            "SLACK_WEBHOOK_URL=nowhere",
-            "--secret",
-            "SONAR_TOKEN=none",
-        ])
-        .env("PATH", format!("{}:{path}", programs.display()))
-        // Its caches are not the developer's.
-        .env("HOME", place)
-        .env("XDG_CACHE_HOME", place.join("cache"))
-        .current_dir(&repository);
-    for action_of in uses(&text) {
-        command.args([
-            "--local-repository",
-            &format!("{action_of}={}", action.display()),
-        ]);
+    for action in act::uses(&text) {
+        match own(action) {
+            Some((_, commit)) => site.project(&format!("{PROJECT}@{commit}"))?,
+            None => site.action(action, None)?,
+        }
     }
-    let said = program::run(command)?;
+    for variable in [
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/sdt-dev-deployer",
+        "AWS_REGION=us-east-1",
+    ] {
+        site.argument("--var", variable);
+    }
+    for secret in ["SLACK_WEBHOOK_URL=nowhere", "SONAR_TOKEN=none"] {
+        site.argument("--secret", secret);
+    }
+    let said = site.run(bench, case.file, case.event, case.payload)?;
     let wrong = |what: String| Ok(Outcome::Failed(format!("{what}\n{}", said.text)));
     if said.good() != case.succeeds {
         return wrong(format!("ended with {:?}", said.code));
     }
-    let calls: Vec<Vec<String>> =
-        calls(&fs::read_to_string(place.join("calls")).unwrap_or_default())
-            .into_iter()
-            // Installing is the runner's business.
-            .filter(|call| call[0] != "cargo")
-            .collect();
+    let calls: Vec<Vec<String>> = site
+        .calls()
+        .into_iter()
+        // The installation sees whether the program starts.
+        .filter(|call| call.get(1).is_none_or(|argument| argument != "--version"))
+        .map(|call| call.into_iter().map(without_place).collect())
+        .collect();
     if calls != case.calls {
         return wrong(format!("called {calls:?}, not {:?}", case.calls));
     }
-    if let Some(wanted) = case.stdin
-        && !fs::read_to_string(place.join("stdin")).is_ok_and(|read| read.contains(wanted))
+    if let Some(wanted) = case.payload_holds
+        && !site.stdin().contains(wanted)
     {
         return wrong("windlass did not read the payload as it was sent".into());
     }
-    if find(place, "obeyed")? {
+    if site.obeyed()? {
         return wrong("a shell obeyed what came from outside".into());
     }
     Ok(Outcome::Passed(1))
 }
 
-fn make(folder: &Path) -> Result<(), Error> {
-    fs::create_dir_all(folder)
-        .map_err(|source| Error::broken(format!("cannot make `{}`", folder.display()), source))
-}
-
-fn commit(folder: &Path) -> Result<(), Error> {
-    let name = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
-    for arguments in [
-        &["init", "--quiet", "--initial-branch=dev"][..],
-        &["add", "--all"],
-        &["commit", "--quiet", "--message=t"],
-    ] {
-        let mut git = Command::new("git");
-        git.args(name).args(arguments).current_dir(folder);
-        cargo::output(&mut git)?;
+fn without_place(argument: String) -> String {
+    if argument.starts_with("--payload=") && argument.ends_with("/event.json") {
+        EVENT.to_owned()
+    } else {
+        argument
     }
-    Ok(())
 }
 
-/// The actions that a workflow uses, each once.
-fn uses(text: &str) -> Vec<&str> {
-    let mut found: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- uses: "))
-        .filter_map(|rest| rest.split_whitespace().next())
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+/// The name and the commit of an action of this project.
+fn own(action: &str) -> Option<(&str, &str)> {
+    action
+        .strip_prefix(PROJECT)?
+        .strip_prefix("/.github/actions/")?
+        .split_once('@')
 }
 
-/// The calls that the stand-ins wrote down.
-fn calls(text: &str) -> Vec<Vec<String>> {
-    let mut lines = text.lines();
-    let mut calls = Vec::new();
-    while let Some(count) = lines.next().and_then(|line| line.parse().ok()) {
-        calls.push(lines.by_ref().take(count).map(str::to_owned).collect());
-    }
-    calls
-}
-
-/// Whether a file of this name is anywhere below a folder.
-fn find(folder: &Path, name: &str) -> Result<bool, Error> {
-    let broken = |source| Error::broken(format!("cannot list `{}`", folder.display()), source);
-    for entry in fs::read_dir(folder).map_err(broken)? {
-        let entry: fs::DirEntry = entry.map_err(broken)?;
-        let path: PathBuf = entry.path();
-        if entry.file_name() == name
-            || (entry.file_type().map_err(broken)?.is_dir() && find(&path, name)?)
-        {
-            return Ok(true);
+/// Whether the commits that the workflows name have the actions, and these take what the workflows give them.
+fn pins(bench: &Bench) -> Result<Outcome, Error> {
+    let folder = bench.stack.join(".github/workflows");
+    let (mut held, mut wrong) = (0, String::new());
+    for case in &CASES {
+        let text = copy::read(&folder.join(case.file))?;
+        for (action, inputs) in given(&text) {
+            let Some((name, commit)) = own(action) else {
+                continue;
+            };
+            let path = format!(".github/actions/{name}/action.yml");
+            let mut show = Command::new("git");
+            show.args(["show", &format!("{commit}:{path}")])
+                .current_dir(cargo::root());
+            // A clone without history has the actions as they are now.
+            let definition = match cargo::output(&mut show) {
+                Ok(text) => text,
+                Err(_) => copy::read(&cargo::root().join(&path))?,
+            };
+            for input in inputs {
+                if definition.lines().any(|line| line == format!("  {input}:")) {
+                    held += 1;
+                } else {
+                    wrong += &format!("{}: {action} takes no {input}\n", case.file);
+                }
+            }
         }
     }
-    Ok(false)
+    Ok(if wrong.is_empty() && held > 0 {
+        Outcome::Passed(held)
+    } else {
+        Outcome::Failed(wrong)
+    })
+}
+
+/// Each use of an action with the inputs that it is given.
+fn given(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut with = None;
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let trimmed = line.trim();
+        if trimmed.starts_with("- ") {
+            with = None;
+        }
+        if let Some(action) = trimmed.trim_start_matches("- ").strip_prefix("uses: ") {
+            found.push((
+                action.split_whitespace().next().unwrap_or(action),
+                Vec::new(),
+            ));
+        } else if trimmed == "with:" {
+            with = Some(indent);
+        } else if let (Some(outer), Some((_, inputs))) = (with, found.last_mut())
+            && indent == outer + 2
+            && let Some((name, _)) = trimmed.split_once(':')
+        {
+            inputs.push(name);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -299,18 +283,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_read_back_argument_by_argument() {
-        assert_eq!(
-            calls("3\nwindlass\nrun\na b; c\n1\nmvn\n"),
-            [vec!["windlass", "run", "a b; c"], vec!["mvn"]]
-        );
+    fn the_inputs_of_an_action_are_found() {
+        let text = "      - name: x\n        uses: a/b@1 # v1\n        env:\n          NO: x\n        with:\n          one: 1\n          two: |\n            three: 3\n      - run: y\n";
+        assert_eq!(given(text), [("a/b@1", vec!["one", "two"])]);
     }
 
     #[test]
-    fn actions_are_found_with_their_commits() {
+    fn only_actions_of_this_project_are_its_own() {
         assert_eq!(
-            uses("  - uses: a/b@1 # v1\n  - run: x\n  - uses: a/b@1 # v1\n"),
-            ["a/b@1"]
+            own("windlass-rs/windlass/.github/actions/notifier@1f"),
+            Some(("notifier", "1f"))
         );
+        assert_eq!(own("actions/checkout@1f"), None);
     }
 }
