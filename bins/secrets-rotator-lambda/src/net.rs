@@ -84,10 +84,6 @@ impl Place {
 }
 
 /// A connection and what was read of it beyond what was asked for. It is not Debug: it may hold a password.
-#[expect(
-    missing_debug_implementations,
-    reason = "what it holds of the conversation is for nobody's eyes"
-)]
 pub(crate) struct Connection<'a> {
     pub(crate) place: &'a Place,
     stream: TcpStream,

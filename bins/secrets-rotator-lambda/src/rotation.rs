@@ -112,13 +112,19 @@ impl Rotation<'_> {
 
     async fn set(&self) -> Result<Outcome, Error> {
         let pending = self.pending().await?;
-        // Pending: an earlier call has set it. Previous: a container that started while the last rotation ended.
-        let mut by = self.door.accepts(&pending).await?.then(|| pending.clone());
-        for stage in [Stage::Current, Stage::Previous] {
+        let stages = [Stage::Current, Stage::Previous];
+        self.make_taken(&pending, &stages).await
+    }
+
+    /// Makes the service take a password, going in with that itself or with the first of these that it takes.
+    async fn make_taken(&self, new: &Password, stages: &[Stage]) -> Result<Outcome, Error> {
+        // Itself: an earlier call has set it.
+        let mut by = self.door.accepts(new).await?.then(|| new.clone());
+        for stage in stages {
             if by.is_some() {
                 break;
             }
-            if let Some(other) = self.staged(stage).await?
+            if let Some(other) = self.staged(*stage).await?
                 && self.door.accepts(&other).await?
             {
                 by = Some(other);
@@ -130,8 +136,8 @@ impl Rotation<'_> {
                 secret: self.name(),
             });
         };
-        self.door.set(&by, &pending).await?;
-        Ok(match by == pending {
+        self.door.set(&by, new).await?;
+        Ok(match by == *new {
             true => Outcome::AlreadySet,
             false => Outcome::Set,
         })
@@ -154,11 +160,12 @@ impl Rotation<'_> {
         Ok(Outcome::Finished)
     }
 
-    /// What may be left of a last step that was broken off after its version became the current one.
+    /// What may be left of a last step that was broken off after its version became the current one. A container that
+    /// started at that moment has the previous password.
     async fn tidy(&self) -> Result<Outcome, Error> {
         let current = self.own(Stage::Current).await?;
         let current = current.ok_or_else(|| self.no_value(Stage::Current))?;
-        self.prove(&current).await?;
+        self.make_taken(&current, &[Stage::Previous]).await?;
         self.door.keep_only(&current).await?;
         Ok(Outcome::AlreadyCurrent)
     }
