@@ -185,5 +185,18 @@ fn a_rotation_goes_from_secrets_manager_through_the_function_to_redis_and_back()
         .iter()
         .filter_map(|line| line["outcome"].as_str())
         .collect();
-    assert_eq!(outcomes[..4], ["created", "set", "tested", "finished"]);
+    // Each step was called twice.
+    assert_eq!(
+        outcomes[..8],
+        [
+            "created",
+            "already-created",
+            "set",
+            "already-set",
+            "tested",
+            "tested",
+            "finished",
+            "already-current"
+        ]
+    );
 }
