@@ -56,18 +56,14 @@ data "aws_iam_policy_document" "rotation" {
     resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.name}-secrets-rotator:*"]
   }
 
-  # Lambda makes the function's network interfaces with the function's role, and checks for these before it makes the function.
-  # Their ids are not known before, and Lambda wants any: DeleteNetworkInterface has to name all resources of the account.
+  # Lambda makes the function's network interfaces with the function's role, whose ids nobody knows before; it checks for these
+  # actions, on all resources, before it makes the function. AWS's own policy for it adds the logs of all functions.
   statement {
-    sid       = "EnterNetwork"
-    actions   = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"]
-    resources = ["arn:${local.partition}:ec2:${local.region}:${local.account}:*/*"]
-  }
-
-  statement {
-    sid = "SeeNetwork"
-    # These actions take no resource.
-    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+    sid = "EnterNetwork"
+    actions = [
+      "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+    ]
     resources = ["*"]
   }
 }

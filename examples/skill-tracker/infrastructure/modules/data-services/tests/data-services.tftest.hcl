@@ -153,8 +153,7 @@ run "passwords_are_rotated_by_a_function_that_may_do_just_that" {
       MakePassword = toset(["secretsmanager:GetRandomPassword"])
       SecretsKey   = toset(["kms:Decrypt", "kms:GenerateDataKey"])
       WriteLogs    = toset(["logs:CreateLogStream", "logs:PutLogEvents"])
-      EnterNetwork = toset(["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses"])
-      SeeNetwork   = toset(["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"])
+      EnterNetwork = toset(["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"])
     }
     error_message = "the rotator has not exactly the actions that it needs"
   }
