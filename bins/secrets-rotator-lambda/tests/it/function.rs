@@ -142,6 +142,12 @@ impl Vault {
 
     /// Begins a rotation and returns its version.
     pub(crate) fn begin(&self, secret: &str) -> String {
+        self.switch_on(secret, true)
+    }
+
+    /// Switches rotation on, with a rotation at once or with a trial of the function alone: a pending version that has the
+    /// current value. Returns the version.
+    pub(crate) fn switch_on(&self, secret: &str, at_once: bool) -> String {
         // Secrets Manager begins the next rotation when the label of the last is on the current version or on none; moto
         // only when it is on none.
         let last = self.staged(secret, "AWSPENDING");
@@ -157,6 +163,7 @@ impl Vault {
             .client
             .rotate_secret()
             .secret_id(secret)
+            .rotate_immediately(at_once)
             .rotation_rules(days.build())
             .rotation_lambda_arn(
                 "arn:aws:lambda:us-east-1:123456789012:function:the-tests-call-it",

@@ -70,6 +70,23 @@ fn a_mongodb_is_rotated_over_and_over_and_a_refused_version_changes_nothing() {
 }
 
 #[test]
+fn rotation_that_is_switched_on_without_a_rotation_is_tried_and_changes_nothing() {
+    let Some(vault) = Vault::open() else { return };
+    let mongod = Mongod::start("admin", "hunter2", Quirk::None);
+    let secret = vault.create("later/mongodb-password", "hunter2");
+    let mut function = Function::start(&[
+        ("AWS_ENDPOINT_URL", vault.url.clone()),
+        ("MONGODB_ENDPOINT", mongod.address.to_string()),
+    ]);
+    let version = vault.switch_on(&secret, false);
+    let done = function.step(Step::Test, &secret, &version).unwrap();
+    assert_eq!(done["outcome"], "tested");
+    assert_eq!(mongod.password("admin"), "hunter2");
+    assert!(!mongod.commands().contains(&"updateUser".to_owned()));
+    function.log(&[]);
+}
+
+#[test]
 fn a_service_that_is_not_there_fails_the_step_and_leaves_the_current_version() {
     let Some(vault) = Vault::open() else { return };
     let secret = vault.create("gone/redis-password", "hunter2");
