@@ -40,9 +40,7 @@ mod store;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use error::Error;
-pub use name::{
-    InvalidName, InvalidUserName, RotationToken, SecretId, SecretName, UserName, VersionId,
-};
+pub use name::{InvalidName, RotationToken, SecretId, SecretName, UserName, VersionId};
 pub use password::{InvalidPassword, Password};
 pub use request::{InvalidRequest, Request, Step};
 pub use rotation::{Outcome, rotate};

@@ -12,9 +12,6 @@ pub struct InvalidName {
     rule: &'static str,
 }
 
-/// Why a text is no name of a user.
-pub type InvalidUserName = InvalidName;
-
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $is_valid:expr) => {
         $(#[$doc])*

@@ -116,12 +116,9 @@ impl Connection<'_> {
                 return Err(self.place.strange("its answer is too long"));
             }
             let read = self.stream.read_buf(&mut self.buffer).await;
-            match read.map_err(|source| self.place.unreachable(source))? {
-                0 => {
-                    let end = io::ErrorKind::UnexpectedEof.into();
-                    return Err(self.place.unreachable(end));
-                }
-                _ => {}
+            if read.map_err(|source| self.place.unreachable(source))? == 0 {
+                let end = io::ErrorKind::UnexpectedEof.into();
+                return Err(self.place.unreachable(end));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The steps on models, on real servers, and the function under a Runtime API on loopback.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod contract;
 mod function;
 mod interruptions;
 mod invocations;

@@ -4,6 +4,7 @@ use secrets_rotator_lambda::redis::Redis;
 use secrets_rotator_lambda::{DataService, Password, ServiceError};
 
 use super::redis_server::RedisServer;
+use crate::contract::contract;
 use crate::function::{Function, Vault, rotate};
 use crate::protocol::password;
 
@@ -49,6 +50,7 @@ async fn both_passwords_are_taken_until_the_end_and_kept_through_a_restart() {
         return;
     };
     let redis = client(&server, "default");
+    contract(&redis, &old).await;
     assert_eq!(takes(&redis, &all).await, [true, false, false]);
     redis.set(&old, &new).await.unwrap();
     assert_eq!(takes(&redis, &all).await, [true, true, false]);
@@ -91,6 +93,7 @@ async fn a_user_of_its_own_is_kept_in_the_file_of_users() {
         return;
     };
     let redis = client(&server, "app");
+    contract(&redis, &old).await;
     redis.set(&old, &new).await.unwrap();
     redis.keep_only(&new).await.unwrap();
     let kept = read(&server, "users.acl");
