@@ -16,6 +16,7 @@ data_services = {
   network_load_balancer    = true
   management_load_balancer = true
   rotation_package         = "secrets-rotator.zip"
+  rotation_schedule        = "cron(0 3 ? * SUN#1 *)"
 }
 
 alarm_emails     = ["ops@example.com"]

@@ -1,55 +1,14 @@
 //! A real Redis in each state in which it accepts connections and does not serve.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use health_checker::{
     Event, NetworkProbe, Observation, Options, Probe, State, Target, Verdict, check,
 };
 
-use super::held::{End, Held, free_port};
+use super::redis_server::RedisServer;
 
-/// A Redis that cannot save does not end when it is asked to.
-const END: End = End {
-    signal: "KILL",
-    after: "",
-};
-
-/// A running Redis.
-struct Redis {
-    port: u16,
-    held: Held,
-}
-
-impl Redis {
-    /// Starts one; `None` where nobody says how.
-    fn start(folder: tempfile::TempDir, options: &[&str]) -> Option<Self> {
-        let Ok(program) = std::env::var("WINDLASS_TEST_REDIS_SERVER") else {
-            return skip();
-        };
-        let port = free_port();
-        let mut arguments: Vec<String> = [
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-            "--save",
-            "3600 1",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        arguments.extend(options.iter().map(|option| (*option).to_owned()));
-        let redis = Self {
-            port,
-            held: Held::start(&program, &arguments, END, folder, &[]),
-        };
-        redis.held.until("it accepts connections", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        Some(redis)
-    }
-
+impl RedisServer {
     fn target(&self, credentials: &str) -> Target {
         format!("cache=redis://{credentials}127.0.0.1:{}", self.port)
             .parse()
@@ -59,27 +18,6 @@ impl Redis {
     async fn ask(&self, credentials: &str) -> Observation {
         NetworkProbe::new().probe(&self.target(credentials)).await
     }
-
-    /// Says something in Redis' inline form and gives the beginning of the answer.
-    fn say(&self, line: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        stream.write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        let mut bytes = [0; 200];
-        let read = stream.read(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..read]).into_owned()
-    }
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "this is how a test says that it was skipped"
-)]
-fn skip<T>() -> Option<T> {
-    println!("skipped: WINDLASS_TEST_REDIS_SERVER is not set");
-    None
 }
 
 fn folder() -> tempfile::TempDir {
@@ -96,7 +34,7 @@ fn down(observation: &Observation, status: &str) {
 
 #[tokio::test]
 async fn a_redis_that_serves_is_healthy() {
-    let Some(redis) = Redis::start(folder(), &[]) else {
+    let Some(redis) = RedisServer::start(folder(), &[]) else {
         return;
     };
     let options = Options::default().interval(Duration::from_millis(10));
@@ -112,7 +50,7 @@ async fn a_redis_that_serves_is_healthy() {
 
 #[tokio::test]
 async fn a_locked_redis_is_down_without_its_password_and_up_with_it() {
-    let Some(redis) = Redis::start(folder(), &["--requirepass", "hunter2"]) else {
+    let Some(redis) = RedisServer::start(folder(), &["--requirepass", "hunter2"]) else {
         return;
     };
     down(&redis.ask("").await, "NOAUTH");
@@ -125,7 +63,7 @@ async fn a_locked_redis_is_down_without_its_password_and_up_with_it() {
 
 #[tokio::test]
 async fn a_redis_that_cannot_save_is_down() {
-    let Some(redis) = Redis::start(folder(), &[]) else {
+    let Some(redis) = RedisServer::start(folder(), &[]) else {
         return;
     };
     assert!(redis.say("SET a b").starts_with("+OK"));
@@ -140,7 +78,7 @@ async fn a_redis_that_cannot_save_is_down() {
 
 #[tokio::test]
 async fn a_redis_that_loads_its_data_is_down_until_it_has() {
-    let Some(redis) = Redis::start(folder(), &[]) else {
+    let Some(redis) = RedisServer::start(folder(), &[]) else {
         return;
     };
     let keys: String = (0..400).map(|n| format!(" k{n} v")).collect();
@@ -159,7 +97,7 @@ async fn a_redis_that_loads_its_data_is_down_until_it_has() {
         "--loading-process-events-interval-bytes",
         "1024",
     ];
-    let Some(redis) = Redis::start(again, &slowly) else {
+    let Some(redis) = RedisServer::start(again, &slowly) else {
         return;
     };
     down(&redis.ask("").await, "LOADING");
@@ -183,7 +121,7 @@ async fn a_replica_without_its_master_is_down() {
         "--replica-serve-stale-data",
         "no",
     ];
-    let Some(redis) = Redis::start(folder(), &options) else {
+    let Some(redis) = RedisServer::start(folder(), &options) else {
         return;
     };
     down(&redis.ask("").await, "MASTERDOWN");

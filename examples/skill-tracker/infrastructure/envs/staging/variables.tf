@@ -149,18 +149,25 @@ variable "database" {
 }
 
 variable "data_services" {
-  description = "Whether MongoDB, RabbitMQ and Redis keep their data on EFS, have load balancers, and have their passwords rotated by a function (its package in artifacts_bucket)."
+  description = "Whether MongoDB, RabbitMQ and Redis keep their data on EFS, have load balancers, and have their passwords rotated by a function: its package in artifacts_bucket, and when, every so many days or by a schedule such as \"cron(0 3 ? * SUN#1 *)\"."
   type = object({
     persistent               = optional(bool, false)
     network_load_balancer    = optional(bool, false)
     management_load_balancer = optional(bool, false)
     rotation_package         = optional(string)
+    rotation_days            = optional(number, 30)
+    rotation_schedule        = optional(string)
   })
   default = {}
 
   validation {
     condition     = var.data_services.rotation_package == null || var.artifacts_bucket != null
     error_message = "data_services.rotation_package lies in a bucket: give artifacts_bucket."
+  }
+
+  validation {
+    condition     = var.data_services.rotation_package != null || (var.data_services.rotation_schedule == null && var.data_services.rotation_days == 30)
+    error_message = "data_services.rotation_days and rotation_schedule say when the function rotates: give rotation_package."
   }
 }
 

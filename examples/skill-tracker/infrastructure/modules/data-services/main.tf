@@ -21,12 +21,13 @@ locals {
       health = "mongosh --quiet --eval \"db.adminCommand('ping').ok\" | grep -q 1"
     }
     rabbitmq = {
-      uid         = 999
-      ports       = [5672, 15672]
-      data        = "/var/lib/rabbitmq"
-      read_only   = false
-      command     = null
-      environment = { RABBITMQ_DEFAULT_USER = "admin", TMPDIR = "/tmp" }
+      uid       = 999
+      ports     = [5672, 15672]
+      data      = "/var/lib/rabbitmq"
+      read_only = false
+      command   = null
+      # The data folder is the node's, and the node's name is the host's unless told: each task would begin with an empty one.
+      environment = { RABBITMQ_DEFAULT_USER = "admin", RABBITMQ_NODENAME = "rabbit@localhost", TMPDIR = "/tmp" }
       secrets = {
         RABBITMQ_DEFAULT_PASS  = aws_secretsmanager_secret.generated["rabbitmq-password"].arn
         RABBITMQ_ERLANG_COOKIE = aws_secretsmanager_secret.generated["rabbitmq-erlang-cookie"].arn
@@ -39,11 +40,12 @@ locals {
       ports     = [6379]
       data      = "/data"
       read_only = true
-      # Through a file, since an argument shows in the list of processes.
-      command     = ["sh", "-c", "umask 077; printf 'requirepass %s\\nappendonly yes\\ndir /data\\n' \"$REDIS_PASSWORD\" > /tmp/redis.conf; exec redis-server /tmp/redis.conf"]
+      # Through a file, since an argument shows in the list of processes. The user health may say PING and nothing else.
+      command     = ["sh", "-c", "umask 077; printf 'requirepass %s\\nappendonly yes\\ndir /data\\nuser health on nopass -@all +ping\\n' \"$REDIS_PASSWORD\" > /tmp/redis.conf; exec redis-server /tmp/redis.conf"]
       environment = {}
       secrets     = { REDIS_PASSWORD = aws_secretsmanager_secret.generated["redis-password"].arn }
-      health      = "REDISCLI_AUTH=\"$REDIS_PASSWORD\" redis-cli ping | grep -q PONG"
+      # Not with the password: after a rotation the task has the one of before, and would be replaced for it.
+      health = "REDISCLI_AUTH=any redis-cli --user health ping | grep -q PONG"
     }
   }
 }

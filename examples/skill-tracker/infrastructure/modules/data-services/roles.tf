@@ -44,6 +44,16 @@ data "aws_iam_policy_document" "execution" {
     # By name, with the six characters that Secrets Manager adds: known before the secrets exist.
     resources = [for name in ["mongodb-password", "rabbitmq-erlang-cookie", "rabbitmq-password", "redis-password"] : local.secret_patterns[name]]
   }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "SecretsKey"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
+  }
 }
 
 resource "aws_iam_role" "execution" {

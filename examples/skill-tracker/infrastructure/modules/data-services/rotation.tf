@@ -40,10 +40,31 @@ data "aws_iam_policy_document" "rotation" {
     resources = ["*"]
   }
 
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "SecretsKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.name}-secrets-rotator:*"]
+  }
+
+  # Lambda makes the function's network interfaces with the function's role, whose ids nobody knows before; it checks for these
+  # actions, on all resources, before it makes the function. AWS's own policy for it adds the logs of all functions.
+  statement {
+    sid = "EnterNetwork"
+    actions = [
+      "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = ["*"]
   }
 }
 
@@ -62,14 +83,6 @@ resource "aws_iam_role_policy" "rotation" {
   policy = data.aws_iam_policy_document.rotation[each.key].json
 }
 
-# Network interfaces in the VPC cannot be held to a resource before they exist; this is AWS's own policy for it.
-resource "aws_iam_role_policy_attachment" "rotation_vpc" {
-  for_each = local.rotation
-
-  role       = aws_iam_role.rotation[each.key].name
-  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
-}
-
 resource "aws_lambda_function" "rotation" {
   for_each = local.rotation
 
@@ -83,20 +96,17 @@ resource "aws_lambda_function" "rotation" {
   s3_key        = each.value.key
   timeout       = 120
   memory_size   = 128
-  # One rotation at a time: the steps of two would mix.
-  reserved_concurrent_executions = 1
+  # One for each secret, whose schedules may fall together. Steps of one secret may come twice; the function takes that.
+  reserved_concurrent_executions = 3
 
   environment {
+    # Of RabbitMQ the management port. The users are those that the function takes without being told: admin, and default of Redis.
     variables = { for name, port in merge(local.tcp_ports, { rabbitmq = 15672 }) : "${upper(name)}_ENDPOINT" => "${name}.${var.namespace.name}:${port}" }
   }
 
   vpc_config {
     subnet_ids         = var.subnet_ids
     security_group_ids = [var.security_group_id]
-  }
-
-  tracing_config {
-    mode = "Active"
   }
 
   depends_on = [aws_cloudwatch_log_group.rotation, aws_iam_role_policy.rotation]
@@ -118,9 +128,15 @@ resource "aws_secretsmanager_secret_rotation" "this" {
   secret_id           = aws_secretsmanager_secret.generated[each.key].id
   rotation_lambda_arn = aws_lambda_function.rotation["this"].arn
 
+  # Switching rotation on changes no password: that is for the schedule, since the services have to be restarted after it.
+  rotate_immediately = false
+
   rotation_rules {
-    automatically_after_days = var.rotation.days
+    automatically_after_days = var.rotation.schedule == null ? var.rotation.days : null
+    schedule_expression      = var.rotation.schedule
+    duration                 = var.rotation.schedule == null ? null : var.rotation.window
   }
 
-  depends_on = [aws_lambda_permission.rotation]
+  # The function is tried at once, with the password that the service has.
+  depends_on = [aws_lambda_permission.rotation, aws_secretsmanager_secret_version.generated, aws_ecs_service.this]
 }

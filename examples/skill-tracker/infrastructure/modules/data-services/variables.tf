@@ -160,17 +160,34 @@ variable "external_secrets" {
 }
 
 variable "rotation" {
-  description = "The rotation function: where its package lies, and how often it rotates. null rotates by hand, with secrets_version."
+  description = "The rotation function: where its package lies, and when it rotates: every so many days, or by a schedule of Secrets Manager such as \"cron(0 3 ? * SUN#1 *)\" (UTC) and the window after it. null rotates by hand, with secrets_version."
   type = object({
-    bucket = string
-    key    = string
-    days   = optional(number, 30)
+    bucket   = string
+    key      = string
+    days     = optional(number, 30)
+    schedule = optional(string)
+    window   = optional(string)
   })
   default = null
 
   validation {
-    condition     = var.rotation == null || (try(var.rotation.days, 0) >= 1 && try(var.rotation.days, 0) <= 1000 && endswith(try(var.rotation.key, ""), ".zip"))
-    error_message = "rotation.key names a .zip file, rotation.days is 1 to 1000."
+    condition     = var.rotation == null || (length(try(var.rotation.bucket, "")) >= 3 && endswith(try(var.rotation.key, ""), ".zip"))
+    error_message = "rotation.bucket is a bucket, and rotation.key names a .zip file in it."
+  }
+
+  validation {
+    condition     = var.rotation == null || (try(var.rotation.days, 0) >= 1 && try(var.rotation.days, 0) <= 1000 && floor(try(var.rotation.days, 0)) == try(var.rotation.days, 0))
+    error_message = "rotation.days is a whole number, 1 to 1000."
+  }
+
+  validation {
+    condition     = try(var.rotation.schedule, null) == null || can(regex("^(rate\\(([4-9]|[1-9][0-9]+) hours\\)|rate\\(1 day\\)|rate\\([1-9][0-9]* days\\)|cron\\([^ ]+( [^ ]+){5}\\))$", try(var.rotation.schedule, "")))
+    error_message = "rotation.schedule is rate(N hours) with 4 or more, rate(N days), or cron() with six fields, for example \"cron(0 3 ? * SUN#1 *)\"."
+  }
+
+  validation {
+    condition     = try(var.rotation.window, null) == null || (can(regex("^([1-9]|1[0-9]|2[0-4])h$", try(var.rotation.window, ""))) && try(var.rotation.schedule, null) != null)
+    error_message = "rotation.window is 1h to 24h and comes with rotation.schedule."
   }
 }
 
