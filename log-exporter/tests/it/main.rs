@@ -9,6 +9,7 @@ mod bulk;
 mod contract;
 mod crash;
 mod deadline;
+mod folder;
 mod late;
 #[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;
