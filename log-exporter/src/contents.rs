@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 
 use crate::archive::Sha256;
-use crate::checkpoint;
+use crate::checkpoint::{self, ReadSince};
 use crate::compress::decoder;
 use crate::engine::{Tools, blocking};
 use crate::manifest::{Chain, PartRecord};
 use crate::sorter::Sorter;
 use crate::{
-    Archive, Clock, Error, IdDigest, Line, LogEvent, Millis, Observer, Options, Place, RateLimit,
-    Span, Window, chain,
+    Archive, Clock, Error, Event, IdDigest, Line, LogEvent, Millis, Observer, Options, Place,
+    RateLimit, Span, Window, chain,
 };
 
 /// What is in a part.
@@ -50,7 +50,7 @@ pub(crate) fn lines(
     }
 }
 
-/// Checks a part against its record and the window, and hands each event's identity on.
+/// Checks a part against its record and the window, and hands each event on.
 pub(crate) fn check(
     part: &PartRecord,
     window: Window,
@@ -82,7 +82,7 @@ pub(crate) fn check(
             ingestion: parsed.ingestion_time,
             stream: parsed.stream.to_string(),
             id: parsed.event_id.to_string(),
-            message: String::new(),
+            message: parsed.message.to_string(),
         })
     })?;
     if found.events != part.events || found.raw != part.raw_bytes {
@@ -94,7 +94,8 @@ pub(crate) fn check(
     Ok(found)
 }
 
-/// Reads the events of a group back, each once and in order, as lines of JSON with their ends. Returns how many there were.
+/// Reads the events of a group back, each once and in order, as lines of JSON with their ends. Returns how many there were. Of
+/// hours that were not read, or not as a whole, the observer hears; the ends of `span` count if they are not those of all time.
 ///
 /// # Errors
 /// When a part is missing or damaged, and when `line` fails.
@@ -108,13 +109,46 @@ pub async fn cat<A: Archive + ?Sized>(
 ) -> Result<u64, Error> {
     let (clock, limit) = (Clock::new(span.to()), RateLimit::new(f64::INFINITY));
     let tools = Tools::new(archive, options, &clock, &limit, observer, 1);
+    let noted = checkpoint::noted(&tools, place).await?.unwrap_or_default();
     let windows = checkpoint::survey_windows(&tools, place, span).await?;
+    let warn = |text: String| observer.observe(Event::Warning { text });
+    for gap in gaps(&windows, &noted, span) {
+        warn(format!("the archive has nothing of `{place}` of {gap}"));
+    }
     let mut count = 0;
     for window in windows {
         let chain = chain::load(archive, &options.layout, place, window, &tools.retry).await?;
+        if !chain.unread(window, Millis::default()).is_empty() {
+            warn(format!("not all of `{place}` {window} was read"));
+        } else if noted.get(&window).copied() > chain.read_since(window) {
+            warn(format!("a manifest of `{place}` {window} is lost"));
+        }
+        if let Some(why) = chain.truncated() {
+            warn(format!("`{place}` {window} may not be whole: {why}"));
+        }
         count += cat_window(&tools, &chain, span, line).await?;
     }
     Ok(count)
+}
+
+/// What of a span has no manifest, between what was asked for or is known to have been read.
+fn gaps(windows: &[Window], noted: &ReadSince, span: Span) -> Vec<Span> {
+    let lost = noted
+        .keys()
+        .filter(|window| window.end() > span.from() && window.start() < span.to());
+    let known = || windows.iter().chain(lost.clone());
+    let from = match span.from() == Millis::default() {
+        true => known().min().map(|window| window.start()),
+        false => Some(span.from()),
+    };
+    let to = match span.to() == Millis::from_epoch(i64::MAX) {
+        true => known().max().map(|window| window.end()),
+        false => Some(span.to()),
+    };
+    let all = from.zip(to).and_then(|(from, to)| Span::new(from, to).ok());
+    all.map_or_else(Vec::new, |all| {
+        all.without(windows.iter().map(|window| window.span()))
+    })
 }
 
 async fn cat_window<A: Archive + ?Sized>(

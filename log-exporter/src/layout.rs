@@ -91,6 +91,22 @@ impl Layout {
         )
     }
 
+    /// What all checkpoints begin with.
+    pub(crate) fn checkpoints(&self) -> String {
+        format!("{}checkpoints/", self.prefix)
+    }
+
+    /// The place whose checkpoint has this key.
+    pub(crate) fn noted(&self, key: &str) -> Option<Place> {
+        let rest = key.strip_prefix(&self.checkpoints())?;
+        let mut parts = rest.strip_suffix(".json")?.split('/');
+        let mut field = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+        let account = field("account")?.parse().ok()?;
+        let region = field("region")?.parse().ok()?;
+        let group = decode(field("group")?).parse().ok()?;
+        Some(Place::new(account, region, group))
+    }
+
     /// The place and the hour that a manifest or a part belongs to, from its key.
     pub(crate) fn read(&self, key: &str) -> Option<(Place, Window)> {
         let rest = key.strip_prefix(&self.prefix)?;
@@ -176,7 +192,8 @@ mod tests {
         );
         assert_eq!(layout.read(&key), Some((place.clone(), window)));
         let manifest = layout.manifest(&place, window, 3);
-        assert_eq!(layout.read(&manifest), Some((place, window)));
+        assert_eq!(layout.read(&manifest), Some((place.clone(), window)));
+        assert_eq!(layout.noted(&layout.checkpoint(&place)), Some(place));
         assert_eq!(Layout::sequence(&manifest), Some(3));
         assert_eq!(Layout::new("").read("somewhere/else"), None);
     }

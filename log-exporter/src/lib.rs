@@ -84,9 +84,9 @@ pub use layout::Layout;
 pub use limits::{RateLimit, published_rate};
 pub use log_event::{IdDigest, Line, LogEvent};
 pub use manifest::{Chain, Manifest, PartRecord, SCHEMA};
-pub use names::{AccountId, InvalidName, LogGroup, Place, Region};
+pub use names::{AccountId, Home, InvalidName, LogGroup, Place, Region};
 pub use options::Options;
-pub use outcome::{Report, Unit, WindowOutcome, WindowState};
+pub use outcome::{Fault, Report, Unit, WindowOutcome, WindowState};
 pub use plan::{Plan, PlanRequest, Selection, find_groups, plan};
 pub use retention::{
     InvalidRetention, OnlyVerified, RetentionAction, RetentionChange, RetentionDays, set_retention,
@@ -97,4 +97,6 @@ pub use source::{
 };
 pub use sweep::{Schedule, Sweep};
 pub use time::{Clock, EmptySpan, InvalidTime, Millis, Span, Window};
-pub use verify::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify};
+pub use verify::{
+    Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify, verify_units,
+};

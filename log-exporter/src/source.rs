@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, LogEvent, LogGroup, Millis, Place, Span};
+use crate::{Error, Home, LogEvent, LogGroup, Millis, Place, Span};
 
 /// The place where the next page begins; opaque, and good for 24 hours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -122,6 +122,12 @@ pub trait LogSource: Debug + Send + Sync {
         span: Span,
         token: Option<&'a PageToken>,
     ) -> Result<EventPage, Error>;
+
+    /// Whose logs these are: no group of another account or region is seen. `None` if there is no group to tell by.
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        let page = self.groups(None, None).await?;
+        Ok(page.groups.first().map(|info| Home::of(&info.place)))
+    }
 }
 
 /// How an export task stands.
@@ -190,6 +196,10 @@ macro_rules! forward {
                 token: Option<&'a PageToken>,
             ) -> Result<EventPage, Error> {
                 (**self).events(group, span, token).await
+            }
+
+            async fn home(&self) -> Result<Option<Home>, Error> {
+                (**self).home().await
             }
         }
     )*};

@@ -1,5 +1,7 @@
 //! Amazon CloudWatch Logs.
 
+use std::sync::{Arc, OnceLock};
+
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
@@ -9,8 +11,8 @@ use aws_sdk_cloudwatchlogs::types::{
 
 use super::failure::Call;
 use crate::{
-    Error, EventPage, ExportTask, GroupClass, GroupInfo, GroupPage, LogAdmin, LogEvent, LogGroup,
-    LogSource, Millis, PageToken, Place, Span, TaskState,
+    Error, EventPage, ExportTask, GroupClass, GroupInfo, GroupPage, Home, LogAdmin, LogEvent,
+    LogGroup, LogSource, Millis, PageToken, Place, Span, TaskState,
 };
 
 const GROUPS: Call = Call {
@@ -19,7 +21,7 @@ const GROUPS: Call = Call {
 };
 const EVENTS: Call = Call {
     operation: "read log events",
-    action: "logs:FilterLogEvents",
+    action: crate::error::READ_ACTION,
 };
 const RETENTION: Call = Call {
     operation: "set the retention",
@@ -38,6 +40,8 @@ const LOOK: Call = Call {
 #[derive(Debug, Clone)]
 pub struct CloudWatchLogs {
     client: Client,
+    /// Asked for once: it stays what it is.
+    home: Arc<OnceLock<Home>>,
 }
 
 impl CloudWatchLogs {
@@ -47,6 +51,7 @@ impl CloudWatchLogs {
         let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
             client: Client::from_conf(config),
+            home: Arc::default(),
         }
     }
 }
@@ -114,6 +119,19 @@ impl LogSource for CloudWatchLogs {
                 .ok_or_else(|| EVENTS.lost("an event has no timestamp, no stream or no id"))?,
             next: output.next_token.map(PageToken::new),
         })
+    }
+
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        if let Some(home) = self.home.get() {
+            return Ok(Some(home.clone()));
+        }
+        let page = self.groups(None, None).await?;
+        let Some(info) = page.groups.first() else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.home.get_or_init(|| Home::of(&info.place)).clone(),
+        ))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::chance::Chance;
 use crate::{
-    Clock, Error, EventPage, ExportTask, GroupInfo, GroupPage, LogAdmin, LogEvent, LogGroup,
+    Clock, Error, EventPage, ExportTask, GroupInfo, GroupPage, Home, LogAdmin, LogEvent, LogGroup,
     LogSource, PageToken, Span, TaskState,
 };
 
@@ -49,6 +49,8 @@ pub struct SimLogs {
 #[derive(Debug)]
 struct State {
     groups: BTreeMap<LogGroup, Group>,
+    /// That of the first group; it stays when the group goes.
+    home: Option<Home>,
     page_events: usize,
     page_bytes: usize,
     faults: VecDeque<SourceFault>,
@@ -72,6 +74,7 @@ impl SimLogs {
     pub fn new(clock: Clock) -> Self {
         let state = State {
             groups: BTreeMap::new(),
+            home: None,
             page_events: 10_000,
             page_bytes: 1 << 20,
             faults: VecDeque::new(),
@@ -94,7 +97,9 @@ impl SimLogs {
             info: info.clone(),
             events: BTreeMap::new(),
         };
-        self.lock().groups.insert(info.place.group, group);
+        let mut state = self.lock();
+        state.home.get_or_insert_with(|| Home::of(&info.place));
+        state.groups.insert(info.place.group, group);
     }
 
     /// Deletes a group with its events.
@@ -303,8 +308,14 @@ impl LogSource for SimLogs {
         token: Option<&'a PageToken>,
     ) -> Result<GroupPage, Error> {
         yield_now().await;
-        let fault = self.request(false);
+        let fault = self.request(token.is_some());
         refuse(fault, "list log groups", "logs:DescribeLogGroups")?;
+        if fault == Some(SourceFault::SameToken) {
+            return Ok(GroupPage {
+                groups: Vec::new(),
+                next: token.cloned(),
+            });
+        }
         let page = {
             let state = self.lock();
             let mut groups = state
@@ -334,7 +345,7 @@ impl LogSource for SimLogs {
     ) -> Result<EventPage, Error> {
         yield_now().await;
         let fault = self.request(token.is_some());
-        refuse(fault, "read log events", "logs:FilterLogEvents")?;
+        refuse(fault, "read log events", crate::error::READ_ACTION)?;
         if fault == Some(SourceFault::TokenExpired) {
             return Err(Error::TokenExpired {
                 group: group.clone(),
@@ -346,6 +357,11 @@ impl LogSource for SimLogs {
         let page = self.page(group, span, token, fault);
         yield_now().await;
         page
+    }
+
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        yield_now().await;
+        Ok(self.lock().home.clone())
     }
 }
 

@@ -491,6 +491,45 @@ async fn each_missing_permission_is_named() {
 }
 
 #[tokio::test]
+async fn a_request_that_did_not_arrive_as_it_was_sent_is_sent_again() {
+    let codes = [
+        "RequestTimeout",
+        "BadDigest",
+        "XAmzContentSHA256Mismatch",
+        "IncompleteBody",
+    ];
+    let replay = Replay::new(codes.iter().map(|code| xml(400, code)).collect());
+    let archive = replay.archive();
+    let bytes = Bytes::from_static(b"content");
+    let sha256 = Sha256::of(&bytes);
+    for code in codes {
+        let put = archive.put_new("k", bytes.clone(), &sha256).await;
+        let error = put.unwrap_err();
+        assert!(error.is_passing(), "{code}: {error:?}");
+    }
+    let replay = Replay::new(vec![xml(400, "InvalidArgument")]);
+    let put = replay.archive().put_new("k", bytes, &sha256).await;
+    assert!(matches!(put, Err(Error::Refused { .. })), "{put:?}");
+}
+
+#[tokio::test]
+async fn whose_logs_are_read_is_asked_for_once() {
+    let groups = |list: Value| ok(json!({"logGroups": list}));
+    let replay = Replay::new(vec![
+        groups(json!([])),
+        groups(json!([{"logGroupName": "/ecs/web", "creationTime": 1000,
+            "arn": "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/web:*"}])),
+    ]);
+    let logs = replay.logs();
+    assert_eq!(logs.home().await.unwrap(), None);
+    for _ in 0..2 {
+        let home = logs.home().await.unwrap().unwrap();
+        assert_eq!(home.to_string(), "eu-west-1 of the account 123456789012");
+    }
+    assert_eq!(replay.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn credentials_that_have_expired_are_no_missing_permission() {
     let replay = Replay::new(vec![failed(400, "ExpiredTokenException")]);
     let error = replay.logs().groups(None, None).await.unwrap_err();

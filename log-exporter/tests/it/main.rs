@@ -10,7 +10,10 @@ mod contract;
 mod crash;
 mod deadline;
 mod folder;
+mod fresh;
+mod gc;
 mod late;
+mod lost;
 #[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;
 mod random;

@@ -1,7 +1,7 @@
 //! Pages as CloudWatch Logs tells them, and answers that go wrong.
 
 use log_exporter::sim::{ArchiveFault, SourceFault};
-use log_exporter::{Error, Event, WindowState};
+use log_exporter::{Event, WindowState};
 
 use crate::stage::{Stage, at, event, place};
 
@@ -90,19 +90,22 @@ async fn an_archive_without_digests_is_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_permission_is_named_and_ends_the_run() {
+async fn a_missing_permission_is_named_and_fails_the_group() {
     let stage = Stage::new();
     stage
         .logs
         .fail_next([SourceFault::Slow, SourceFault::Denied]);
     let report = stage.run().await;
-    match report.stopped {
-        Some(error @ Error::Denied { .. }) => {
-            assert!(error.hint().unwrap().contains("logs:FilterLogEvents"));
-        }
-        other => panic!("{other:?}"),
+    assert!(report.stopped.is_none());
+    // The first window has shown it for all of the group.
+    assert_eq!(
+        (report.count(WindowState::Failed), report.remaining.len()),
+        (3, 3)
+    );
+    for window in &report.windows {
+        let reason = window.reason.as_ref().unwrap();
+        assert!(reason.contains("logs:FilterLogEvents"), "{reason}");
     }
-    assert_eq!(report.remaining.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
