@@ -12,7 +12,7 @@ use windlass_cli::CommonArgs;
 /// Archives CloudWatch Logs to S3 or to a folder: every event once, whatever is killed, late or throttled, and provably.
 ///
 /// Exit codes: 0 done, or nothing to do; 1 the archive is not what it should be, or an export task failed; 2 usage or
-/// configuration; 3 AWS refused or could not be reached; 4 some of several: run again; 8 an export task is still running;
+/// configuration, or a local folder fails; 3 AWS refused or could not be reached; 4 some of several: run again; 8 an export task is still running;
 /// 130 interrupted: run again.
 #[derive(Debug, Parser)]
 #[command(name = "log-exporter", version)]
@@ -255,7 +255,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) gc: bool,
 
-    /// Delete that, if it is a day old.
+    /// Delete that, if it is a day old and the manifests of its hour are there.
     #[arg(long, requires = "gc")]
     pub(crate) delete: bool,
 }
@@ -282,7 +282,8 @@ pub(crate) struct RetentionArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
 
-    /// Only shorten where every hour that would be deleted is in the archive, read for the last time, and right to the byte.
+    /// Only shorten where every hour that would be deleted is in the archive, read for the last time, and right to the byte. Hours are
+    /// read for the last time 14 days and two hours after their end: fewer than 30 days cannot be verified.
     #[arg(long)]
     pub(crate) only_verified: bool,
 

@@ -1,7 +1,8 @@
 //! `log-exporter ddl`.
 
 use log_exporter::Place;
-use windlass_cli::{Exit, Failure};
+use serde_json::json;
+use windlass_cli::{Exit, Failure, Format};
 
 use crate::args::DdlArgs;
 use crate::failures;
@@ -26,12 +27,15 @@ pub(crate) async fn run(args: &DdlArgs, session: &Session<'_>) -> Result<Exit, F
         _ => "s3://BUCKET".to_owned(),
     };
     let since = first.start().date();
-    session.printer.line(&log_exporter::ddl(
-        &args.table,
-        &location,
-        &options.layout,
-        &places,
-        &since,
-    ))?;
+    let statement = log_exporter::ddl(&args.table, &location, &options.layout, &places, &since);
+    show(&[statement], session)
+}
+
+fn show(statements: &[String], session: &Session<'_>) -> Result<Exit, Failure> {
+    let printer = session.printer;
+    match printer.format() {
+        Format::Json => printer.json(&json!({"schema": 1, "statements": statements}))?,
+        _ => printer.line(&statements.join("\n\n"))?,
+    }
     Ok(Exit::Done)
 }

@@ -89,6 +89,84 @@ async fn a_flipped_byte_a_missing_part_a_missing_window_and_an_orphan_are_found(
 }
 
 #[tokio::test]
+async fn the_code_says_whether_the_archive_the_machine_or_aws_is_at_fault() {
+    let Some(site) = Site::find("codes").await else {
+        return;
+    };
+    let group = site.group("web");
+    site.fill(&group, &[3], 10).await;
+    let (from, to) = (site.ago(3), site.ago(2));
+    let export = |folder: &Path, more: &[&str]| {
+        let mut arguments = vec![
+            "export",
+            "--group",
+            &group,
+            "--from",
+            &from,
+            "--to",
+            &to,
+            "--archive",
+        ];
+        arguments.push(folder.to_str().unwrap());
+        arguments.extend(more);
+        site.run(&arguments)
+    };
+    let folder = site.folder.path().join("archive");
+    export(&folder, &["--dry-run"]).assert_code(0);
+    assert!(!folder.exists(), "a dry run has made something");
+    export(&folder, &[]).assert_code(0);
+    fs::write(find(&folder.join("manifests"), "00000.json"), "{").unwrap();
+    let damaged = export(&folder, &["--no-checkpoint"]);
+    damaged.assert_code(1);
+    assert!(damaged.stdout.contains("FAILED"), "{damaged:?}");
+    assert!(damaged.stdout.contains("restore"), "{damaged:?}");
+    // Where a folder is to be there is a file.
+    let blocked = site.folder.path().join("blocked");
+    fs::create_dir(&blocked).unwrap();
+    fs::write(blocked.join("events"), "").unwrap();
+    let failed = export(&blocked, &[]);
+    failed.assert_code(2);
+    assert!(failed.stdout.contains("events"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn reading_back_warns_of_what_is_not_there() {
+    let Some(site) = Site::find("gaps").await else {
+        return;
+    };
+    let group = site.group("web");
+    site.fill(&group, &[5, 4, 3], 10).await;
+    let folder = site.folder.path().join("archive");
+    let archive = ["--archive", folder.to_str().unwrap()];
+    let (from, to) = (site.ago(5), site.ago(2));
+    let mut export = vec!["export", "--group", &group, "--from", &from, "--to", &to];
+    export.extend(archive);
+    site.run(&export).assert_code(0);
+    let cat = |more: &[&str]| {
+        let mut arguments = vec!["cat", "--group", &group];
+        arguments.extend(archive);
+        arguments.extend(more);
+        let ended = site.run(&arguments);
+        ended.assert_code(0);
+        ended.stderr
+    };
+    assert_eq!(cat(&[]), "");
+    assert!(cat(&["--from", "9h"]).contains("has nothing of"));
+    let lost = format!("hour={}", &site.ago(3)[11..13]);
+    fs::remove_file(find(&folder.join("manifests"), &lost)).unwrap();
+    assert!(cat(&[]).contains("has nothing of"));
+    // Nothing can be there of such a time, and that is no success.
+    for time in [["--to", "2020-01-01"], ["--from", "2030-01-01"]] {
+        let mut export = vec!["export", "--group", &group];
+        export.extend(archive);
+        export.extend(time);
+        let refused = site.run(&export);
+        refused.assert_code(2);
+        assert!(refused.stderr.contains(time[1]), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn events_and_progress_are_written_and_stdout_is_data() {
     let Some(site) = Site::find("events").await else {
         return;
