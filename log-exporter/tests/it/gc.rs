@@ -187,6 +187,7 @@ async fn what_is_committed_while_a_slow_verification_goes_on_stays() {
         .for_each(|key| stage.archive.remove(key));
     let orphan = keys(&stage, "hour=08/base-")[0].replace("base-", "base-0");
     stage.archive.place(&orphan, "x");
+    let part = orphan.replace("base-0", "base-1");
     stage.wait(2 * DAY).await;
     stage.archive.pace(Duration::from_secs(4 * 3600));
     let started = stage.clock.now();
@@ -196,6 +197,8 @@ async fn what_is_committed_while_a_slow_verification_goes_on_stays() {
         for (key, content) in &taken {
             stage.archive.place(key, content.clone());
         }
+        // And a part whose manifest is still to come.
+        stage.archive.place(&part, "x");
     };
     let (report, ()) = tokio::join!(collect(&stage, request()), other);
     let report = report.unwrap();
@@ -210,6 +213,7 @@ async fn what_is_committed_while_a_slow_verification_goes_on_stays() {
         "{report:?}"
     );
     assert_eq!(stage.archive.content(&orphan), None, "{report:?}");
+    assert!(stage.archive.content(&part).is_some(), "{report:?}");
     stage.archive.pace(Duration::ZERO);
     stage.assert_exact().await;
 }
