@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::read::{Read, disk, read};
 use crate::checkpoint::{self, ReadSince};
+use crate::part_format::writable;
 use crate::retry::Retry;
 use crate::{
     Archive, Clock, Error, Event, Layout, LogSource, Observer, Options, Place, RateLimit, Report,
@@ -120,9 +121,14 @@ where
     observer.observe(Event::Planned {
         windows: units.len(),
     });
+    let mut report = Report::default();
+    if let Err(error) = writable(options.format, options.compression) {
+        report.stopped = Some(error);
+        report.remaining = units;
+        return report;
+    }
     let mut queue: VecDeque<Unit> = units.into();
     let mut running = FuturesUnordered::new();
-    let mut report = Report::default();
     let mut news: BTreeMap<Place, ReadSince> = BTreeMap::new();
     let mut unnoted = 0;
     loop {

@@ -114,6 +114,14 @@ pub enum Error {
         /// What to do instead.
         remedy: Option<String>,
     },
+    /// An object of an archive is in a form that this build was made without.
+    #[error("cannot read `{key}`: this build was made without the feature `{feature}`")]
+    Unreadable {
+        /// Which.
+        key: String,
+        /// The feature of the crate that brings it.
+        feature: &'static str,
+    },
     /// Another export task of the account is running.
     #[error("another export task of this account is running, and only one may")]
     ExportBusy,
@@ -188,6 +196,7 @@ impl Error {
                 "restore the object from a version or a backup; `verify` lists all that is damaged".to_owned()
             }
             Self::Disk { .. } => "free some space, or name another folder".to_owned(),
+            Self::Unreadable { feature, .. } => format!("use a build with the feature `{feature}`"),
             Self::ExportBusy => "wait for it to end; the export without --bulk needs no task".to_owned(),
             Self::Invalid { remedy, .. } => return remedy.clone(),
             Self::Refused { .. } => return None,
@@ -199,7 +208,10 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::GroupNotFound { .. } | Self::BucketNotFound { .. } | Self::Invalid { .. }
+            Self::GroupNotFound { .. }
+                | Self::BucketNotFound { .. }
+                | Self::Invalid { .. }
+                | Self::Unreadable { .. }
         )
     }
 

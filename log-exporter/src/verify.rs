@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::engine::{Read, Tools, blocking, disk, read};
 use crate::manifest::Chain;
+use crate::part_format::readable;
 use crate::sorter::{Sorted, Sorter};
 use crate::{
-    Archive, Clock, Error, LogSource, Millis, Observer, Options, Place, RateLimit, Schedule,
-    Selection, Span, Sweep, Unit, Window, chain, contents,
+    Archive, Clock, Error, LogSource, Millis, Observer, Options, PartFormat, Place, RateLimit,
+    Schedule, Selection, Span, Sweep, Unit, Window, chain, contents,
 };
 
 /// What is wrong with an archive.
@@ -401,6 +402,7 @@ async fn check_parts<A: Archive + ?Sized>(
                 }
                 continue;
             }
+            readable(&part.key)?;
             let Some(object) = tools.retry.call(|| tools.archive.get(&part.key)).await? else {
                 report.findings.push(missing);
                 continue;
@@ -525,7 +527,12 @@ async fn orphans<A: Archive + ?Sized>(
         .collect();
     let age = request.delete_after.unwrap_or(ORPHAN_AGE);
     let now = tools.clock.now();
-    for listed in chain::keys(tools.archive, &tools.layout.events(), &tools.retry).await? {
+    let mut objects = Vec::new();
+    for format in PartFormat::ALL {
+        let prefix = tools.layout.events(format);
+        objects.extend(chain::keys(tools.archive, &prefix, &tools.retry).await?);
+    }
+    for listed in objects {
         let Some((place, window)) = tools.layout.read(&listed.key) else {
             continue;
         };
