@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::take;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -186,20 +187,28 @@ pub(crate) fn read(
     bytes: &Bytes,
     each: &mut dyn FnMut(&Line<'_>, u64) -> Result<(), String>,
 ) -> Result<(), String> {
-    let broken = |error: ParquetError| format!("it cannot be unpacked: {error}");
-    let reader = SerializedFileReader::new(bytes.clone()).map_err(broken)?;
-    let wanted = schema().map_err(broken)?;
+    let reader = guarded(|| SerializedFileReader::new(bytes.clone()))?;
+    let wanted = guarded(schema)?;
     if reader.metadata().file_metadata().schema() != wanted.as_ref() {
         return Err("its columns are not those of events".to_owned());
     }
     for index in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(index).map_err(broken)?;
-        let mut group = Group::new(group.as_ref()).map_err(broken)?;
-        while group.next().map_err(broken)? {
+        let mut group = guarded(|| Group::new(reader.get_row_group(index)?.as_ref()))?;
+        while guarded(|| group.next())? {
             group.events(each)?;
         }
     }
     Ok(())
+}
+
+/// Reads what may be anything. The reader takes some numbers of a file for right and panics where they are not: to `verify` that is
+/// damage like any other.
+fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(format!("it cannot be unpacked: {error}")),
+        Err(_) => Err("it cannot be unpacked: it contradicts itself".to_owned()),
+    }
 }
 
 /// The columns of a row group, read side by side.
@@ -289,4 +298,97 @@ impl Group {
 
 fn text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|_| "a text of it is no UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogEvent;
+    use crate::sorter::Sorter;
+
+    fn event(n: i64, message: String) -> LogEvent {
+        LogEvent {
+            timestamp: 1_000 + n,
+            ingestion: 2_000 + n,
+            stream: format!("stream/{}", n % 3),
+            id: n.to_string(),
+            message,
+        }
+    }
+
+    fn pack(events: &[LogEvent], level: i32) -> Bytes {
+        let mut sorter = Sorter::new(&std::env::temp_dir(), 1 << 28);
+        for event in events {
+            sorter.push(event).unwrap();
+        }
+        let mut sorted = sorter.finish().unwrap();
+        let mut encoder = Encoder::new(level).unwrap();
+        while sorted.advance().unwrap() {
+            encoder.push(sorted.record()).unwrap();
+        }
+        encoder.finish().unwrap().into()
+    }
+
+    fn unpack(bytes: &Bytes) -> Result<(Vec<LogEvent>, u64), String> {
+        let (mut events, mut raw) = (Vec::new(), 0);
+        read(bytes, &mut |line, size| {
+            raw += size;
+            events.push(LogEvent {
+                timestamp: line.timestamp,
+                ingestion: line.ingestion_time,
+                stream: line.stream.to_string(),
+                id: line.event_id.to_string(),
+                message: line.message.to_string(),
+            });
+            Ok(())
+        })?;
+        Ok((events, raw))
+    }
+
+    #[test]
+    fn row_groups_are_bounded_and_what_is_packed_is_unpacked() {
+        // 16 of times, 8 of stream, 1 of id.
+        let size = ROW_GROUP / 4;
+        let message = |more: usize| "m".repeat(size - 25 + more);
+        for (more, groups) in [(0, 2), (1, 3)] {
+            let events: Vec<_> = (0..8).map(|n| event(n, message(more))).collect();
+            let packed = pack(&events, 3);
+            let reader = SerializedFileReader::new(packed.clone()).unwrap();
+            assert_eq!(reader.num_row_groups(), groups);
+            let (found, raw) = unpack(&packed).unwrap();
+            assert!(found == events);
+            assert_eq!(raw, 8 * (size + more) as u64);
+        }
+        // An event that is larger than a row group is one.
+        let large = [event(0, "l".repeat(ROW_GROUP + 1)), event(1, String::new())];
+        assert!(unpack(&pack(&large, 1)).unwrap().0 == large);
+    }
+
+    #[test]
+    fn batches_and_pages_end_anywhere() {
+        for count in [1, BATCH, BATCH + 1, READ - 1, READ, READ + 1, 25_000] {
+            let events: Vec<_> = (0..count as i64)
+                .map(|n| {
+                    event(
+                        n,
+                        format!("{n}: {}", "\u{fffd}\u{0}é".repeat(n as usize % 50)),
+                    )
+                })
+                .collect();
+            let packed = pack(&events, 3);
+            assert!(unpack(&packed).unwrap().0 == events, "{count}");
+            assert_eq!(packed, pack(&events, 3), "{count}");
+        }
+    }
+
+    #[test]
+    fn columns_of_something_else_are_told() {
+        let schema = Schema::group_type_builder("other").build().unwrap();
+        let writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Default::default());
+        let bytes = writer.unwrap().into_inner().unwrap();
+        let problem = unpack(&bytes.into()).unwrap_err();
+        assert!(problem.contains("columns"), "{problem}");
+        let problem = unpack(&Bytes::from_static(b"no parquet")).unwrap_err();
+        assert!(problem.contains("unpacked"), "{problem}");
+    }
 }

@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::read::{Read, disk, read};
 use crate::checkpoint::{self, ReadSince};
-use crate::part_format::writable;
 use crate::retry::Retry;
 use crate::{
     Archive, Clock, Error, Event, Layout, LogSource, Observer, Options, Place, RateLimit, Report,
@@ -122,7 +121,7 @@ where
         windows: units.len(),
     });
     let mut report = Report::default();
-    if let Err(error) = writable(options.format, options.compression) {
+    if let Err(error) = options.check() {
         report.stopped = Some(error);
         report.remaining = units;
         return report;

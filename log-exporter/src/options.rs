@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Compression, Layout, PartFormat};
+use crate::part_format::writable;
+use crate::{Compression, Error, Layout, PartFormat};
 
 /// How an export behaves. The layout and the size of parts belong to an archive: keep them the same from run to run.
 #[derive(Debug, Clone)]
@@ -60,6 +61,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether this build can write what is asked for. [`crate::export`] looks at it before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a format or a codec that it was made without, and for a codec that does not go with the format.
+    pub fn check(&self) -> Result<(), Error> {
+        writable(self.format, self.compression)
+    }
+
     /// With this layout.
     #[must_use]
     pub fn layout(mut self, layout: Layout) -> Self {

@@ -38,7 +38,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     let groups = find_groups(&logs, &required(&args.groups)?, &limit, 8, &observer)
         .await
         .map_err(|error| failures::export(&error))?;
-    let mut options = BulkOptions::default();
+    let mut options = BulkOptions::default().poll(*args.poll);
     if let Some(time) = args.deadline {
         options = options.timeout(*time);
     }
@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     let ended = |state: fn(&TaskState) -> bool| tasks.iter().any(|task| state(&task.outcome.state));
     let exit = match (
         ended(|state| matches!(state, TaskState::Failed(_) | TaskState::Cancelled)),
-        ended(|state| *state == TaskState::Running),
+        ended(|state| !state.is_over()),
     ) {
         (true, _) => Exit::Negative,
         (false, true) => Exit::TimedOut,
@@ -94,10 +94,15 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
             TaskState::Completed => "completed".to_owned(),
             TaskState::Failed(why) => format!("FAILED: {}", windlass_cli::printable(why)),
             TaskState::Cancelled => "was cancelled".to_owned(),
+            TaskState::Pending => "still waits for its turn".to_owned(),
             _ => "is still running".to_owned(),
         };
+        let found = match outcome.resumed {
+            true => ", found under way",
+            false => "",
+        };
         session.printer.line(&format!(
-            "{group}  task {}  {how}, {:.0} s",
+            "{group}  task {}{found}  {how}, {:.0} s",
             outcome.task, outcome.seconds
         ))?;
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log_exporter::{
-    Archive, Codec, Compression, Finding, LogSource, Options, PlanRequest, RateLimit, Report,
-    Selection, Unit, VerifyRequest, WindowState,
+    Archive, Codec, Compression, Finding, LogSource, Options, PartFormat, PlanRequest, RateLimit,
+    Report, Selection, Unit, VerifyRequest, WindowState,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
         return bulk::run(args, session).await;
     }
     let options = options(args, session, started);
+    options.check().map_err(|error| failures::export(&error))?;
     let archive = session.archive(&args.archive).await?;
     let logs = session.logs().await?;
     let limit = session.limit(&args.effort).await?;
@@ -100,16 +101,18 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
 }
 
 fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Options {
-    let codec = match args.codec {
-        CodecArg::Gzip => Codec::Gzip,
-        CodecArg::Zstd => Codec::Zstd,
+    let format = PartFormat::from(args.archive_format);
+    let mut compression = match args.codec {
+        None => format.compression(),
+        Some(CodecArg::Gzip) => Compression::new(Codec::Gzip),
+        Some(CodecArg::Zstd) => Compression::new(Codec::Zstd),
     };
-    let mut compression = Compression::new(codec);
     if let Some(level) = args.level {
         compression = compression.level(level);
     }
     let mut options = session
         .options(&args.archive, Some(&args.effort))
+        .format(format)
         .compression(compression)
         .part_bytes(args.part_size.get().saturating_mul(1 << 20))
         .lag(*args.lag)

@@ -9,6 +9,9 @@ mod bulk;
 mod contract;
 mod crash;
 mod deadline;
+#[cfg(feature = "parquet")]
+mod foreign;
+mod formats;
 mod late;
 #[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;

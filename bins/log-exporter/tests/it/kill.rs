@@ -20,7 +20,8 @@ fn kill(mut child: Child) -> bool {
     ended
 }
 
-fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
+/// Each run writes in the next one of the formats.
+fn storm(site: &Site, archive: &[&str], formats: &[&str], truths: &[(String, Truth)]) {
     let prefix = site.group("");
     let mut export = vec![
         "export", "--prefix", &prefix, "--from", "9h", "--to", "1h", "--rate", "1000", "--quiet",
@@ -38,6 +39,8 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
     let whole = u64::try_from(started.elapsed().as_millis()).unwrap() + 400;
     let mut moments = Vec::new();
     for round in 0..30 {
+        let mut export = export.clone();
+        export.extend(["--archive-format", formats[round % formats.len()]]);
         let (one, two) = (moment(whole), moment(whole));
         moments.push((one, two));
         let first = site.command(&export).spawn().unwrap();
@@ -60,6 +63,14 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
     assert_eq!(verified.code, Some(0), "{verified:?} after {moments:?}");
 }
 
+/// All that the binary has.
+const fn formats() -> &'static [&'static str] {
+    match cfg!(feature = "parquet") {
+        true => &["parquet", "ndjson"],
+        false => &["ndjson"],
+    }
+}
+
 async fn groups(site: &Site) -> Vec<(String, Truth)> {
     let mut truths = Vec::new();
     for name in ["a", "b"] {
@@ -76,7 +87,7 @@ async fn killed_at_random_moments_a_bucket_is_exact() {
         return;
     };
     let truths = groups(&site).await;
-    storm(&site, &["--bucket", &site.name], &truths);
+    storm(&site, &["--bucket", &site.name], &["ndjson"], &truths);
 }
 
 #[tokio::test]
@@ -86,5 +97,6 @@ async fn killed_at_random_moments_a_folder_is_exact() {
     };
     let truths = groups(&site).await;
     let folder = site.folder.path().join("archive");
-    storm(&site, &["--archive", folder.to_str().unwrap()], &truths);
+    let archive = ["--archive", folder.to_str().unwrap()];
+    storm(&site, &archive, formats(), &truths);
 }

@@ -192,4 +192,25 @@ async fn an_export_task_is_followed() {
     ]);
     young.assert_code(2);
     assert!(young.stderr.contains("12 hours"), "{young:?}");
+    let export = |format: &str| {
+        site.run(&[
+            "export", "--bulk", "--poll", "100ms", "--group", &group, "--bucket", &site.name,
+            "--from", "2d", "--to", "13h", "--format", format,
+        ])
+    };
+    let human = export("human");
+    human.assert_code(0);
+    assert!(human.stdout.contains("  completed, 0 s"), "{human:?}");
+    assert!(human.stderr.contains("no part of the archive"), "{human:?}");
+    let keys = site.keys().await;
+    let written = keys.iter().filter(|key| key.starts_with("bulk/"));
+    assert!(written.count() >= 2, "a stream each: {keys:?}");
+    let json = export("json");
+    json.assert_code(0);
+    let task = &json.json()["tasks"][0];
+    assert_eq!(
+        (&task["group"], &task["state"], &task["resumed"]),
+        (&group.as_str().into(), &"completed".into(), &false.into()),
+        "{task}"
+    );
 }

@@ -94,6 +94,24 @@ fn what_is_wrong_is_named_with_its_remedy() {
         &["--from", "--to"],
     );
     refused(&["verify", "--archive", "x", "--delete"], &["--gc"]);
+    let export = [
+        "export",
+        "--group",
+        "g",
+        "--bucket",
+        "b",
+        "--archive-format",
+    ];
+    let with = |more: &[&'static str]| [&export[..], more].concat();
+    refused(&with(&["orc"]), &["orc", "ndjson", "parquet"]);
+    refused(&with(&["ndjson", "--poll", "1s"]), &["--bulk"]);
+    match cfg!(feature = "parquet") {
+        true => refused(&with(&["parquet", "--codec", "gzip"]), &["gzip", "zstd"]),
+        false => refused(
+            &with(&["parquet"]),
+            &["this build cannot write parquet", "the feature `parquet`"],
+        ),
+    }
 }
 
 #[test]
