@@ -80,7 +80,7 @@ impl Stage {
         let mut stage = Self::new();
         // Values are shorter than the lines that they would be.
         let size = match format {
-            PartFormat::Parquet => 150,
+            PartFormat::Parquet => 100,
             _ => 400,
         };
         stage.options = stage.options.format(format).part_bytes(size);

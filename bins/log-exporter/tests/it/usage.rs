@@ -104,7 +104,14 @@ fn what_is_wrong_is_named_with_its_remedy() {
     ];
     let with = |more: &[&'static str]| [&export[..], more].concat();
     refused(&with(&["orc"]), &["orc", "ndjson", "parquet"]);
-    refused(&with(&["ndjson", "--poll", "1s"]), &["--bulk"]);
+    refused(
+        &with(&["ndjson", "--bulk"]),
+        &["--archive-format", "--bulk"],
+    );
+    refused(
+        &["export", "--group", "g", "--bucket", "b", "--poll", "1s"],
+        &["--bulk"],
+    );
     match cfg!(feature = "parquet") {
         true => refused(&with(&["parquet", "--codec", "gzip"]), &["gzip", "zstd"]),
         false => refused(
