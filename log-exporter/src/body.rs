@@ -68,12 +68,14 @@ impl Press {
         Ok(self.line.len() as u64)
     }
 
+    /// Adds the record that was measured last.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(unused_variables, reason = "its line is there already")
+    )]
     pub(crate) fn add(&self, body: &mut Body, record: Record<'_>) -> io::Result<()> {
         match body {
-            Body::Lines(encoder) => {
-                let _ = record;
-                encoder.write(&self.line)
-            }
+            Body::Lines(encoder) => encoder.write(&self.line),
             #[cfg(feature = "parquet")]
             Body::Columns(columns) => columns.push(record),
         }
