@@ -1,17 +1,21 @@
 //! Reading parts back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+
+use bytes::Bytes;
 
 use crate::archive::Sha256;
 use crate::checkpoint::{self, ReadSince};
 use crate::compress::decoder;
 use crate::engine::{Tools, blocking};
 use crate::manifest::{Chain, PartRecord};
+use crate::part_format::readable;
 use crate::sorter::Sorter;
 use crate::{
-    Archive, Clock, Error, Event, IdDigest, Line, LogEvent, Millis, Observer, Options, Place,
-    RateLimit, Span, Window, chain,
+    Archive, Clock, Error, Event, IdDigest, Line, LogEvent, Millis, Observer, Options, PartFormat,
+    Place, RateLimit, Span, Window, chain,
 };
 
 /// What is in a part.
@@ -23,11 +27,45 @@ pub(crate) struct Contents {
     pub(crate) streams: BTreeMap<String, u64>,
 }
 
-/// Goes through a part's lines after its digest was checked.
-pub(crate) fn lines(
+/// An event of a part, as it is stored.
+pub(crate) struct Stored<'a> {
+    pub(crate) line: &'a Line<'a>,
+    /// Its size before compression.
+    pub(crate) raw: u64,
+    /// Its line with the line's end, where it is stored as one.
+    text: Option<&'a [u8]>,
+}
+
+impl Stored<'_> {
+    /// The event without its message.
+    pub(crate) fn identity(&self) -> LogEvent {
+        LogEvent {
+            timestamp: self.line.timestamp,
+            ingestion: self.line.ingestion_time,
+            stream: self.line.stream.to_string(),
+            id: self.line.event_id.to_string(),
+            message: String::new(),
+        }
+    }
+
+    /// Its line of JSON with the line's end.
+    fn text(&self) -> Result<Cow<'_, [u8]>, String> {
+        if let Some(text) = self.text {
+            return Ok(text.into());
+        }
+        let mut text = Vec::new();
+        self.line
+            .write(&mut text)
+            .map_err(|error| format!("an event of it is no line: {error}"))?;
+        Ok(text.into())
+    }
+}
+
+/// Goes through a part's events after its digest was checked.
+pub(crate) fn each(
     part: &PartRecord,
-    bytes: &[u8],
-    mut each: impl FnMut(&[u8], &Line<'_>) -> Result<(), String>,
+    bytes: &Bytes,
+    mut event: impl FnMut(&Stored<'_>) -> Result<(), String>,
 ) -> Result<(), String> {
     let sha256 = Sha256::of(bytes);
     if sha256 != part.sha256 {
@@ -35,6 +73,16 @@ pub(crate) fn lines(
             "its SHA-256 is {sha256} and should be {}",
             part.sha256
         ));
+    }
+    #[cfg(feature = "parquet")]
+    if PartFormat::of_key(&part.key) == PartFormat::Parquet {
+        return crate::columns::read(bytes, &mut |line, raw| {
+            event(&Stored {
+                line,
+                raw,
+                text: None,
+            })
+        });
     }
     let mut lines = BufReader::new(decoder(&part.key, bytes).map_err(|error| error.to_string())?);
     let mut line = Vec::new();
@@ -46,7 +94,11 @@ pub(crate) fn lines(
         }
         let parsed =
             Line::parse(&line).map_err(|error| format!("a line of it is none: {error}"))?;
-        each(&line, &parsed)?;
+        event(&Stored {
+            line: &parsed,
+            raw: line.len() as u64,
+            text: Some(&line),
+        })?;
     }
 }
 
@@ -54,14 +106,15 @@ pub(crate) fn lines(
 pub(crate) fn check(
     part: &PartRecord,
     window: Window,
-    bytes: &[u8],
+    bytes: &Bytes,
     mut event: impl FnMut(LogEvent) -> Result<(), String>,
 ) -> Result<Contents, String> {
     let mut found = Contents::default();
     let mut before: Option<(i64, i64)> = None;
-    lines(part, bytes, |line, parsed| {
+    each(part, bytes, |stored| {
+        let parsed = stored.line;
         found.events += 1;
-        found.raw += line.len() as u64;
+        found.raw += stored.raw;
         found
             .ids
             .add(parsed.stream.as_bytes(), parsed.event_id.as_bytes());
@@ -78,11 +131,8 @@ pub(crate) fn check(
         }
         before = Some(at);
         event(LogEvent {
-            timestamp: parsed.timestamp,
-            ingestion: parsed.ingestion_time,
-            stream: parsed.stream.to_string(),
-            id: parsed.event_id.to_string(),
             message: parsed.message.to_string(),
+            ..stored.identity()
         })
     })?;
     if found.events != part.events || found.raw != part.raw_bytes {
@@ -90,6 +140,28 @@ pub(crate) fn check(
             "it has {} events of {} bytes and should have {} of {}",
             found.events, found.raw, part.events, part.raw_bytes
         ));
+    }
+    Ok(found)
+}
+
+/// The formats that an archive has parts of.
+///
+/// # Errors
+/// When the archive cannot be listed.
+pub async fn formats<A: Archive + ?Sized>(
+    archive: &A,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Vec<PartFormat>, Error> {
+    let (clock, limit) = (Clock::new(Millis::default()), RateLimit::new(f64::INFINITY));
+    let tools = Tools::new(archive, options, &clock, &limit, observer, 1);
+    let mut found = Vec::new();
+    for format in PartFormat::ALL {
+        let prefix = options.layout.events(format);
+        let page = tools.retry.call(|| archive.list(&prefix, None)).await?;
+        if !page.objects.is_empty() {
+            found.push(format);
+        }
     }
     Ok(found)
 }
@@ -168,23 +240,22 @@ async fn cat_window<A: Archive + ?Sized>(
         if part.last < span.from() || part.first >= span.to() {
             continue;
         }
+        readable(&part.key)?;
         let object = tools.retry.call(|| tools.archive.get(&part.key)).await?;
         let object = object.ok_or_else(|| Error::damaged(&part.key, "it is missing"))?;
         let mut failed = None;
-        let read = lines(part, &object.bytes, |text, parsed| {
-            if !span.contains(Millis::from_epoch(parsed.timestamp)) {
+        let read = each(part, &object.bytes, |stored| {
+            if !span.contains(Millis::from_epoch(stored.line.timestamp)) {
                 return Ok(());
             }
+            let text = stored.text()?;
             let result = if one {
                 count += 1;
-                line(text)
+                line(&text)
             } else {
                 let event = LogEvent {
-                    timestamp: parsed.timestamp,
-                    ingestion: parsed.ingestion_time,
-                    stream: parsed.stream.to_string(),
-                    id: parsed.event_id.to_string(),
-                    message: String::from_utf8_lossy(text).into_owned(),
+                    message: String::from_utf8_lossy(&text).into_owned(),
+                    ..stored.identity()
                 };
                 sorter
                     .push(&event)

@@ -121,6 +121,11 @@ where
         windows: units.len(),
     });
     let mut report = Report::default();
+    if let Err(error) = options.check() {
+        report.stopped = Some(error);
+        report.remaining = units;
+        return report;
+    }
     let mut queue = match at_home(source, &tools, units, &mut report).await {
         Ok(queue) => queue,
         Err((error, units)) => {

@@ -127,6 +127,14 @@ pub enum Error {
         /// What to do instead.
         remedy: Option<String>,
     },
+    /// An object of an archive is in a form that this build was made without.
+    #[error("cannot read `{key}`: this build was made without the feature `{feature}`")]
+    Unreadable {
+        /// Which.
+        key: String,
+        /// The feature of the crate that brings it.
+        feature: &'static str,
+    },
     /// Another export task of the account is running.
     #[error("another export task of this account is running, and only one may")]
     ExportBusy,
@@ -241,6 +249,7 @@ impl Error {
                 _ => "check the folder, or name another one",
             }
             .to_owned(),
+            Self::Unreadable { feature, .. } => format!("use a build with the feature `{feature}`"),
             Self::ExportBusy => "wait for it to end; the export without --bulk needs no task".to_owned(),
             Self::Invalid { remedy, .. } => return remedy.clone(),
             Self::Refused { .. } => return None,
@@ -256,6 +265,7 @@ impl Error {
                 | Self::Elsewhere { .. }
                 | Self::BucketNotFound { .. }
                 | Self::Invalid { .. }
+                | Self::Unreadable { .. }
         )
     }
 

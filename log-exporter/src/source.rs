@@ -135,7 +135,9 @@ pub trait LogSource: Debug + Send + Sync {
 #[serde(rename_all = "kebab-case", tag = "state", content = "message")]
 #[non_exhaustive]
 pub enum TaskState {
-    /// It waits or works.
+    /// It waits for its turn.
+    Pending,
+    /// It works, or is about to stop.
     Running,
     /// It is done.
     Completed,
@@ -143,6 +145,13 @@ pub enum TaskState {
     Failed(String),
     /// It was cancelled.
     Cancelled,
+}
+
+impl TaskState {
+    /// Whether it has come to its end, whatever that is.
+    pub const fn is_over(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
 }
 
 /// An export task that CloudWatch Logs shall run by itself.
@@ -172,6 +181,9 @@ pub trait LogAdmin: Debug + Send + Sync {
     /// # Errors
     /// [`Error::ExportBusy`] when one of the account is running.
     async fn start_export(&self, task: &ExportTask) -> Result<String, Error>;
+
+    /// The id of an export task of just this group, time and destination that has not come to its end; `None` if there is none.
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error>;
 
     /// How an export task stands; `None` if there is no such task.
     async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error>;

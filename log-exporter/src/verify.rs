@@ -13,6 +13,7 @@ use self::orphans::orphans;
 use crate::checkpoint::{self, ReadSince};
 use crate::engine::{Tools, blocking, disk};
 use crate::manifest::Chain;
+use crate::part_format::readable;
 use crate::sorter::{Sorted, Sorter};
 use crate::{
     Archive, Clock, Error, LogSource, Millis, Observer, Options, Place, RateLimit, Schedule,
@@ -525,6 +526,7 @@ async fn check_parts<A: Archive + ?Sized>(
                 }
                 continue;
             }
+            readable(&part.key)?;
             let Some(object) = tools.retry.call(|| tools.archive.get(&part.key)).await? else {
                 report.findings.push(missing);
                 continue;

@@ -56,6 +56,15 @@ impl LogAdmin for Told<'_> {
         Ok(id)
     }
 
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error> {
+        let found = self.logs.find_export(task).await?;
+        if let Some(id) = &found {
+            self.printer
+                .note(&format!("{}: export task {id} is under way", task.group));
+        }
+        Ok(found)
+    }
+
     async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error> {
         self.logs.export_state(id).await
     }
@@ -77,7 +86,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     let groups = find_groups(&logs, &required(&args.groups)?, &limit, 8, &observer)
         .await
         .map_err(|error| failures::export(&error))?;
-    let mut options = BulkOptions::default();
+    let mut options = BulkOptions::default().poll(*args.poll);
     if let Some(time) = args.deadline {
         options = options.timeout(*time);
     }
@@ -139,7 +148,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     };
     let exit = match (
         ended(|state| matches!(state, TaskState::Failed(_) | TaskState::Cancelled)),
-        ended(|state| *state == TaskState::Running),
+        ended(|state| !state.is_over()),
     ) {
         (true, _) => Exit::Negative,
         (false, _) if !failed.is_empty() => Exit::Partial,
@@ -165,10 +174,15 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
             TaskState::Completed => "completed".to_owned(),
             TaskState::Failed(why) => format!("FAILED: {}", windlass_cli::printable(why)),
             TaskState::Cancelled => "was cancelled".to_owned(),
+            TaskState::Pending => "still waits for its turn".to_owned(),
             _ => "is still running".to_owned(),
         };
+        let found = match outcome.resumed {
+            true => ", found under way",
+            false => "",
+        };
         session.printer.line(&format!(
-            "{group}  task {}  {how}, {:.0} s",
+            "{group}  task {}{found}  {how}, {:.0} s",
             outcome.task, outcome.seconds
         ))?;
     }

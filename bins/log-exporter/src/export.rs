@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log_exporter::{
-    Archive, Codec, Compression, Fault, Finding, LogSource, Options, PlanRequest, RateLimit,
-    Report, Selection, Unit, WindowState,
+    Archive, Codec, Compression, Fault, Finding, LogSource, Options, PartFormat, PlanRequest,
+    RateLimit, Report, Selection, Unit, WindowState,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -44,6 +44,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
         return bulk::run(args, session).await;
     }
     let options = options(args, session, started)?;
+    options.check().map_err(|error| failures::export(&error))?;
     // What is wrong with the command line comes before what is wrong with AWS.
     let work = match &args.units {
         Some(path) => Work::Units(units(path)?),
@@ -109,11 +110,12 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
 }
 
 fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Result<Options, Failure> {
-    let codec = match args.codec {
-        CodecArg::Gzip => Codec::Gzip,
-        CodecArg::Zstd => Codec::Zstd,
+    let format = PartFormat::from(args.archive_format);
+    let mut compression = match args.codec {
+        None => format.compression(),
+        Some(CodecArg::Gzip) => Compression::new(Codec::Gzip),
+        Some(CodecArg::Zstd) => Compression::new(Codec::Zstd),
     };
-    let mut compression = Compression::new(codec);
     if let Some(level) = args.level {
         let levels = match compression.codec {
             Codec::Gzip => 1..=9,
@@ -130,6 +132,7 @@ fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Result
     }
     let mut options = session
         .options(&args.archive, Some(&args.effort))
+        .format(format)
         .compression(compression)
         .part_bytes(args.part_size.get().saturating_mul(1 << 20))
         .lag(*args.lag)

@@ -108,6 +108,7 @@ fn content_type(key: &str) -> &'static str {
         Some("json") => "application/json",
         Some("gz") => "application/gzip",
         Some("zst") => "application/zstd",
+        Some("parquet") => "application/vnd.apache.parquet",
         _ => "application/octet-stream",
     }
 }

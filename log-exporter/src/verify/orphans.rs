@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, wanted};
 use crate::checkpoint::ReadSince;
 use crate::engine::Tools;
-use crate::{Archive, Error, Listed, Millis, Place, Window, chain};
+use crate::{Archive, Error, Listed, Millis, PartFormat, Place, Window, chain};
 
 /// What can be said of the parts of an hour.
 enum Hour {
@@ -94,7 +94,12 @@ pub(super) async fn orphans<A: Archive + ?Sized>(
 
 /// All parts, named or not.
 async fn stored<A: Archive + ?Sized>(tools: &Tools<'_, A>) -> Result<Vec<Listed>, Error> {
-    chain::keys(tools.archive, &tools.layout.events(), &tools.retry).await
+    let mut all = Vec::new();
+    for format in PartFormat::ALL {
+        let prefix = tools.layout.events(format);
+        all.extend(chain::keys(tools.archive, &prefix, &tools.retry).await?);
+    }
+    Ok(all)
 }
 
 async fn judge<A: Archive + ?Sized>(

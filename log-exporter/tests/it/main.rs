@@ -10,6 +10,9 @@ mod contract;
 mod crash;
 mod deadline;
 mod folder;
+#[cfg(feature = "parquet")]
+mod foreign;
+mod formats;
 mod fresh;
 mod gc;
 mod late;

@@ -1,9 +1,9 @@
 //! Pages as CloudWatch Logs tells them, and answers that go wrong.
 
 use log_exporter::sim::{ArchiveFault, SourceFault};
-use log_exporter::{Event, WindowState};
+use log_exporter::{Event, PartFormat, WindowState};
 
-use crate::stage::{Stage, at, event, place};
+use crate::stage::{Stage, at, event, formats, place};
 
 #[tokio::test(start_paused = true)]
 async fn empty_pages_and_tokens_that_repeat_end_nothing() {
@@ -110,8 +110,15 @@ async fn a_missing_permission_is_named_and_fails_the_group() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_streams_and_large_messages() {
+    for format in formats() {
+        many_streams_and_a_large_message(format).await;
+    }
+}
+
+async fn many_streams_and_a_large_message(format: PartFormat) {
     let mut stage = Stage::empty();
-    stage.options = stage.options.part_bytes(1 << 20).memory(1 << 20);
+    let options = stage.options.format(format);
+    stage.options = options.part_bytes(1 << 20).memory(1 << 20);
     let start = at("2026-11-01T08:00:00Z").epoch();
     let mut events: Vec<_> = (0..10_000)
         .map(|n| event(start + n % 977, 10, &format!("task/{n}"), "same-id"))

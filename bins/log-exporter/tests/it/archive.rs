@@ -215,3 +215,66 @@ async fn events_and_progress_are_written_and_stdout_is_data() {
         "{messages:?}"
     );
 }
+
+#[cfg(feature = "parquet")]
+#[tokio::test]
+async fn an_archive_may_have_hours_in_both_formats() {
+    let Some(site) = Site::find("formats").await else {
+        return;
+    };
+    let group = site.group("web");
+    let truth = site.fill(&group, &[5, 4, 3], 30).await;
+    let folder = site.folder.path().join("archive");
+    let archive = ["--archive", folder.to_str().unwrap()];
+    let export = |from: i64, to: i64, format: &str| {
+        let (from, to) = (site.ago(from), site.ago(to));
+        let mut export = vec![
+            "export", "--group", &group, "--from", &from, "--to", &to, "--verify",
+        ];
+        export.extend(["--archive-format", format]);
+        export.extend(archive);
+        let ended = site.run(&export);
+        ended.assert_code(0);
+        ended
+    };
+    let ddl = |more: &[&str]| {
+        let mut ddl = vec!["ddl"];
+        ddl.extend(archive);
+        ddl.extend(more);
+        let ended = site.run(&ddl);
+        ended.assert_code(0);
+        ended.stdout
+    };
+    export(5, 3, "ndjson");
+    assert!(!ddl(&[]).contains("PARQUET"));
+    let ended = export(5, 2, "parquet");
+    assert!(ended.stdout.contains("60 events archived"), "{ended:?}");
+    let part = find(&folder.join("parquet"), "base-");
+    assert!(part.to_str().unwrap().ends_with("-00000.parquet"));
+    assert_eq!(site.archived(&group, &archive), truth);
+    let mut verify = vec!["verify", "--fresh", "--gc"];
+    verify.extend(archive);
+    let verified = site.run(&verify);
+    verified.assert_code(0);
+    let all = "verified: 3 windows of 1 group, 0 for good, 180 events";
+    assert!(verified.stdout.contains(all), "{verified:?}");
+    let tables = ddl(&["--table", "web"]);
+    for text in [
+        "EXISTS `web` (",
+        "EXISTS `web_parquet` (",
+        "STORED AS PARQUET",
+        "VIEW \"web_all\"",
+    ] {
+        assert!(tables.contains(text), "{text}: {tables}");
+    }
+    let one = ddl(&["--archive-format", "parquet"]);
+    assert!(
+        one.contains("EXISTS `logs` (") && one.contains("/parquet/"),
+        "{one}"
+    );
+    assert!(!one.contains("VIEW"), "{one}");
+    fs::write(&part, "no parquet").unwrap();
+    let damaged = site.run(&["cat", "--group", &group, archive[0], archive[1]]);
+    damaged.assert_code(1);
+    assert!(damaged.stderr.contains("SHA-256"), "{damaged:?}");
+}

@@ -24,10 +24,11 @@ fn kill(mut child: Child) -> bool {
 /// So many archives are made, each by runs that are killed until one comes to its end.
 const LIVES: usize = 6;
 
-fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
+/// Each run writes in the next one of the formats.
+fn storm(site: &Site, archive: &[&str], formats: &[&str], truths: &[(String, Truth)]) {
     let prefix = site.group("");
     let other = site.folder.path().join("other");
-    let export = |archive: &[&str], life: &str| {
+    let export = |archive: &[&str], life: &str, round: usize| {
         let mut export = vec![
             "export",
             "--prefix",
@@ -41,12 +42,14 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
             "--quiet",
             "--key-prefix",
             life,
+            "--archive-format",
+            formats[round % formats.len()],
         ];
         export.extend(archive);
         site.command(&export)
     };
     let started = Instant::now();
-    let whole = export(&["--archive", other.to_str().unwrap()], "")
+    let whole = export(&["--archive", other.to_str().unwrap()], "", 0)
         .output()
         .unwrap();
     assert_eq!(whole.status.code(), Some(0), "{whole:?}");
@@ -57,8 +60,8 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
         for round in 0..12 {
             let (one, two) = (moment(whole), moment(whole / 2));
             moments.push((one, two));
-            let first = export(archive, &life).spawn().unwrap();
-            let second = (round % 3 == 0).then(|| export(archive, &life).spawn().unwrap());
+            let first = export(archive, &life, round).spawn().unwrap();
+            let second = (round % 3 == 0).then(|| export(archive, &life, round).spawn().unwrap());
             sleep(one);
             let mut ended = kill(first);
             killed += usize::from(!ended);
@@ -72,7 +75,7 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
                 break;
             }
         }
-        let last = export(archive, &life).output().unwrap();
+        let last = export(archive, &life, 0).output().unwrap();
         assert_eq!(last.status.code(), Some(0), "{last:?} after {moments:?}");
         let mut here = vec!["--key-prefix", &life];
         here.extend(archive);
@@ -88,6 +91,14 @@ fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
         killed >= LIVES,
         "only {killed} were killed, the others had ended: {moments:?}"
     );
+}
+
+/// All that the binary has.
+const fn formats() -> &'static [&'static str] {
+    match cfg!(feature = "parquet") {
+        true => &["parquet", "ndjson"],
+        false => &["ndjson"],
+    }
 }
 
 async fn groups(site: &Site) -> Vec<(String, Truth)> {
@@ -106,7 +117,7 @@ async fn killed_at_random_moments_a_bucket_is_exact() {
         return;
     };
     let truths = groups(&site).await;
-    storm(&site, &["--bucket", &site.name], &truths);
+    storm(&site, &["--bucket", &site.name], &["ndjson"], &truths);
 }
 
 #[tokio::test]
@@ -116,5 +127,6 @@ async fn killed_at_random_moments_a_folder_is_exact() {
     };
     let truths = groups(&site).await;
     let folder = site.folder.path().join("archive");
-    storm(&site, &["--archive", folder.to_str().unwrap()], &truths);
+    let archive = ["--archive", folder.to_str().unwrap()];
+    storm(&site, &archive, formats(), &truths);
 }

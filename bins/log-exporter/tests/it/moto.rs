@@ -194,23 +194,23 @@ async fn an_export_task_is_followed() {
     assert!(young.stderr.contains("12 hours"), "{young:?}");
     let bulk = |more: &[&str]| {
         let mut arguments = vec![
-            "export", "--bulk", "--group", &group, "--bucket", &site.name, "--from", "2d", "--to",
-            "13h", "--format", "json",
+            "export", "--bulk", "--poll", "100ms", "--group", &group, "--bucket", &site.name,
+            "--from", "2d", "--to", "13h",
         ];
         arguments.extend(more);
         let ended = site.run(&arguments);
         ended.assert_code(0);
         ended
     };
-    let planned = bulk(&["--dry-run"]).json();
+    let planned = bulk(&["--dry-run", "--format", "json"]).json();
     assert_eq!(planned["tasks"][0]["group"], group.as_str(), "{planned}");
     assert_eq!(site.keys().await, [""; 0]);
-    let done = bulk(&[]);
+    let done = bulk(&["--format", "json"]);
     let report = done.json();
     let task = &report["tasks"][0];
     assert_eq!(
-        (&task["group"], &task["state"]),
-        (&group.as_str().into(), &"completed".into()),
+        (&task["group"], &task["state"], &task["resumed"]),
+        (&group.as_str().into(), &"completed".into(), &false.into(),),
         "{report}"
     );
     // Who is interrupted knows what goes on.
@@ -220,7 +220,11 @@ async fn an_export_task_is_followed() {
         "{done:?}"
     );
     let keys = site.keys().await;
-    assert!(keys.iter().any(|key| key.starts_with("bulk/")), "{keys:?}");
+    let written = keys.iter().filter(|key| key.starts_with("bulk/"));
+    assert!(written.count() >= 2, "a stream each: {keys:?}");
+    let human = bulk(&[]);
+    assert!(human.stdout.contains("  completed, 0 s"), "{human:?}");
+    assert!(human.stderr.contains("no part of the archive"), "{human:?}");
 }
 
 #[tokio::test]

@@ -102,6 +102,31 @@ fn what_is_wrong_is_named_with_its_remedy() {
             &[level, levels],
         );
     }
+    let export = [
+        "export",
+        "--group",
+        "g",
+        "--bucket",
+        "b",
+        "--archive-format",
+    ];
+    let with = |more: &[&'static str]| [&export[..], more].concat();
+    refused(&with(&["orc"]), &["orc", "ndjson", "parquet"]);
+    refused(
+        &with(&["ndjson", "--bulk"]),
+        &["--archive-format", "--bulk"],
+    );
+    refused(
+        &["export", "--group", "g", "--bucket", "b", "--poll", "1s"],
+        &["--bulk"],
+    );
+    match cfg!(feature = "parquet") {
+        true => refused(&with(&["parquet", "--codec", "gzip"]), &["gzip", "zstd"]),
+        false => refused(
+            &with(&["parquet"]),
+            &["this build cannot write parquet", "the feature `parquet`"],
+        ),
+    }
 }
 
 #[test]
