@@ -10,6 +10,9 @@ use crate::{Clock, Error, ExportTask, GroupClass, GroupInfo, LogAdmin, TaskState
 /// CloudWatch Logs may take so long until an event can be exported by a task.
 const DELAY: Duration = Duration::from_secs(12 * 3600);
 
+/// So often in a row a look at a task may fail in a way that may pass.
+const MOST_MISSES: u32 = 10;
+
 /// How an export task is followed.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -51,14 +54,17 @@ impl BulkOptions {
 pub struct BulkOutcome {
     /// Its id.
     pub task: String,
-    /// How it stands; `running` if it was still running when the time was over.
+    /// Whether it was found under way: an earlier run had started it.
+    pub resumed: bool,
+    /// How it stands; `pending` or `running` if it was not over when the time was.
     #[serde(flatten)]
     pub state: TaskState,
     /// How long it was followed, in seconds.
     pub seconds: f64,
 }
 
-/// Runs an export task and follows it to its end: that it was created says nothing. What it writes has a form of its own, is not
+/// Runs an export task and follows it to its end: that it was created says nothing. A task of the same group, time and destination
+/// that is under way already is followed instead: an earlier run may have been killed, or the answer to its request lost. What it writes has a form of its own, is not
 /// sorted, and is not part of the archive that [`crate::export`] keeps; `verify` does not look at it.
 ///
 /// # Errors
@@ -91,36 +97,62 @@ pub async fn bulk(
         ));
     }
     let started = Instant::now();
-    let id = loop {
-        match admin.start_export(task).await {
-            Ok(id) => break id,
-            Err(Error::ExportBusy | Error::Throttled { .. })
-                if started.elapsed() < options.timeout =>
-            {
-                sleep(options.poll).await;
-            }
-            Err(error) => return Err(error),
-        }
-    };
+    let (id, resumed) = begin(admin, task, options, started).await?;
     let mut misses = 0;
     loop {
-        sleep(options.poll).await;
         let state = match admin.export_state(&id).await {
             Ok(Some(state)) => state,
             Ok(None) => TaskState::Failed("CloudWatch Logs knows no such task".to_owned()),
-            Err(error) if error.is_passing() && misses < 10 => {
+            Err(error) if error.is_passing() && misses < MOST_MISSES => {
                 misses += 1;
+                sleep(options.poll).await;
                 continue;
             }
             Err(error) => return Err(error),
         };
         misses = 0;
-        if state != TaskState::Running || started.elapsed() >= options.timeout {
+        if state.is_over() || started.elapsed() >= options.timeout {
             return Ok(BulkOutcome {
                 task: id,
+                resumed,
                 state,
                 seconds: started.elapsed().as_secs_f64(),
             });
         }
+        sleep(options.poll).await;
+    }
+}
+
+/// The id of the task that is under way now, and whether it was already.
+async fn begin(
+    admin: &dyn LogAdmin,
+    task: &ExportTask,
+    options: &BulkOptions,
+    started: Instant,
+) -> Result<(String, bool), Error> {
+    let mut lost = None;
+    loop {
+        let error = match admin.find_export(task).await {
+            Ok(Some(id)) => return Ok((id, lost.is_none())),
+            Ok(None) => match lost.take() {
+                // It may have come to its end by now, and another one would write all of it again.
+                Some(error) => return Err(error),
+                None => match admin.start_export(task).await {
+                    Ok(id) => return Ok((id, false)),
+                    Err(error @ Error::Unreachable { .. }) => {
+                        lost = Some(error);
+                        sleep(options.poll).await;
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+            },
+            Err(error) => error,
+        };
+        let may_pass = error.is_passing() || matches!(error, Error::ExportBusy);
+        if !may_pass || started.elapsed() >= options.timeout {
+            return Err(error);
+        }
+        sleep(options.poll).await;
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn load<A: Archive + ?Sized>(
             let key = layout.manifest(place, window, expected);
             return Err(Error::damaged(
                 key,
-                "it is missing, and later ones are there",
+                "it is missing, and later ones are there; delete those too to have the hour read again",
             ));
         }
         manifests.push(read(archive, layout, place, window, number, retry).await?);

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::Sha256;
 use crate::engine::Tools;
-use crate::manifest::Chain;
 use crate::retry::Retry;
 use crate::{Archive, Error, Event, Layout, Millis, Place, Put, Span, Version, Window, chain};
 
@@ -21,9 +20,47 @@ pub(crate) type ReadSince = BTreeMap<Window, Millis>;
 struct Document {
     schema: u32,
     windows: ReadSince,
+    /// The digest of the windows as JSON: a wrong time would have an hour taken for read.
+    #[serde(default)]
+    sha256: Option<Sha256>,
 }
 
-/// What was read of a group, from its checkpoint, or from its manifests where there is none.
+impl Document {
+    fn new(windows: ReadSince) -> Self {
+        let sha256 = Some(digest(&windows));
+        Self {
+            schema: 1,
+            windows,
+            sha256,
+        }
+    }
+
+    /// The windows, if these are bytes of a document that is right.
+    fn windows(bytes: &[u8]) -> Option<ReadSince> {
+        let document: Self = serde_json::from_slice(bytes).ok()?;
+        let is_right = |sha256| sha256 == digest(&document.windows);
+        let right = document.schema == 1 && document.sha256.is_none_or(is_right);
+        right.then_some(document.windows)
+    }
+}
+
+fn digest(windows: &ReadSince) -> Sha256 {
+    Sha256::of(&serde_json::to_vec(windows).expect("keys are texts"))
+}
+
+/// What was read of a group.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// Since when each window is read.
+    pub(crate) read: ReadSince,
+    /// Windows whose manifests cannot be read, and why.
+    pub(crate) damaged: Vec<(Window, String)>,
+    /// Windows that were read as the checkpoint has it, and have no manifest.
+    pub(crate) lost: Vec<Window>,
+}
+
+/// What was read of a group, from its checkpoint, or from its manifests where there is none. What has no manifest is not read,
+/// whatever the checkpoint says; what has one and is not in the checkpoint counts as begun, and the engine looks at it.
 pub(crate) async fn survey<A: Archive + ?Sized>(
     archive: &A,
     layout: &Layout,
@@ -31,21 +68,69 @@ pub(crate) async fn survey<A: Archive + ?Sized>(
     span: Span,
     use_checkpoint: bool,
     retry: &Retry<'_>,
-) -> Result<ReadSince, Error> {
-    if use_checkpoint && let Some((windows, _)) = load(archive, layout, place, retry).await? {
-        return Ok(windows);
+) -> Result<Survey, Error> {
+    let mut survey = Survey::default();
+    // Before the manifests: each entry has its manifest already.
+    let noted = match use_checkpoint {
+        true => load(archive, layout, place, retry).await?,
+        false => None,
+    };
+    let there = listed(archive, layout, place, retry).await?;
+    if let Some((windows, _)) = noted {
+        for (window, since) in windows {
+            match there.binary_search(&window) {
+                Ok(_) => drop(survey.read.insert(window, since)),
+                Err(_) => survey.lost.push(window),
+            }
+        }
+        for window in there {
+            survey.read.entry(window).or_default();
+        }
+        return Ok(survey);
     }
-    let mut windows = ReadSince::new();
-    for window in listed(archive, layout, place, retry).await? {
+    for window in there {
         if window.end() <= span.from() || window.start() >= span.to() {
             continue;
         }
-        let chain: Chain = chain::load(archive, layout, place, window, retry).await?;
-        if let Some(since) = chain.read_since(window) {
-            windows.insert(window, since);
+        match chain::load(archive, layout, place, window, retry).await {
+            Ok(chain) => {
+                if let Some(since) = chain.read_since(window) {
+                    survey.read.insert(window, since);
+                }
+            }
+            Err(error @ Error::Damaged { .. }) => {
+                survey.damaged.push((window, error.to_string()));
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(windows)
+    Ok(survey)
+}
+
+/// What all checkpoints of an archive say.
+pub(crate) async fn all<A: Archive + ?Sized>(
+    tools: &Tools<'_, A>,
+) -> Result<BTreeMap<Place, ReadSince>, Error> {
+    let mut all = BTreeMap::new();
+    let (archive, layout) = (tools.archive, tools.layout);
+    for listed in chain::keys(archive, &layout.checkpoints(), &tools.retry).await? {
+        let Some(place) = layout.noted(&listed.key) else {
+            continue;
+        };
+        if let Some(noted) = noted(tools, &place).await? {
+            all.insert(place, noted);
+        }
+    }
+    Ok(all)
+}
+
+/// What the checkpoint of a group says.
+pub(crate) async fn noted<A: Archive + ?Sized>(
+    tools: &Tools<'_, A>,
+    place: &Place,
+) -> Result<Option<ReadSince>, Error> {
+    let loaded = load(tools.archive, tools.layout, place, &tools.retry).await?;
+    Ok(loaded.map(|(windows, _)| windows))
 }
 
 /// The windows of a span that have manifests.
@@ -88,12 +173,9 @@ async fn load<A: Archive + ?Sized>(
     let Some(object) = retry.call(|| archive.get(&key)).await? else {
         return Ok(None);
     };
-    let windows = match serde_json::from_slice::<Document>(&object.bytes) {
-        Ok(document) if document.schema == 1 => document.windows,
-        // It is written anew with what is known, over this version.
-        _ => return Ok(None),
-    };
-    Ok(Some((windows, object.version)))
+    // One that is none is written anew with what is known, over this version.
+    let windows = Document::windows(&object.bytes);
+    Ok(windows.map(|windows| (windows, object.version)))
 }
 
 /// Adds windows to the checkpoint. A failure is told and stops nothing: the manifests are what counts.
@@ -125,14 +207,13 @@ async fn write<A: Archive + ?Sized>(
         let old = retry.call(|| tools.archive.get(&key)).await?;
         let mut windows = old
             .as_ref()
-            .and_then(|object| serde_json::from_slice::<Document>(&object.bytes).ok())
-            .map(|document| document.windows)
+            .and_then(|object| Document::windows(&object.bytes))
             .unwrap_or_default();
         for (window, since) in news {
             let entry = windows.entry(*window).or_insert(*since);
             *entry = (*entry).max(*since);
         }
-        let document = Document { schema: 1, windows };
+        let document = Document::new(windows);
         let bytes = Bytes::from(serde_json::to_vec(&document).expect("keys are texts"));
         let sha256 = Sha256::of(&bytes);
         let put = match &old {

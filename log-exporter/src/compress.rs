@@ -1,5 +1,6 @@
 //! Compression that gives the same bytes for the same content, wherever it runs.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,28 @@ use zlib_rs::{Deflate, DeflateFlush, Status};
 pub enum Codec {
     /// Gzip: every tool reads it.
     Gzip,
-    /// Zstandard: less CPU for the same size. Athena and Glue read it too.
-    #[cfg(feature = "zstd")]
+    /// Zstandard: less CPU for the same size. Athena and Glue read it too. A build without the feature `zstd` knows it by name
+    /// alone.
     Zstd,
+}
+
+impl Codec {
+    /// Whether this build compresses with it.
+    pub const fn is_available(self) -> bool {
+        match self {
+            Self::Gzip => true,
+            Self::Zstd => cfg!(feature = "zstd"),
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
 }
 
 /// A codec at its level.
@@ -32,7 +52,6 @@ impl Compression {
     pub const fn new(codec: Codec) -> Self {
         let level = match codec {
             Codec::Gzip => 6,
-            #[cfg(feature = "zstd")]
             Codec::Zstd => 3,
         };
         Self { codec, level }
@@ -43,7 +62,6 @@ impl Compression {
     pub fn level(mut self, level: i32) -> Self {
         self.level = match self.codec {
             Codec::Gzip => level.clamp(1, 9),
-            #[cfg(feature = "zstd")]
             Codec::Zstd => level.clamp(1, 19),
         };
         self
@@ -53,7 +71,6 @@ impl Compression {
     pub const fn extension(self) -> &'static str {
         match self.codec {
             Codec::Gzip => "gz",
-            #[cfg(feature = "zstd")]
             Codec::Zstd => "zst",
         }
     }
@@ -74,6 +91,11 @@ impl Encoder {
             Codec::Zstd => {
                 zstd::stream::write::Encoder::new(Vec::new(), compression.level).map(Self::Zstd)
             }
+            #[cfg(not(feature = "zstd"))]
+            Codec::Zstd => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this build has no zstd",
+            )),
         }
     }
 

@@ -120,15 +120,41 @@ where
     observer.observe(Event::Planned {
         windows: units.len(),
     });
-    let mut queue: VecDeque<Unit> = units.into();
-    let mut running = FuturesUnordered::new();
     let mut report = Report::default();
+    if let Err(error) = options.check() {
+        report.stopped = Some(error);
+        report.remaining = units;
+        return report;
+    }
+    let mut queue = match at_home(source, &tools, units, &mut report).await {
+        Ok(queue) => queue,
+        Err((error, units)) => {
+            report.stopped = error;
+            report.remaining = units;
+            return report;
+        }
+    };
+    let mut running = FuturesUnordered::new();
     let mut news: BTreeMap<Place, ReadSince> = BTreeMap::new();
     let mut unnoted = 0;
+    // Groups that may not be read, as their first windows have shown.
+    let mut refused: BTreeMap<Place, WindowOutcome> = BTreeMap::new();
     loop {
         while running.len() < limit.parallel(options.max_parallel) && !tools.must_stop() {
             let Some(unit) = queue.pop_front() else { break };
-            running.push(one(source, &tools, unit));
+            match refused.get(&unit.place) {
+                Some(outcome) => {
+                    let unit = unit.clone();
+                    report.add(
+                        WindowOutcome {
+                            unit,
+                            ..outcome.clone()
+                        },
+                        observer,
+                    );
+                }
+                None => running.push(one(source, &tools, unit)),
+            }
         }
         let Some((unit, result)) = running.next().await else {
             break;
@@ -144,24 +170,17 @@ where
                 outcome
             }
             Err(error) => {
-                let mut outcome = WindowOutcome::new(unit.clone(), WindowState::Failed);
-                outcome.reason = Some(chain_of(&error));
+                let outcome = WindowOutcome::failed(unit.clone(), &error);
+                if error.is_of_group() {
+                    refused.insert(unit.place.clone(), outcome.clone());
+                }
                 if error.is_general() {
                     report.stopped = Some(error);
                 }
                 outcome
             }
         };
-        report.events += outcome.events;
-        report.raw_bytes += outcome.raw_bytes;
-        report.bytes += outcome.bytes;
-        if matches!(outcome.state, WindowState::Failed | WindowState::Unfinished) {
-            report.remaining.push(unit);
-        }
-        observer.observe(Event::WindowDone {
-            outcome: outcome.clone(),
-        });
-        report.windows.push(outcome);
+        report.add(outcome, observer);
         if report.stopped.is_some() {
             break;
         }
@@ -186,6 +205,47 @@ where
         note(&tools, &mut news).await;
     }
     report
+}
+
+/// The windows of groups that the source has; those of others have failed. Without an answer all are given back.
+async fn at_home<S, A>(
+    source: &S,
+    tools: &Tools<'_, A>,
+    units: Vec<Unit>,
+    report: &mut Report,
+) -> Result<VecDeque<Unit>, (Option<Error>, Vec<Unit>)>
+where
+    S: LogSource + ?Sized,
+    A: Archive + ?Sized,
+{
+    if units.is_empty() || tools.must_stop() {
+        return Ok(units.into());
+    }
+    let asked = tools.retry.ask(|| source.home());
+    let home = match tools.last_word() {
+        None => asked.await,
+        Some(end) => match timeout_at(end, asked).await {
+            Ok(home) => home,
+            Err(_) => return Err((None, units)),
+        },
+    };
+    let home = match home {
+        Ok(home) => home,
+        Err(error) => return Err((Some(error), units)),
+    };
+    let mut queue = VecDeque::with_capacity(units.len());
+    for unit in units {
+        if home.as_ref().is_some_and(|home| home.is_of(&unit.place)) {
+            queue.push_back(unit);
+            continue;
+        }
+        let error = Error::Elsewhere {
+            place: unit.place.clone(),
+            home: home.clone(),
+        };
+        report.add(WindowOutcome::failed(unit, &error), tools.observer());
+    }
+    Ok(queue)
 }
 
 async fn note<A: Archive + ?Sized>(tools: &Tools<'_, A>, news: &mut BTreeMap<Place, ReadSince>) {

@@ -1,8 +1,13 @@
 //! What can go wrong, by what the caller can do about it.
 
+use std::io::ErrorKind;
+
 use thiserror::Error;
 
-use crate::LogGroup;
+use crate::{Fault, Home, LogGroup, Place};
+
+/// What reading a group takes, which a policy may allow for some groups and not for others.
+pub(crate) const READ_ACTION: &str = "logs:FilterLogEvents";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -15,6 +20,14 @@ pub enum Error {
     GroupNotFound {
         /// The group.
         group: LogGroup,
+    },
+    /// A group is of another account or region than the logs that are read: one of the same name there would be another group.
+    #[error("`{place}` is in {}, and {}", Home::of(place), seen(home.as_ref()))]
+    Elsewhere {
+        /// The group.
+        place: Place,
+        /// Whose logs are read; not known if no group is seen.
+        home: Option<Home>,
     },
     /// There is no such bucket.
     #[error("there is no bucket `{bucket}`")]
@@ -72,10 +85,10 @@ pub enum Error {
         group: LogGroup,
     },
     /// A source answers page after page with the same token and nothing new.
-    #[error("reading `{group}` does not come to an end: the same place was named {times} times")]
+    #[error("reading {what} does not come to an end: the same place was named {times} times")]
     NoProgress {
-        /// The group.
-        group: LogGroup,
+        /// What was read.
+        what: String,
         /// How often.
         times: u32,
     },
@@ -114,9 +127,42 @@ pub enum Error {
         /// What to do instead.
         remedy: Option<String>,
     },
+    /// An object of an archive is in a form that this build was made without.
+    #[error("cannot read `{key}`: this build was made without the feature `{feature}`")]
+    Unreadable {
+        /// Which.
+        key: String,
+        /// The feature of the crate that brings it.
+        feature: &'static str,
+    },
     /// Another export task of the account is running.
     #[error("another export task of this account is running, and only one may")]
     ExportBusy,
+}
+
+fn seen(home: Option<&Home>) -> String {
+    match home {
+        Some(home) => format!("the logs that are read are those of {home}"),
+        None => "no log group is seen that says whose logs are read".to_owned(),
+    }
+}
+
+/// Whether a refusal is of the credentials themselves, whatever is asked for.
+fn is_of_credentials(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "UnrecognizedClientException"
+                | "ExpiredTokenException"
+                | "ExpiredToken"
+                | "RequestExpired"
+                | "InvalidSignatureException"
+                | "SignatureDoesNotMatch"
+                | "InvalidAccessKeyId"
+                | "MissingAuthenticationTokenException"
+                | "InvalidClientTokenId"
+        )
+    )
 }
 
 fn detail(code: Option<&str>, message: Option<&str>, request_id: Option<&str>) -> String {
@@ -162,6 +208,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::GroupNotFound { .. } => "check the group's name and the region".to_owned(),
+            Self::Elsewhere { place, .. } => {
+                format!("use the region {} and credentials of the account {}", place.region, place.account)
+            }
             Self::BucketNotFound { .. } => {
                 "check the bucket's name; buckets are made by infrastructure code, not by an export"
                     .to_owned()
@@ -173,6 +222,9 @@ impl Error {
                 ) =>
             {
                 format!("the credentials have expired: log in again (the call needs {action})")
+            }
+            Self::Denied { code, .. } if is_of_credentials(code.as_deref()) => {
+                "AWS does not accept these credentials: check them, and this machine's clock".to_owned()
             }
             Self::Denied { action, .. } => {
                 format!("allow {action} in the IAM policy of the credentials in use")
@@ -187,7 +239,17 @@ impl Error {
             Self::Damaged { .. } => {
                 "restore the object from a version or a backup; `verify` lists all that is damaged".to_owned()
             }
-            Self::Disk { .. } => "free some space, or name another folder".to_owned(),
+            Self::Disk { source, .. } => match source.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    "check who may write there, or name another folder"
+                }
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    "free some space, or name another folder"
+                }
+                _ => "check the folder, or name another one",
+            }
+            .to_owned(),
+            Self::Unreadable { feature, .. } => format!("use a build with the feature `{feature}`"),
             Self::ExportBusy => "wait for it to end; the export without --bulk needs no task".to_owned(),
             Self::Invalid { remedy, .. } => return remedy.clone(),
             Self::Refused { .. } => return None,
@@ -199,7 +261,11 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::GroupNotFound { .. } | Self::BucketNotFound { .. } | Self::Invalid { .. }
+            Self::GroupNotFound { .. }
+                | Self::Elsewhere { .. }
+                | Self::BucketNotFound { .. }
+                | Self::Invalid { .. }
+                | Self::Unreadable { .. }
         )
     }
 
@@ -208,8 +274,29 @@ impl Error {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
     }
 
+    /// Where it lies.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Damaged { .. } => Fault::Archive,
+            Self::Denied { .. } => Fault::Credentials,
+            Self::Disk { .. } => Fault::Disk,
+            error if error.is_usage() => Fault::Request,
+            _ => Fault::Service,
+        }
+    }
+
+    /// Whether the group alone is at fault: reading is allowed group by group.
+    pub(crate) fn is_of_group(&self) -> bool {
+        matches!(self, Self::Denied { action, code, .. }
+            if *action == READ_ACTION && !is_of_credentials(code.as_deref()))
+    }
+
     /// Whether every other call of the run would end the same way.
-    pub(crate) const fn is_general(&self) -> bool {
-        matches!(self, Self::Denied { .. } | Self::BucketNotFound { .. })
+    pub(crate) fn is_general(&self) -> bool {
+        match self {
+            Self::Denied { .. } => !self.is_of_group(),
+            Self::BucketNotFound { .. } => true,
+            _ => false,
+        }
     }
 }

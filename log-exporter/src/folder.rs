@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -17,27 +18,43 @@ const UNFINISHED: &str = ".unfinished";
 /// Keeps two writers of one folder from replacing the same object.
 const LOCK: &str = ".lock";
 const PAGE: usize = 1000;
+/// A name that is longer than this is cut, so long are the pieces.
+const LONGEST: usize = 250;
+const FOLD: usize = 200;
 
 /// An archive in a folder, with S3's conditional semantics: an object is whole or not there, and of several that write one key,
-/// in this or in other processes, one succeeds. It takes a file system that can link files and lock them.
+/// in this or in other processes, one succeeds. It takes a file system that can link files and lock them. Only writing changes
+/// anything.
+///
+/// A part of a key that is longer than a file's name may be lies in folders of 200 letters and `~` each.
 #[derive(Debug, Clone)]
 pub struct FolderArchive {
     root: PathBuf,
+    tidied: Arc<Once>,
 }
 
 impl FolderArchive {
-    /// An archive in this folder, which is made if it is missing.
+    /// An archive in this folder, which is made by the first write if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it is something else than a folder.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, Error> {
         let root = root.into();
-        let scratch = root.join(UNFINISHED);
-        fs::create_dir_all(&scratch).map_err(|source| {
-            Error::disk("make the folder", scratch.display().to_string(), source)
-        })?;
-        forget(&scratch);
-        Ok(Self { root })
+        match fs::metadata(&root) {
+            Ok(metadata) if !metadata.is_dir() => Err(Error::invalid(
+                format!("`{}` is not a folder", root.display()),
+                "name the folder of the archive, or a new one",
+            )),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::disk(
+                "look at the folder",
+                root.display().to_string(),
+                source,
+            )),
+            _ => Ok(Self {
+                root,
+                tidied: Arc::new(Once::new()),
+            }),
+        }
     }
 
     /// The folder.
@@ -46,9 +63,10 @@ impl FolderArchive {
     }
 
     fn path(&self, key: &str) -> Result<PathBuf, Error> {
-        let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+        let plain =
+            |part: &str| !part.is_empty() && part != "." && part != ".." && piece(part).is_none();
         if key.split('/').all(plain) && !key.starts_with('.') && !key.contains(['\\', '\0']) {
-            Ok(self.root.join(key))
+            Ok(self.root.join(folded(key)))
         } else {
             Err(Error::invalid(
                 format!("`{key}` cannot be a file's name"),
@@ -59,7 +77,10 @@ impl FolderArchive {
 
     /// The content in a file that has no place yet.
     fn write(&self, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
-        let mut file = tempfile::NamedTempFile::new_in(self.root.join(UNFINISHED))?;
+        let scratch = self.root.join(UNFINISHED);
+        fs::create_dir_all(&scratch)?;
+        self.tidied.call_once(|| forget(&scratch));
+        let mut file = tempfile::NamedTempFile::new_in(scratch)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         Ok(file)
@@ -78,6 +99,47 @@ impl FolderArchive {
             .await
             .map_err(|source| Error::disk(operation, shown, source))
     }
+}
+
+/// A key as a path: file systems take names of up to 255 bytes, and a group's may be 512 letters long.
+fn folded(key: &str) -> String {
+    let parts = key.split('/').map(|part| {
+        let mut rest = part;
+        let mut folders = String::new();
+        while rest.len() > LONGEST {
+            let (head, tail) = rest.split_at(rest.floor_char_boundary(FOLD));
+            folders.push_str(head);
+            folders.push_str("~/");
+            rest = tail;
+        }
+        folders + rest
+    });
+    parts.collect::<Vec<String>>().join("/")
+}
+
+/// What is of a name in a folder that holds a piece of it.
+fn piece(part: &str) -> Option<&str> {
+    let head = part.strip_suffix('~')?;
+    // Letters of up to four bytes are not cut.
+    (FOLD - 3..=FOLD).contains(&head.len()).then_some(head)
+}
+
+/// The key of a path.
+fn unfolded(path: &str) -> String {
+    let mut key = String::with_capacity(path.len());
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        match piece(part) {
+            Some(head) => key.push_str(head),
+            None => {
+                key.push_str(part);
+                if parts.peek().is_some() {
+                    key.push('/');
+                }
+            }
+        }
+    }
+    key
 }
 
 /// Removes what writers that were killed days ago have left; nobody knows its name.
@@ -163,6 +225,9 @@ impl Archive for FolderArchive {
     ) -> Result<Put, Error> {
         let expected = expected.clone();
         self.with("replace", key, move |this, path| {
+            if !path.exists() {
+                return Ok(Put::Refused);
+            }
             let lock = OpenOptions::new()
                 .create(true)
                 .truncate(false)
@@ -214,7 +279,7 @@ impl Archive for FolderArchive {
         blocking(move || {
             let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
             let mut found = Vec::new();
-            collect(&root, &root.join(folder), &mut found)?;
+            collect(&root, &root.join(folded(folder)), &mut found)?;
             found.retain(|listed: &Listed| {
                 listed.key.starts_with(&prefix)
                     && after.as_ref().is_none_or(|after| listed.key > *after)
@@ -255,6 +320,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()
         if key.starts_with('.') {
             continue;
         }
+        let key = unfolded(key);
         let metadata = match entry.metadata() {
             Ok(metadata) => metadata,
             // It was deleted meanwhile.
@@ -265,11 +331,36 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Listed>) -> io::Result<()
             collect(root, &path, found)?;
         } else {
             found.push(Listed {
-                key: key.to_owned(),
+                key,
                 size: metadata.len(),
                 modified: modified(&metadata),
             });
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_key_is_a_path_and_is_read_back(parts in proptest::collection::vec("[a-z=!(é]{1,700}", 1..4)) {
+            let key = parts.join("/");
+            let path = folded(&key);
+            prop_assert!(path.split('/').all(|name| name.len() <= 255), "{}", path);
+            prop_assert_eq!(unfolded(&path), key);
+        }
+    }
+
+    #[test]
+    fn short_names_stay_what_they_are() {
+        let key = format!("events/group={}/x", "a".repeat(244));
+        assert_eq!(folded(&key), key);
+        assert_ne!(folded(&key.replace("/x", "a/x")), key);
+        assert_eq!(unfolded("a~/b"), "a~/b");
+    }
 }

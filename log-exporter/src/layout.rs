@@ -1,17 +1,18 @@
 //! Where things are in an archive.
 
 use crate::archive::Sha256;
-use crate::{Compression, LogGroup, Millis, Place, Window};
+use crate::{Compression, LogGroup, Millis, PartFormat, Place, Window};
 
 /// The keys of an archive.
 ///
 /// ```text
 /// PREFIX/events/account=A/region=R/group=G/dt=YYYY-MM-DD/hour=HH/base-<sha256[:16]>-00000.ndjson.gz
+/// PREFIX/parquet/account=A/region=R/group=G/dt=YYYY-MM-DD/hour=HH/base-<sha256[:16]>-00000.parquet
 /// PREFIX/manifests/account=A/region=R/group=G/dt=YYYY-MM-DD/hour=HH/00000.json
 /// PREFIX/checkpoints/account=A/region=R/group=G.json
 /// ```
 ///
-/// In keys a group's `/` is `!` and its `#` is `(`, which no group's name has.
+/// Parts of each format are by themselves, for a table has one format. In keys a group's `/` is `!` and its `#` is `(`, which no group's name has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     prefix: String,
@@ -35,9 +36,13 @@ impl Layout {
         &self.prefix
     }
 
-    /// What all parts begin with.
-    pub fn events(&self) -> String {
-        format!("{}events/", self.prefix)
+    /// What all parts of a format begin with.
+    pub fn events(&self, format: PartFormat) -> String {
+        let folder = match format {
+            PartFormat::Ndjson => "events",
+            PartFormat::Parquet => "parquet",
+        };
+        format!("{}{folder}/", self.prefix)
     }
 
     /// What all manifests begin with.
@@ -45,9 +50,9 @@ impl Layout {
         format!("{}manifests/", self.prefix)
     }
 
-    /// What the parts of a group begin with.
-    pub fn group_events(&self, place: &Place) -> String {
-        format!("{}{}", self.events(), group(place))
+    /// What the parts of a group in a format begin with.
+    pub fn group_events(&self, format: PartFormat, place: &Place) -> String {
+        format!("{}{}", self.events(format), group(place))
     }
 
     /// What the manifests of a group begin with.
@@ -68,16 +73,21 @@ impl Layout {
             kind,
             content,
             number,
+            format,
             compression,
             again,
         } = part;
+        let end = match format {
+            PartFormat::Ndjson => format!("ndjson.{}", compression.extension()),
+            // The compression is a matter of its columns.
+            PartFormat::Parquet => "parquet".to_owned(),
+        };
         let again = again.map_or_else(String::new, |at| format!("-r{}", at.epoch()));
         format!(
-            "{}{}{kind}-{}-{number:05}{again}.ndjson.{}",
-            self.group_events(place),
+            "{}{}{kind}-{}-{number:05}{again}.{end}",
+            self.group_events(*format, place),
             hour(window),
             content.short(),
-            compression.extension()
         )
     }
 
@@ -89,6 +99,22 @@ impl Layout {
             place.region,
             encode(&place.group)
         )
+    }
+
+    /// What all checkpoints begin with.
+    pub(crate) fn checkpoints(&self) -> String {
+        format!("{}checkpoints/", self.prefix)
+    }
+
+    /// The place whose checkpoint has this key.
+    pub(crate) fn noted(&self, key: &str) -> Option<Place> {
+        let rest = key.strip_prefix(&self.checkpoints())?;
+        let mut parts = rest.strip_suffix(".json")?.split('/');
+        let mut field = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+        let account = field("account")?.parse().ok()?;
+        let region = field("region")?.parse().ok()?;
+        let group = decode(field("group")?).parse().ok()?;
+        Some(Place::new(account, region, group))
     }
 
     /// The place and the hour that a manifest or a part belongs to, from its key.
@@ -120,6 +146,7 @@ pub(crate) struct PartName<'a> {
     pub(crate) kind: &'a str,
     pub(crate) content: &'a Sha256,
     pub(crate) number: usize,
+    pub(crate) format: PartFormat,
     pub(crate) compression: Compression,
     /// For a part whose usual key is taken by something that may be about to be deleted.
     pub(crate) again: Option<Millis>,
@@ -165,6 +192,7 @@ mod tests {
             kind: "base",
             content: &Sha256::of(b""),
             number: 0,
+            format: PartFormat::Ndjson,
             compression: Compression::new(Codec::Gzip),
             again: None,
         };
@@ -175,8 +203,20 @@ mod tests {
              base-e3b0c44298fc1c14-00000.ndjson.gz"
         );
         assert_eq!(layout.read(&key), Some((place.clone(), window)));
+        let columns = PartName {
+            format: PartFormat::Parquet,
+            compression: PartFormat::Parquet.compression(),
+            ..name
+        };
+        let key = layout.part(&place, window, &columns);
+        assert!(
+            key.starts_with("logs/prod/parquet/account=") && key.ends_with("-00000.parquet"),
+            "{key}"
+        );
+        assert_eq!(layout.read(&key), Some((place.clone(), window)));
         let manifest = layout.manifest(&place, window, 3);
-        assert_eq!(layout.read(&manifest), Some((place, window)));
+        assert_eq!(layout.read(&manifest), Some((place.clone(), window)));
+        assert_eq!(layout.noted(&layout.checkpoint(&place)), Some(place));
         assert_eq!(Layout::sequence(&manifest), Some(3));
         assert_eq!(Layout::new("").read("somewhere/else"), None);
     }

@@ -41,9 +41,12 @@
 mod archive;
 #[cfg(feature = "aws")]
 pub mod aws;
+mod body;
 mod bulk;
 mod chain;
 mod checkpoint;
+#[cfg(feature = "parquet")]
+mod columns;
 mod compress;
 mod contents;
 mod ddl;
@@ -58,6 +61,7 @@ mod manifest;
 mod names;
 mod options;
 mod outcome;
+mod part_format;
 mod parts;
 mod plan;
 mod retention;
@@ -74,8 +78,8 @@ mod verify;
 pub use archive::{Archive, ListPage, Listed, Object, ObjectInfo, Put, Sha256, Version};
 pub use bulk::{BulkOptions, BulkOutcome, bulk};
 pub use compress::{Codec, Compression};
-pub use contents::cat;
-pub use ddl::ddl;
+pub use contents::{cat, formats};
+pub use ddl::{ddl, ddl_over_both};
 pub use engine::export;
 pub use error::Error;
 pub use event::{Event, Observer};
@@ -84,9 +88,10 @@ pub use layout::Layout;
 pub use limits::{RateLimit, published_rate};
 pub use log_event::{IdDigest, Line, LogEvent};
 pub use manifest::{Chain, Manifest, PartRecord, SCHEMA};
-pub use names::{AccountId, InvalidName, LogGroup, Place, Region};
+pub use names::{AccountId, Home, InvalidName, LogGroup, Place, Region};
 pub use options::Options;
-pub use outcome::{Report, Unit, WindowOutcome, WindowState};
+pub use outcome::{Fault, Report, Unit, WindowOutcome, WindowState};
+pub use part_format::PartFormat;
 pub use plan::{Plan, PlanRequest, Selection, find_groups, plan};
 pub use retention::{
     InvalidRetention, OnlyVerified, RetentionAction, RetentionChange, RetentionDays, set_retention,
@@ -97,7 +102,9 @@ pub use source::{
 };
 pub use sweep::{Schedule, Sweep};
 pub use time::{Clock, EmptySpan, InvalidTime, Millis, Span, Window};
-pub use verify::{Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify};
+pub use verify::{
+    Finding, ORPHAN_AGE, Orphan, VerifyReport, VerifyRequest, places, verify, verify_units,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -48,6 +48,13 @@ impl<'a> Line<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(line)
     }
+
+    /// Adds it to `out`, with its end.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.push(b'\n');
+        Ok(())
+    }
 }
 
 /// A digest of a set of events by their identities, whatever their order: the sum of each one's SHA-256, in four lanes of 64

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Sha256;
-use crate::{Compression, IdDigest, Millis, Place, Span, Sweep, Window};
+use crate::{Compression, IdDigest, Millis, PartFormat, Place, Span, Sweep, Window};
 
 /// The version of the manifests' form.
 pub const SCHEMA: u32 = 1;
@@ -18,9 +18,9 @@ pub struct PartRecord {
     pub key: String,
     /// Its size as it is stored.
     pub bytes: u64,
-    /// The size of its lines.
+    /// Its size before compression: of its lines, or of its columns' values.
     pub raw_bytes: u64,
-    /// Its lines.
+    /// Its events.
     pub events: u64,
     /// The digest of what is stored.
     pub sha256: Sha256,
@@ -52,10 +52,13 @@ pub struct Manifest {
     pub read_at: Millis,
     /// Events in the parts.
     pub events: u64,
-    /// The size of their lines.
+    /// Their size before compression: of lines, or of the columns' values.
     pub raw_bytes: u64,
     /// The digest of the events' identities.
     pub ids: IdDigest,
+    /// How parts hold their events.
+    #[serde(default, skip_serializing_if = "PartFormat::is_ndjson")]
+    pub format: PartFormat,
     /// How parts are compressed.
     pub compression: Compression,
     /// Why not all could be read, if so.
@@ -208,6 +211,7 @@ mod tests {
             events: 1,
             raw_bytes: 1,
             ids: IdDigest::default(),
+            format: PartFormat::Ndjson,
             compression: Compression::new(Codec::Gzip),
             truncated: None,
             parts: Vec::new(),

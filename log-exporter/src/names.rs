@@ -103,6 +103,37 @@ impl fmt::Display for Place {
     }
 }
 
+/// Whose logs a source reads: those of one account in one region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Home {
+    /// The account.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+}
+
+impl Home {
+    /// Where a group is.
+    pub fn of(place: &Place) -> Self {
+        Self {
+            account: place.account.clone(),
+            region: place.region.clone(),
+        }
+    }
+
+    /// Whether a group is here.
+    pub fn is_of(&self, place: &Place) -> bool {
+        self.account == place.account && self.region == place.region
+    }
+}
+
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the account {}", self.region, self.account)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

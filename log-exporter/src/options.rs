@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Codec, Compression, Layout};
+use crate::part_format::writable;
+use crate::{Compression, Error, Layout, PartFormat};
 
 /// How an export behaves. The layout and the size of parts belong to an archive: keep them the same from run to run.
 #[derive(Debug, Clone)]
@@ -13,9 +14,11 @@ use crate::{Codec, Compression, Layout};
 pub struct Options {
     /// Where things are in the archive.
     pub layout: Layout,
-    /// How parts are compressed.
+    /// How parts hold their events. An archive may have parts of both.
+    pub format: PartFormat,
+    /// How parts are compressed: Parquet with zstd alone.
     pub compression: Compression,
-    /// The most bytes of lines in a part, before compression.
+    /// The most bytes in a part before compression: of lines, or of the columns' values.
     pub part_bytes: u64,
     /// How many bytes of events are held in memory at most, by all windows together.
     pub memory: usize,
@@ -41,7 +44,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             layout: Layout::default(),
-            compression: Compression::new(Codec::Gzip),
+            format: PartFormat::Ndjson,
+            compression: PartFormat::Ndjson.compression(),
             part_bytes: 64 << 20,
             memory: 24 << 20,
             spill: std::env::temp_dir(),
@@ -57,6 +61,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether this build can write what is asked for. [`crate::export`] looks at it before anything else.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a format or a codec that it was made without, and for a codec that does not go with the format.
+    pub fn check(&self) -> Result<(), Error> {
+        writable(self.format, self.compression)
+    }
+
     /// With this layout.
     #[must_use]
     pub fn layout(mut self, layout: Layout) -> Self {
@@ -64,14 +76,22 @@ impl Options {
         self
     }
 
-    /// With this compression.
+    /// With parts of this format, compressed as is usual for it.
+    #[must_use]
+    pub const fn format(mut self, format: PartFormat) -> Self {
+        self.format = format;
+        self.compression = format.compression();
+        self
+    }
+
+    /// With this compression. Where the format is set too, that comes first.
     #[must_use]
     pub const fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// With parts of so many bytes of lines.
+    /// With parts of so many bytes before compression.
     #[must_use]
     pub const fn part_bytes(mut self, bytes: u64) -> Self {
         self.part_bytes = bytes;

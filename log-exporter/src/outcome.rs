@@ -17,6 +17,9 @@ pub struct Unit {
     pub sweep: Sweep,
     /// Readings that began earlier do not count.
     pub due: Millis,
+    /// From when on the group's retention may have deleted some of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Millis>,
 }
 
 impl Unit {
@@ -27,7 +30,15 @@ impl Unit {
             window,
             sweep,
             due,
+            expires: None,
         }
+    }
+
+    /// Kept by its group until this time.
+    #[must_use]
+    pub const fn expires(mut self, expires: Option<Millis>) -> Self {
+        self.expires = expires;
+        self
     }
 }
 
@@ -50,6 +61,23 @@ pub enum WindowState {
     Failed,
 }
 
+/// Where a failure lies, and so what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// In the archive: an object is not what it should be.
+    Archive,
+    /// In the credentials: a permission is missing, or they are not accepted.
+    Credentials,
+    /// In what was asked for: a group or a bucket that is not there, or is somewhere else.
+    Request,
+    /// On this machine: a folder cannot be read or written.
+    Disk,
+    /// In AWS or the network: it may pass.
+    Service,
+}
+
 /// What became of a window, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -69,6 +97,9 @@ pub struct WindowOutcome {
     pub parts: usize,
     /// Why it is not whole, if so.
     pub reason: Option<String>,
+    /// Where the failure lies, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
 }
 
 impl WindowOutcome {
@@ -81,6 +112,20 @@ impl WindowOutcome {
             bytes: 0,
             parts: 0,
             reason: None,
+            fault: None,
+        }
+    }
+
+    pub(crate) fn failed(unit: Unit, error: &crate::Error) -> Self {
+        let mut reason = crate::engine::chain_of(error);
+        // A missing permission is named, and so is what else helps.
+        if let Some(hint) = error.hint() {
+            reason.push_str(&format!(" ({hint})"));
+        }
+        Self {
+            reason: Some(reason),
+            fault: Some(error.fault()),
+            ..Self::new(unit, WindowState::Failed)
         }
     }
 
@@ -113,6 +158,20 @@ pub struct Report {
 }
 
 impl Report {
+    /// One more window has come to its end.
+    pub(crate) fn add(&mut self, outcome: WindowOutcome, observer: &dyn crate::Observer) {
+        self.events += outcome.events;
+        self.raw_bytes += outcome.raw_bytes;
+        self.bytes += outcome.bytes;
+        if matches!(outcome.state, WindowState::Failed | WindowState::Unfinished) {
+            self.remaining.push(outcome.unit.clone());
+        }
+        observer.observe(crate::Event::WindowDone {
+            outcome: outcome.clone(),
+        });
+        self.windows.push(outcome);
+    }
+
     /// Whether all that was asked for is in the archive, and whole.
     pub fn is_complete(&self) -> bool {
         self.remaining.is_empty()

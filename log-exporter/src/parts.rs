@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::io;
 
 use bytes::Bytes;
-use serde::Serialize;
 
+use crate::IdDigest;
 use crate::archive::Sha256;
-use crate::compress::Encoder;
+use crate::body::{Body, Press, text};
 use crate::sorter::{Record, Sorted};
-use crate::{Compression, IdDigest};
 
 /// What is told of the events of a window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) events: u64,
-    /// Bytes of lines.
+    /// Their bytes before compression.
     pub(crate) bytes: u64,
     pub(crate) streams: BTreeMap<String, u64>,
     pub(crate) ids: IdDigest,
@@ -52,34 +51,19 @@ pub(crate) struct Cutter {
     sorted: Sorted,
     /// What is there already, in the same order, standing at an event or at its end.
     seen: Option<(Sorted, bool)>,
-    compression: Compression,
+    press: Press,
     size: u64,
     tally: Tally,
-    /// The line of the current event, where there is one that is in no part yet.
-    line: Vec<u8>,
-    waiting: bool,
-}
-
-#[derive(Serialize)]
-struct LineOut<'a> {
-    timestamp: i64,
-    ingestion_time: i64,
-    stream: &'a str,
-    event_id: &'a str,
-    message: &'a str,
-}
-
-/// What was a text when it was pushed.
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+    /// The size of the current event, where there is one that is in no part yet.
+    waiting: Option<u64>,
 }
 
 impl Cutter {
-    /// Parts of so many bytes of lines, or of one line if that is larger.
+    /// Parts of so many bytes before compression, or of one event if that is larger.
     pub(crate) fn new(
         sorted: Sorted,
         seen: Option<Sorted>,
-        compression: Compression,
+        press: Press,
         size: u64,
     ) -> io::Result<Self> {
         let seen = match seen {
@@ -92,36 +76,34 @@ impl Cutter {
         Ok(Self {
             sorted,
             seen,
-            compression,
+            press,
             size,
             tally: Tally::default(),
-            line: Vec::new(),
-            waiting: false,
+            waiting: None,
         })
     }
 
     /// The next part, if there are more events.
     pub(crate) fn next(&mut self) -> io::Result<Option<Part>> {
-        let mut encoder: Option<Encoder> = None;
+        let mut body: Option<Body> = None;
         let (mut raw, mut events, mut first, mut last) = (0, 0, 0, 0);
         loop {
-            if !self.waiting {
+            if self.waiting.is_none() {
                 if !self.advance()? {
                     break;
                 }
-                self.write_line()?;
-                self.waiting = true;
+                self.waiting = Some(self.press.measure(self.sorted.record())?);
             }
-            let size = self.line.len() as u64;
+            let size = self.waiting.unwrap_or_default();
             if events > 0 && raw + size > self.size {
                 break;
             }
-            let encoder = match &mut encoder {
-                Some(encoder) => encoder,
-                none => none.insert(Encoder::new(self.compression)?),
+            let body = match &mut body {
+                Some(body) => body,
+                none => none.insert(self.press.begin()?),
             };
-            encoder.write(&self.line)?;
             let record = self.sorted.record();
+            self.press.add(body, record)?;
             if events == 0 {
                 first = record.timestamp();
             }
@@ -129,12 +111,12 @@ impl Cutter {
             self.tally.add(record, size);
             raw += size;
             events += 1;
-            self.waiting = false;
+            self.waiting = None;
         }
-        let Some(encoder) = encoder else {
+        let Some(body) = body else {
             return Ok(None);
         };
-        let bytes = Bytes::from(encoder.finish()?);
+        let bytes = Bytes::from(body.finish()?);
         Ok(Some(Part {
             sha256: Sha256::of(&bytes),
             bytes,
@@ -164,23 +146,6 @@ impl Cutter {
         }
         Ok(false)
     }
-
-    fn write_line(&mut self) -> io::Result<()> {
-        let record = self.sorted.record();
-        self.line.clear();
-        serde_json::to_writer(
-            &mut self.line,
-            &LineOut {
-                timestamp: record.timestamp(),
-                ingestion_time: record.ingestion(),
-                stream: text(record.stream()),
-                event_id: text(record.id()),
-                message: text(record.message()),
-            },
-        )?;
-        self.line.push(b'\n');
-        Ok(())
-    }
 }
 
 /// The events and their digest, without making parts of them; the events are before their first one afterwards.
@@ -202,7 +167,7 @@ mod tests {
     use super::*;
     use crate::compress::decoder;
     use crate::sorter::Sorter;
-    use crate::{Codec, LogEvent};
+    use crate::{LogEvent, PartFormat};
 
     fn sorted(events: &[(i64, &str, usize)]) -> Sorted {
         let mut sorter = Sorter::new(&std::env::temp_dir(), 1 << 20);
@@ -219,6 +184,10 @@ mod tests {
         sorter.finish().unwrap()
     }
 
+    fn press(format: PartFormat) -> Press {
+        Press::new(format, format.compression())
+    }
+
     fn cut(cutter: &mut Cutter) -> Vec<Part> {
         std::iter::from_fn(|| cutter.next().unwrap()).collect()
     }
@@ -229,9 +198,9 @@ mod tests {
         let line = br#"{"timestamp":1,"ingestion_time":9,"stream":"s","event_id":"a","message":""}"#
             .len() as u64
             + 101;
-        let gzip = Compression::new(Codec::Gzip);
         for (size, counts) in [(2 * line, vec![2, 1, 1]), (2 * line - 1, vec![1, 1, 1, 1])] {
-            let mut cutter = Cutter::new(sorted(&events), None, gzip, size).unwrap();
+            let mut cutter =
+                Cutter::new(sorted(&events), None, press(PartFormat::Ndjson), size).unwrap();
             let parts = cut(&mut cutter);
             assert_eq!(
                 parts.iter().map(|part| part.events).collect::<Vec<_>>(),
@@ -254,10 +223,9 @@ mod tests {
 
     #[test]
     fn what_is_there_is_left_out() {
-        let gzip = Compression::new(Codec::Gzip);
         let seen = sorted(&[(0, "z", 1), (2, "b", 1), (4, "x", 1)]);
         let fresh = sorted(&[(1, "a", 1), (2, "b", 1), (4, "d", 1)]);
-        let mut cutter = Cutter::new(fresh, Some(seen), gzip, 1000).unwrap();
+        let mut cutter = Cutter::new(fresh, Some(seen), press(PartFormat::Ndjson), 1000).unwrap();
         let parts = cut(&mut cutter);
         assert_eq!(
             (parts.len(), parts[0].events, parts[0].first, parts[0].last),
@@ -266,7 +234,7 @@ mod tests {
         let mut cutter = Cutter::new(
             sorted(&[(1, "a", 1)]),
             Some(sorted(&[(1, "a", 1)])),
-            gzip,
+            press(PartFormat::Ndjson),
             1000,
         )
         .unwrap();
@@ -277,7 +245,7 @@ mod tests {
     fn a_tally_leaves_the_events_as_they_were() {
         let mut events = sorted(&[(1, "a", 1), (1, "a", 1), (2, "b", 1)]);
         let (count, ids) = tally(&mut events).unwrap();
-        let mut cutter = Cutter::new(events, None, Compression::new(Codec::Gzip), 1000).unwrap();
+        let mut cutter = Cutter::new(events, None, press(PartFormat::Ndjson), 1000).unwrap();
         assert_eq!(cut(&mut cutter)[0].events, count);
         assert_eq!(cutter.into_tally().ids, ids);
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::checkpoint::{self, ReadSince};
+use crate::checkpoint::{self, ReadSince, Survey};
 use crate::engine::Tools;
+use crate::retry::Retry;
 use crate::{
     Archive, Clock, Error, GroupClass, GroupInfo, LogGroup, LogSource, Millis, Observer, Options,
     RateLimit, Schedule, Span, Unit, Window,
@@ -14,10 +15,12 @@ use crate::{
 const DAY: Duration = Duration::from_secs(86_400);
 /// CloudWatch Logs takes events that are up to 14 days old.
 const OLDEST: Duration = Duration::from_secs(14 * 86_400);
+/// The same token so often is no progress.
+const MOST_SAME: u32 = 50;
 /// Without a start, windows are looked at as far back as something late may be due.
 const BACK: Duration = Duration::from_secs(15 * 86_400);
 /// Retention deletes up to three days late.
-const RETENTION_LAG: Duration = Duration::from_secs(3 * 86_400);
+pub(crate) const RETENTION_LAG: Duration = Duration::from_secs(3 * 86_400);
 
 /// Which groups are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +97,7 @@ pub async fn find_groups<S: LogSource + ?Sized>(
     attempts: u32,
     observer: &dyn Observer,
 ) -> Result<Vec<GroupInfo>, Error> {
-    let retry = crate::retry::Retry {
+    let retry = Retry {
         attempts: attempts.max(1),
         observer,
         limit,
@@ -106,20 +109,11 @@ pub async fn find_groups<S: LogSource + ?Sized>(
             Selection::Prefix(prefix) => prefix.as_str(),
         };
         let before = found.len();
-        let mut token = None;
-        loop {
-            let page = retry
-                .ask(|| source.groups(Some(prefix).filter(|p| !p.is_empty()), token.as_ref()))
-                .await?;
-            found.extend(page.groups.into_iter().filter(|info| match selection {
-                Selection::Group(group) => info.group() == group,
-                Selection::Prefix(prefix) => info.group().as_str().starts_with(prefix),
-            }));
-            match page.next {
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                _ => break,
-            }
-        }
+        let all = groups(source, prefix, &retry, |_| false).await?;
+        found.extend(all.into_iter().filter(|info| match selection {
+            Selection::Group(group) => info.group() == group,
+            Selection::Prefix(prefix) => info.group().as_str().starts_with(prefix),
+        }));
         if found.len() == before {
             return Err(match selection {
                 Selection::Group(group) => Error::GroupNotFound {
@@ -137,10 +131,54 @@ pub async fn find_groups<S: LogSource + ?Sized>(
     Ok(found)
 }
 
+/// The group of just this name, if it is there.
+pub(crate) async fn find_group<S: LogSource + ?Sized>(
+    source: &S,
+    group: &LogGroup,
+    retry: &Retry<'_>,
+) -> Result<Option<GroupInfo>, Error> {
+    let is_it = |info: &GroupInfo| info.group() == group;
+    let all = groups(source, group.as_str(), retry, is_it).await?;
+    Ok(all.into_iter().find(is_it))
+}
+
+/// The groups below a prefix, page by page up to the one that is looked for.
+async fn groups<S: LogSource + ?Sized>(
+    source: &S,
+    prefix: &str,
+    retry: &Retry<'_>,
+    is_enough: impl Fn(&GroupInfo) -> bool + Send,
+) -> Result<Vec<GroupInfo>, Error> {
+    let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
+    let mut all = Vec::new();
+    let (mut token, mut same) = (None, 0);
+    loop {
+        let page = retry.ask(|| source.groups(prefix, token.as_ref())).await?;
+        let enough = page.groups.iter().any(&is_enough);
+        all.extend(page.groups);
+        let Some(next) = page.next.filter(|_| !enough) else {
+            return Ok(all);
+        };
+        if token.as_ref() == Some(&next) {
+            same += 1;
+            if same >= MOST_SAME {
+                return Err(Error::NoProgress {
+                    what: "the list of log groups".to_owned(),
+                    times: same,
+                });
+            }
+        } else {
+            same = 0;
+        }
+        token = Some(next);
+    }
+}
+
 /// Says which windows are to be read by now, from what the archive has.
 ///
 /// # Errors
-/// When the groups cannot be found or the archive cannot be read.
+/// When the groups cannot be found or the archive cannot be read; [`Error::Invalid`] when there can be nothing in the time that
+/// is asked for.
 pub async fn plan<S, A>(
     source: &S,
     archive: &A,
@@ -163,6 +201,14 @@ where
             "give an end that is later than the start",
         ));
     }
+    if let Some(from) = request.from
+        && from > now
+    {
+        return Err(Error::invalid(
+            format!("`{from}` is yet to come: it is `{now}` now"),
+            "give a start that has been",
+        ));
+    }
     let groups = find_groups(source, &request.groups, limit, options.attempts, observer).await?;
     let tools = Tools::new(archive, options, clock, limit, observer, 1);
     let mut plan = Plan::default();
@@ -180,7 +226,7 @@ where
             (None, all) => all,
         };
         let Ok(span) = span else { continue };
-        let read = checkpoint::survey(
+        let survey = checkpoint::survey(
             archive,
             &options.layout,
             &info.place,
@@ -189,8 +235,18 @@ where
             &tools.retry,
         )
         .await?;
-        add(&mut plan, request, &info, &read, options.lag, now);
+        add(&mut plan, request, &info, &survey, options.lag, now);
         plan.groups.push(info);
+    }
+    if let (None, Some(to)) = (request.from, request.to)
+        && to <= now.minus(BACK)
+        && !plan.groups.is_empty()
+        && plan.units.len() + plan.done + plan.open == 0
+    {
+        return Err(Error::invalid(
+            format!("without a start the last 15 days are read, and `{to}` is before them"),
+            "give a start too",
+        ));
     }
     Ok(plan)
 }
@@ -200,36 +256,57 @@ fn add(
     plan: &mut Plan,
     request: &PlanRequest,
     info: &GroupInfo,
-    read: &ReadSince,
+    survey: &Survey,
     lag: Duration,
     now: Millis,
 ) {
+    let (place, read) = (&info.place, &survey.read);
     let schedule = Schedule::new(lag, info.retention_days);
     if let Some(days) = info.retention_days.filter(|_| !schedule.is_complete()) {
         plan.warnings.push(format!(
-            "`{}` keeps events for {days} days, but events may come in for 14 days and two hours: completeness cannot be promised",
-            info.place
+            "`{place}` keeps events for {days} days, but events may come in for 14 days and two hours: completeness cannot be promised",
         ));
     }
-    let oldest = match info.retention_days {
-        Some(days) => info
-            .created
-            .minus(OLDEST)
-            .max(now.minus(DAY * days + RETENTION_LAG)),
-        None => info.created.minus(OLDEST),
-    };
+    for (_, problem) in &survey.damaged {
+        plan.warnings
+            .push(format!("an hour of `{place}` cannot be read on: {problem}"));
+    }
     let from = request.from.unwrap_or_else(|| start(&schedule, read, now));
-    if request.from.is_some()
-        && from < oldest
-        && info.retention_days.is_some()
-        && from >= info.created
-    {
+    let to = request.to.unwrap_or(now);
+    let of_interest = |window: &&Window| window.end() > from && window.start() < to;
+    let lost = survey.lost.iter().filter(of_interest).count();
+    if lost > 0 {
         plan.warnings.push(format!(
-            "`{}` has no events from before {oldest} any more: its retention has deleted them",
-            info.place
+            "{lost} hours of `{place}` were read and have no manifest any more: they are read again",
         ));
     }
-    let to = request.to.unwrap_or(now);
+    let kept = info
+        .retention_days
+        .map(|days| now.minus(DAY * days + RETENTION_LAG));
+    let oldest = info
+        .created
+        .minus(OLDEST)
+        .max(kept.unwrap_or(Millis::from_epoch(0)));
+    if let (Some(days), Some(kept)) = (info.retention_days, kept)
+        && let Ok(cut) = Span::new(from.max(info.created), kept.min(to))
+    {
+        // Of the hour in which it begins some is kept.
+        let gone = Window::covering(cut).filter(|window| window.end() <= kept);
+        let unread = gone.filter(|window| read.get(window).is_none_or(|since| since.epoch() == 0));
+        let unread = unread.count();
+        if unread > 0 {
+            plan.warnings.push(format!(
+                "`{place}` has no events from before {kept} any more: its retention of {days} days has deleted them, and {unread} \
+                 hours of that time were never read",
+            ));
+        }
+    }
+    if to <= info.created.minus(OLDEST) {
+        plan.warnings.push(format!(
+            "`{place}` was made at {}, and can have no events from before {to}",
+            info.created
+        ));
+    }
     let Ok(span) = Span::new(from.max(oldest), to) else {
         return;
     };
@@ -240,9 +317,13 @@ fn add(
         };
         match read.get(&window) {
             Some(since) if *since >= due => plan.done += 1,
-            _ => plan
-                .units
-                .push(Unit::new(info.place.clone(), window, sweep, due)),
+            _ => {
+                let expires = info
+                    .retention_days
+                    .map(|days| window.start().plus(DAY * days));
+                let unit = Unit::new(place.clone(), window, sweep, due).expires(expires);
+                plan.units.push(unit);
+            }
         }
     }
 }
@@ -283,7 +364,18 @@ mod tests {
         let mut plan = Plan::default();
         let request = PlanRequest::new(Vec::new()).from(from.map(|from| from.parse().unwrap()));
         let lag = Duration::from_secs(900);
-        add(&mut plan, &request, info, read, lag, now.parse().unwrap());
+        let survey = Survey {
+            read: read.clone(),
+            ..Survey::default()
+        };
+        add(
+            &mut plan,
+            &request,
+            info,
+            &survey,
+            lag,
+            now.parse().unwrap(),
+        );
         plan
     }
 

@@ -229,10 +229,10 @@ async fn unverified<A: Archive + ?Sized>(
     let tools = Tools::new(verified.archive, options, clock, limit, observer, 1);
     let now = clock.now();
     let schedule = Schedule::new(options.lag, info.retention_days);
-    // Retention may not have deleted yet what is three days over it.
+    // What is older than that goes anyway.
     let kept = info
         .retention_days
-        .map(|now_days| now.minus(DAY * (now_days + 3)));
+        .map(|now_days| now.minus(DAY * now_days));
     let from = info
         .created
         .minus(DAY * 14)
@@ -242,6 +242,9 @@ async fn unverified<A: Archive + ?Sized>(
     };
     let mut report = VerifyReport::default();
     for window in Window::covering(span) {
+        if window.start() < from && kept.is_some() {
+            continue;
+        }
         let loaded = chain::load(
             verified.archive,
             &options.layout,
@@ -257,9 +260,7 @@ async fn unverified<A: Archive + ?Sized>(
         };
         let last = schedule.last_at(window);
         if chain.read_since(window).is_none_or(|since| since < last) {
-            return Ok(Some(format!(
-                "the hour {window} was not read for the last time"
-            )));
+            return Ok(Some(not_final(window, &schedule, days, now)));
         }
         check(&tools, None, false, &info.place, window, &mut report).await?;
         if !report.findings.is_empty() {
@@ -269,6 +270,25 @@ async fn unverified<A: Archive + ?Sized>(
         }
     }
     Ok(None)
+}
+
+/// What to say of an hour that would go before it was read for the last time, and what would help.
+fn not_final(window: Window, schedule: &Schedule, days: RetentionDays, now: Millis) -> String {
+    let at = schedule.last_at(window);
+    if at <= now {
+        return format!(
+            "the hour {window} was not read for the last time, which was due at {at}: run `export` from then on, and again"
+        );
+    }
+    let least = RetentionDays::ALLOWED
+        .into_iter()
+        .find(|allowed| DAY * *allowed > schedule.last());
+    let least = least.unwrap_or(RetentionDays::ALLOWED[0]);
+    format!(
+        "the hour {window} was not read for the last time: events may come in until {at}, and {days} days would delete it \
+         before. {least} days are the least that can be verified; fewer take giving up what comes late, without the wish for \
+         verified hours only"
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, LogEvent, LogGroup, Millis, Place, Span};
+use crate::{Error, Home, LogEvent, LogGroup, Millis, Place, Span};
 
 /// The place where the next page begins; opaque, and good for 24 hours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -122,6 +122,12 @@ pub trait LogSource: Debug + Send + Sync {
         span: Span,
         token: Option<&'a PageToken>,
     ) -> Result<EventPage, Error>;
+
+    /// Whose logs these are: no group of another account or region is seen. `None` if there is no group to tell by.
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        let page = self.groups(None, None).await?;
+        Ok(page.groups.first().map(|info| Home::of(&info.place)))
+    }
 }
 
 /// How an export task stands.
@@ -129,7 +135,9 @@ pub trait LogSource: Debug + Send + Sync {
 #[serde(rename_all = "kebab-case", tag = "state", content = "message")]
 #[non_exhaustive]
 pub enum TaskState {
-    /// It waits or works.
+    /// It waits for its turn.
+    Pending,
+    /// It works, or is about to stop.
     Running,
     /// It is done.
     Completed,
@@ -137,6 +145,13 @@ pub enum TaskState {
     Failed(String),
     /// It was cancelled.
     Cancelled,
+}
+
+impl TaskState {
+    /// Whether it has come to its end, whatever that is.
+    pub const fn is_over(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
 }
 
 /// An export task that CloudWatch Logs shall run by itself.
@@ -167,6 +182,9 @@ pub trait LogAdmin: Debug + Send + Sync {
     /// [`Error::ExportBusy`] when one of the account is running.
     async fn start_export(&self, task: &ExportTask) -> Result<String, Error>;
 
+    /// The id of an export task of just this group, time and destination that has not come to its end; `None` if there is none.
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error>;
+
     /// How an export task stands; `None` if there is no such task.
     async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error>;
 }
@@ -190,6 +208,10 @@ macro_rules! forward {
                 token: Option<&'a PageToken>,
             ) -> Result<EventPage, Error> {
                 (**self).events(group, span, token).await
+            }
+
+            async fn home(&self) -> Result<Option<Home>, Error> {
+                (**self).home().await
             }
         }
     )*};

@@ -90,6 +90,10 @@ impl Schedule {
         ];
         sweeps
             .into_iter()
+            // What would come before the window closes is no reading of its own.
+            .filter(|(sweep, after)| {
+                matches!(sweep, Sweep::Base | Sweep::Final) || *after > self.lag
+            })
             .filter(|(sweep, after)| *sweep == Sweep::Final || *after < last)
             .map(|(sweep, after)| (sweep, window.end().plus(after)))
             .filter(|(_, at)| *at <= now)
@@ -123,6 +127,18 @@ mod tests {
         assert_eq!(after(schedule, LATEST.as_secs() - 1), Some(Sweep::Day));
         assert_eq!(after(schedule, LATEST.as_secs()), Some(Sweep::Final));
         assert!(schedule.is_complete());
+    }
+
+    #[test]
+    fn a_window_stays_open_for_all_of_a_lag_that_is_longer_than_a_late_reading() {
+        let schedule = Schedule::new(Duration::from_secs(2 * 3600), None);
+        assert_eq!(after(schedule, 2 * 3600 - 1), None);
+        assert_eq!(after(schedule, 2 * 3600), Some(Sweep::Base));
+        assert_eq!(after(schedule, 86_399), Some(Sweep::Base));
+        assert_eq!(after(schedule, 86_400), Some(Sweep::Day));
+        let days = Schedule::new(Duration::from_secs(2 * 86_400), None);
+        assert_eq!(after(days, 2 * 86_400 - 1), None);
+        assert_eq!(after(days, 2 * 86_400), Some(Sweep::Base));
     }
 
     #[test]

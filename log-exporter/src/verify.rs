@@ -1,16 +1,23 @@
 //! Checking an archive: against itself, against its source, and for what nobody refers to.
 
+mod compare;
+mod orphans;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::{Read, Tools, blocking, disk, read};
+use self::compare::{Fresh, Sources, compare, digest, expired};
+use self::orphans::orphans;
+use crate::checkpoint::{self, ReadSince};
+use crate::engine::{Tools, blocking, disk};
 use crate::manifest::Chain;
+use crate::part_format::readable;
 use crate::sorter::{Sorted, Sorter};
 use crate::{
     Archive, Clock, Error, LogSource, Millis, Observer, Options, Place, RateLimit, Schedule,
-    Selection, Span, Sweep, Unit, Window, chain, contents,
+    Selection, Span, Unit, Window, chain, contents,
 };
 
 /// What is wrong with an archive.
@@ -22,7 +29,7 @@ use crate::{
 )]
 #[non_exhaustive]
 pub enum Finding {
-    /// Nothing was ever read of an hour that lies between others, or was asked for.
+    /// There is no manifest of an hour that lies between others, was asked for, or was read as the checkpoint has it.
     MissingWindow {
         /// The group.
         place: Place,
@@ -38,7 +45,7 @@ pub enum Finding {
         /// What is missing.
         unread: Vec<Span>,
     },
-    /// The group was deleted while the hour was read.
+    /// Not all of an hour could be read any more: the group was deleted meanwhile, or its retention was over.
     Truncated {
         /// The group.
         place: Place,
@@ -53,6 +60,15 @@ pub enum Finding {
         key: String,
         /// What is wrong.
         problem: String,
+    },
+    /// The checkpoint knows of a later reading of an hour than its manifests: the last of them is lost.
+    LostManifest {
+        /// The group.
+        place: Place,
+        /// The hour.
+        window: Window,
+        /// When the reading began whose manifest is lost.
+        since: Millis,
     },
     /// A part that a manifest names is not there.
     MissingPart {
@@ -84,6 +100,22 @@ pub enum Finding {
         /// How many.
         events: u64,
     },
+    /// Events have other messages in the archive than the source tells.
+    Altered {
+        /// The group.
+        place: Place,
+        /// The hour.
+        window: Window,
+        /// How many.
+        events: u64,
+    },
+    /// A comparison was asked for, and there was nothing to compare with.
+    NotCompared {
+        /// The group.
+        place: Place,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// An object that no manifest names.
@@ -96,8 +128,11 @@ pub struct Orphan {
     pub bytes: u64,
     /// When it was written.
     pub modified: Millis,
-    /// Whether it is old enough that no worker can still be about to refer to it.
+    /// Whether it may be deleted: it is old enough that no worker can still be about to refer to it, and the manifests of its
+    /// hour are there.
     pub collectable: bool,
+    /// Why it is not deleted, however old it is.
+    pub kept: Option<String>,
     /// Whether it was deleted.
     pub deleted: bool,
 }
@@ -112,6 +147,8 @@ pub struct VerifyReport {
     pub windows: usize,
     /// Windows that were read for the last time: nothing can come any more.
     pub final_windows: usize,
+    /// Windows that were read again and compared, of those that the source still keeps.
+    pub compared: usize,
     /// Parts.
     pub parts: usize,
     /// Events.
@@ -212,8 +249,22 @@ pub async fn verify<A: Archive + ?Sized>(
     }
     let tools = Tools::new(archive, options, clock, limit, observer, 1);
     let mut report = VerifyReport::default();
+    // Before anything is listed: what others write from here on is younger.
+    let now = clock.now();
+    // Before the manifests, too: what is noted has its manifest already.
+    let mut noted = checkpoint::all(&tools).await?;
+    noted.retain(|place, _| wanted(&request.groups, place));
     let keys = chain::keys(archive, &options.layout.manifests(), &tools.retry).await?;
+    if keys.is_empty() && request.delete_after.is_some() {
+        return Err(Error::invalid(
+            "this archive has no manifest, and without one nothing is known to be an orphan",
+            "check the bucket or folder and the prefix; if the manifests were lost, restore them",
+        ));
+    }
     let mut windows: BTreeMap<Place, BTreeSet<Window>> = BTreeMap::new();
+    for place in noted.keys() {
+        windows.entry(place.clone()).or_default();
+    }
     for listed in &keys {
         match options.layout.read(&listed.key) {
             Some((place, window)) if wanted(&request.groups, &place) => {
@@ -236,20 +287,23 @@ pub async fn verify<A: Archive + ?Sized>(
             ));
         }
     }
+    let mut sources = match source {
+        Some(source) => Some(Sources::new(&tools, source).await?),
+        None => None,
+    };
     let mut known = BTreeSet::new();
+    let nothing = ReadSince::new();
     for (place, there) in &windows {
-        report.groups += 1;
-        let from = request.from.or_else(|| there.first().map(|w| w.start()));
-        let to = request.to.or_else(|| there.last().map(|w| w.end()));
-        let (Some(from), Some(to)) = (from, to) else {
+        let noted = noted.get(place).unwrap_or(&nothing);
+        let Some(span) = span(request, there, noted)? else {
             continue;
         };
-        let Ok(span) = Span::new(from, to) else {
-            return Err(Error::invalid(
-                format!("there is no time between `{from}` and `{to}`"),
-                "give an end that is later than the start",
-            ));
+        report.groups += 1;
+        let fresh = match &mut sources {
+            Some(sources) => sources.of(&tools, place, &mut report).await?,
+            None => None,
         };
+        let before = (report.windows, report.compared, report.findings.len());
         for window in Window::covering(span) {
             if !there.contains(&window) {
                 report.findings.push(Finding::MissingWindow {
@@ -258,26 +312,82 @@ pub async fn verify<A: Archive + ?Sized>(
                 });
                 continue;
             }
-            let found = check(&tools, source, request.quick, place, window, &mut report).await?;
-            known.extend(found);
-        }
-        if request.orphans {
-            // Outside of the span too: what is named there is no orphan.
-            for window in there
-                .iter()
-                .filter(|w| w.end() <= span.from() || w.start() >= span.to())
-            {
-                if let Ok(chain) =
-                    chain::load(archive, &options.layout, place, *window, &tools.retry).await
-                {
-                    known.extend(chain.parts().map(|part| part.key.clone()));
+            let checked = check(&tools, fresh, request.quick, place, window, &mut report).await?;
+            let Some(checked) = checked else { continue };
+            known.extend(checked.parts);
+            match noted.get(&window) {
+                Some(since) if Some(*since) > checked.since => {
+                    report.findings.push(Finding::LostManifest {
+                        place: place.clone(),
+                        window,
+                        since: *since,
+                    });
                 }
+                _ => {}
             }
         }
+        if fresh.is_some() {
+            expired(place, before, &mut report);
+        }
+    }
+    if let Some(sources) = sources {
+        sources.finish(&tools, &mut report);
     }
     if request.orphans {
-        orphans(&tools, request, &known, &mut report).await?;
+        orphans(&tools, request, &known, &noted, now, &mut report).await?;
     }
+    Ok(report)
+}
+
+/// What is to be checked of a group: what was asked for, or all that it was ever read of.
+fn span(
+    request: &VerifyRequest,
+    there: &BTreeSet<Window>,
+    noted: &ReadSince,
+) -> Result<Option<Span>, Error> {
+    let all = || there.iter().chain(noted.keys());
+    let from = request.from.or_else(|| all().min().map(|w| w.start()));
+    let to = request.to.or_else(|| all().max().map(|w| w.end()));
+    let (Some(from), Some(to)) = (from, to) else {
+        return Ok(None);
+    };
+    match Span::new(from, to) {
+        Ok(span) => Ok(Some(span)),
+        Err(_) => Err(Error::invalid(
+            format!("there is no time between `{from}` and `{to}`"),
+            "give an end that is later than the start",
+        )),
+    }
+}
+
+/// Checks the windows of these units alone, each against the source.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_units<A: Archive + ?Sized>(
+    archive: &A,
+    source: &dyn LogSource,
+    units: &[Unit],
+    options: &Options,
+    clock: &Clock,
+    limit: &RateLimit,
+    observer: &dyn Observer,
+) -> Result<VerifyReport, Error> {
+    let tools = Tools::new(archive, options, clock, limit, observer, 1);
+    let mut report = VerifyReport::default();
+    let mut windows: BTreeMap<&Place, BTreeSet<Window>> = BTreeMap::new();
+    for unit in units {
+        windows.entry(&unit.place).or_default().insert(unit.window);
+    }
+    let mut sources = Sources::new(&tools, source).await?;
+    for (place, windows) in windows {
+        report.groups += 1;
+        let fresh = sources.of(&tools, place, &mut report).await?;
+        for window in windows {
+            check(&tools, fresh, false, place, window, &mut report).await?;
+        }
+    }
+    sources.finish(&tools, &mut report);
     Ok(report)
 }
 
@@ -312,15 +422,23 @@ fn wanted(groups: &[Selection], place: &Place) -> bool {
         })
 }
 
-/// Checks one window, and returns the keys that its manifests name.
+/// What was checked of a window.
+pub(crate) struct Checked {
+    /// The keys that its manifests name.
+    parts: Vec<String>,
+    /// Since when all of it is read.
+    since: Option<Millis>,
+}
+
+/// Checks one window. `None` if its manifests cannot be read.
 pub(crate) async fn check<A: Archive + ?Sized>(
     tools: &Tools<'_, A>,
-    source: Option<&dyn LogSource>,
+    fresh: Option<Fresh<'_>>,
     quick: bool,
     place: &Place,
     window: Window,
     report: &mut VerifyReport,
-) -> Result<Vec<String>, Error> {
+) -> Result<Option<Checked>, Error> {
     let loaded = chain::load(tools.archive, tools.layout, place, window, &tools.retry).await;
     let chain = match loaded {
         Ok(chain) => chain,
@@ -328,7 +446,7 @@ pub(crate) async fn check<A: Archive + ?Sized>(
             report
                 .findings
                 .push(Finding::DamagedManifest { key, problem });
-            return Ok(Vec::new());
+            return Ok(None);
         }
         Err(error) => return Err(error),
     };
@@ -354,21 +472,28 @@ pub(crate) async fn check<A: Archive + ?Sized>(
     }
     report.windows += 1;
     let last = Schedule::new(tools.options.lag, None).last_at(window);
-    if chain.read_since(window).is_some_and(|since| since >= last) {
+    let since = chain.read_since(window);
+    if chain.truncated().is_none() && since.is_some_and(|since| since >= last) {
         report.final_windows += 1;
     }
     report.events += chain.events();
-    let sorter = check_parts(tools, quick, place, window, &chain, report).await?;
-    if let (Some(source), Some(sorter)) = (source, sorter) {
-        compare(tools, source, place, window, &chain, sorter, report).await?;
+    let digests = fresh.is_some();
+    let sorter = check_parts(tools, quick, digests, place, window, &chain, report).await?;
+    if let (Some(fresh), Some(sorter)) = (fresh, sorter) {
+        compare(tools, fresh, place, window, &chain, sorter, report).await?;
     }
-    Ok(chain.parts().map(|part| part.key.clone()).collect())
+    Ok(Some(Checked {
+        parts: chain.parts().map(|part| part.key.clone()).collect(),
+        since,
+    }))
 }
 
-/// Checks the parts of a window and returns the identities of their events, where they were read and are all right.
+/// Checks the parts of a window and returns the identities of their events, where they were read and are all right. With
+/// `digests` each has its message's digest.
 async fn check_parts<A: Archive + ?Sized>(
     tools: &Tools<'_, A>,
     quick: bool,
+    digests: bool,
     place: &Place,
     window: Window,
     chain: &Chain,
@@ -401,13 +526,18 @@ async fn check_parts<A: Archive + ?Sized>(
                 }
                 continue;
             }
+            readable(&part.key)?;
             let Some(object) = tools.retry.call(|| tools.archive.get(&part.key)).await? else {
                 report.findings.push(missing);
                 continue;
             };
             let record = part.clone();
             let (back, result) = blocking(move || {
-                let result = contents::check(&record, window, &object.bytes, |event| {
+                let result = contents::check(&record, window, &object.bytes, |mut event| {
+                    event.message = match digests {
+                        true => digest(event.message.as_bytes()),
+                        false => String::new(),
+                    };
                     sorter.push(&event).map_err(|error| error.to_string())
                 });
                 Ok((sorter, result))
@@ -459,97 +589,4 @@ async fn check_parts<A: Archive + ?Sized>(
         });
     }
     Ok(Some(sorted))
-}
-
-/// Reads a window again and counts what the archive has not.
-async fn compare<A: Archive + ?Sized>(
-    tools: &Tools<'_, A>,
-    source: &dyn LogSource,
-    place: &Place,
-    window: Window,
-    chain: &Chain,
-    mut archived: Sorted,
-    report: &mut VerifyReport,
-) -> Result<(), Error> {
-    let unit = Unit::new(place.clone(), window, Sweep::Base, window.end());
-    let Read::Events { sorted, .. } = read(source, tools, &unit, window.span(), None).await? else {
-        return Ok(());
-    };
-    let mut fresh = *sorted;
-    let since = chain.read_since(window).unwrap_or_default();
-    let (lost, late) = blocking(move || {
-        let (mut lost, mut late) = (0, 0);
-        let mut there = archived.advance()?;
-        while fresh.advance()? {
-            while there && archived.record().order(fresh.record()).is_lt() {
-                there = archived.advance()?;
-            }
-            if there && archived.record().order(fresh.record()).is_eq() {
-                continue;
-            }
-            match fresh.record().ingestion() < since.epoch() {
-                true => lost += 1,
-                false => late += 1,
-            }
-        }
-        Ok((lost, late))
-    })
-    .await
-    .map_err(|error| disk(tools, error))?;
-    report.late += late;
-    if lost > 0 {
-        report.findings.push(Finding::Lost {
-            place: place.clone(),
-            window,
-            events: lost,
-        });
-    }
-    Ok(())
-}
-
-/// Lists parts that no manifest names, and deletes those that are old enough, if that is wanted.
-async fn orphans<A: Archive + ?Sized>(
-    tools: &Tools<'_, A>,
-    request: &VerifyRequest,
-    known: &BTreeSet<String>,
-    report: &mut VerifyReport,
-) -> Result<(), Error> {
-    // Parts whose manifest cannot be read are not orphans: it may come back.
-    let damaged: BTreeSet<(Place, Window)> = report
-        .findings
-        .iter()
-        .filter_map(|finding| match finding {
-            Finding::DamagedManifest { key, .. } => tools.layout.read(key),
-            _ => None,
-        })
-        .collect();
-    let age = request.delete_after.unwrap_or(ORPHAN_AGE);
-    let now = tools.clock.now();
-    for listed in chain::keys(tools.archive, &tools.layout.events(), &tools.retry).await? {
-        let Some((place, window)) = tools.layout.read(&listed.key) else {
-            continue;
-        };
-        if known.contains(&listed.key)
-            || !wanted(&request.groups, &place)
-            || damaged.contains(&(place, window))
-        {
-            continue;
-        }
-        let collectable = listed.modified.plus(age) <= now;
-        let deleted = request.delete_after.is_some() && collectable;
-        if deleted {
-            tools
-                .retry
-                .call(|| tools.archive.delete(&listed.key))
-                .await?;
-        }
-        report.orphans.push(Orphan {
-            key: listed.key,
-            bytes: listed.size,
-            modified: listed.modified,
-            collectable,
-            deleted,
-        });
-    }
-    Ok(())
 }

@@ -85,24 +85,30 @@ impl Handler {
                 let report = self.export(units, context).await;
                 finished(&report)
             }
-            Request::Items(units) => {
+            Request::Remaining(units) => {
                 let report = self.export(units, context).await;
                 finished(&report)
             }
-            Request::Item(unit) => {
-                let report = self.export(vec![*unit], context).await;
-                let answer = finished(&report)?;
-                match report.remaining.is_empty() {
-                    true => Ok(answer),
-                    // What is committed of it stays; the map's retry goes on from there.
-                    false => Err(NotArchived {
-                        kind: "Unfinished",
-                        message: "the window does not fit into the time of one invocation"
-                            .to_owned(),
-                    }),
-                }
-            }
+            Request::Items(units) => self.whole(units, context).await,
+            Request::Item(unit) => self.whole(vec![*unit], context).await,
             Request::Queue(messages) => Ok(self.queue(messages, context).await),
+        }
+    }
+
+    /// All of these windows, or a failure: a map takes every answer for the end of its item.
+    async fn whole(&self, units: Vec<Unit>, context: &Context) -> Result<Value, NotArchived> {
+        let all = units.len();
+        let report = self.export(units, context).await;
+        let answer = finished(&report)?;
+        match report.remaining.len() {
+            0 => Ok(answer),
+            // What is committed of them stays; the map's retry goes on from there.
+            left => Err(NotArchived {
+                kind: "Unfinished",
+                message: format!(
+                    "{left} of {all} windows did not fit into the time of one invocation"
+                ),
+            }),
         }
     }
 

@@ -20,8 +20,10 @@ pub(crate) enum Request {
     Queue(Vec<Message>),
     /// One window: a map's item.
     Item(Box<Unit>),
-    /// Several windows: a map's batch, or what an earlier invocation left.
+    /// Several windows: a map's batch, which is done or not.
     Items(Vec<Unit>),
+    /// What an earlier invocation left.
+    Remaining(Vec<Unit>),
 }
 
 /// All that is due.
@@ -57,10 +59,14 @@ impl Request {
                 .map(Self::Queue);
         }
         // A batch of a map has its items under this name; so has our own answer under the other one.
-        for name in ["Items", "remaining"] {
+        type Kind = fn(Vec<Unit>) -> Request;
+        for (name, kind) in [
+            ("Items", Self::Items as Kind),
+            ("remaining", Self::Remaining as Kind),
+        ] {
             if let Some(items) = event.get(name) {
                 return serde_json::from_value(items.clone())
-                    .map(Self::Items)
+                    .map(kind)
                     .map_err(|error| format!("`{name}` holds what is no window: {error}"));
             }
         }
@@ -123,7 +129,7 @@ mod tests {
             matches!(Request::of(&json!({"Items": [unit()]})), Ok(Request::Items(items)) if items.len() == 1)
         );
         assert!(
-            matches!(Request::of(&json!({"remaining": []})), Ok(Request::Items(items)) if items.is_empty())
+            matches!(Request::of(&json!({"remaining": []})), Ok(Request::Remaining(items)) if items.is_empty())
         );
         let queue = json!({"Records": [{"messageId": "1", "body": unit().to_string()}, {"messageId": "2", "body": "x"}]});
         match Request::of(&queue) {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use log_exporter::{Codec, Compression, Layout, Options, Selection};
+use log_exporter::{Codec, Compression, Layout, Options, PartFormat, Selection};
 
 const BUCKET: &str = "ARCHIVE_BUCKET";
 const PREFIX: &str = "ARCHIVE_PREFIX";
 const GROUPS: &str = "LOG_GROUPS";
 const GROUP_PREFIXES: &str = "LOG_GROUP_PREFIXES";
+const FORMAT: &str = "FORMAT";
 const CODEC: &str = "CODEC";
 const LAG: &str = "LAG";
 const RATE: &str = "RATE";
@@ -45,16 +46,27 @@ pub(crate) fn settings(variable: &dyn Fn(&str) -> Option<String>) -> Result<Sett
         message: format!("the variable `{BUCKET}` is not set"),
         hint: "name the bucket of the archive".to_owned(),
     })?;
-    let codec = match value(CODEC).as_deref() {
-        None | Some("gzip") => Codec::Gzip,
-        Some("zstd") => Codec::Zstd,
+    let format = match value(FORMAT).as_deref() {
+        None | Some("ndjson") => PartFormat::Ndjson,
+        Some("parquet") => PartFormat::Parquet,
+        Some(other) => return Err(wrong(FORMAT, other, "ndjson or parquet")),
+    };
+    let compression = match value(CODEC).as_deref() {
+        None => format.compression(),
+        Some("gzip") => Compression::new(Codec::Gzip),
+        Some("zstd") => Compression::new(Codec::Zstd),
         Some(other) => return Err(wrong(CODEC, other, "gzip or zstd")),
     };
     let mut options = Options::default()
         .layout(Layout::new(&value(PREFIX).unwrap_or_default()))
-        .compression(Compression::new(codec))
+        .format(format)
+        .compression(compression)
         // The only place that a function may write to.
         .spill(PathBuf::from("/tmp"));
+    options.check().map_err(|error| Fault {
+        message: format!("the variables `{FORMAT}` and `{CODEC}`: {error}"),
+        hint: error.hint().unwrap_or_default(),
+    })?;
     if let Some(text) = value(LAG) {
         options = options.lag(duration(LAG, &text)?);
     }
@@ -158,9 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn a_format_that_the_build_lacks_is_named_with_the_feature_that_brings_it() {
+        let settings = of(&[(BUCKET, "b"), (FORMAT, "parquet")]);
+        match cfg!(feature = "parquet") {
+            true => assert_eq!(settings.unwrap().options.format, PartFormat::Parquet),
+            false => assert!(settings.unwrap_err().hint.contains("`parquet`")),
+        }
+        let refused = of(&[(BUCKET, "b"), (FORMAT, "parquet"), (CODEC, "gzip")]);
+        assert!(refused.unwrap_err().message.contains(FORMAT));
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_remedy() {
         assert!(of(&[]).unwrap_err().message.contains(BUCKET));
         for (name, value) in [
+            (FORMAT, "orc"),
             (CODEC, "lz4"),
             (LAG, "soon"),
             (RATE, "0"),

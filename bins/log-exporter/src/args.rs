@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use log_exporter::{LogGroup, Millis, RetentionDays};
+use log_exporter::{LogGroup, Millis, PartFormat, RetentionDays};
 use windlass_cli::CommonArgs;
 
 /// Archives CloudWatch Logs to S3 or to a folder: every event once, whatever is killed, late or throttled, and provably.
 ///
 /// Exit codes: 0 done, or nothing to do; 1 the archive is not what it should be, or an export task failed; 2 usage or
-/// configuration; 3 AWS refused or could not be reached; 4 some of several: run again; 8 an export task is still running;
+/// configuration, or a local folder fails; 3 AWS refused or could not be reached; 4 some of several: run again; 8 an export task is still running;
 /// 130 interrupted: run again.
 #[derive(Debug, Parser)]
 #[command(name = "log-exporter", version)]
@@ -141,6 +141,21 @@ pub(crate) enum CodecArg {
     Zstd,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    Ndjson,
+    Parquet,
+}
+
+impl From<FormatArg> for PartFormat {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Ndjson => Self::Ndjson,
+            FormatArg::Parquet => Self::Parquet,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
@@ -156,15 +171,26 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["groups", "prefixes", "from", "to", "bulk"])]
     pub(crate) units: Option<PathBuf>,
 
-    /// How parts are compressed. zstd takes half of the CPU.
-    #[arg(long, value_enum, value_name = "CODEC", default_value = "gzip")]
-    pub(crate) codec: CodecArg,
+    /// How parts hold their events: as lines of JSON, or in columns, for queries. An archive may have both, and is read back the
+    /// same.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "ndjson",
+        conflicts_with = "bulk"
+    )]
+    pub(crate) archive_format: FormatArg,
+
+    /// How parts are compressed. zstd takes half of the CPU. Default: gzip; zstd for Parquet, which has no other here.
+    #[arg(long, value_enum, value_name = "CODEC")]
+    pub(crate) codec: Option<CodecArg>,
 
     /// How hard: 1 to 9 for gzip (6), 1 to 19 for zstd (3).
     #[arg(long, value_name = "N")]
     pub(crate) level: Option<i32>,
 
-    /// The most MiB of lines in a part, before compression.
+    /// The most MiB of events in a part, before compression.
     #[arg(long, value_name = "MIB", default_value = "64")]
     pub(crate) part_size: NonZeroU64,
 
@@ -192,6 +218,10 @@ pub(crate) struct ExportArgs {
     /// writes is not sorted, not verified and no part of the archive.
     #[arg(long, requires = "bucket")]
     pub(crate) bulk: bool,
+
+    /// How often the export task is looked at.
+    #[arg(long, value_name = "TIME", default_value = "10s", requires = "bulk")]
+    pub(crate) poll: humantime::Duration,
 
     /// Say what would be read and change nothing.
     #[arg(long)]
@@ -255,7 +285,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) gc: bool,
 
-    /// Delete that, if it is a day old.
+    /// Delete that, if it is a day old and the manifests of its hour are there.
     #[arg(long, requires = "gc")]
     pub(crate) delete: bool,
 }
@@ -282,7 +312,8 @@ pub(crate) struct RetentionArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Option<String>,
 
-    /// Only shorten where every hour that would be deleted is in the archive, read for the last time, and right to the byte.
+    /// Only shorten where every hour that would be deleted is in the archive, read for the last time, and right to the byte. Hours are
+    /// read for the last time 14 days and two hours after their end: fewer than 30 days cannot be verified.
     #[arg(long)]
     pub(crate) only_verified: bool,
 
@@ -312,9 +343,14 @@ pub(crate) struct DdlArgs {
     #[command(flatten)]
     pub(crate) archive: ArchiveArgs,
 
-    /// What the table is called.
+    /// What the table is called. In an archive of both formats there are two, the other one with `_parquet` at its end, and a view
+    /// over both with `_all`; Athena takes one statement at a time.
     #[arg(long, value_name = "NAME", default_value = "logs")]
     pub(crate) table: String,
+
+    /// Only the table over the parts of this format. Default: what the archive has.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) archive_format: Option<FormatArg>,
 }
 
 #[cfg(test)]

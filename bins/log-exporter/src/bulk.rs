@@ -1,8 +1,14 @@
 //! `log-exporter export --bulk`.
 
-use log_exporter::{BulkOptions, BulkOutcome, ExportTask, Span, TaskState, bulk, find_groups};
+use async_trait::async_trait;
+use log_exporter::aws::CloudWatchLogs;
+use log_exporter::{
+    BulkOptions, BulkOutcome, Error, ExportTask, LogAdmin, LogGroup, Span, TaskState, bulk,
+    find_groups,
+};
 use serde::Serialize;
-use windlass_cli::{Exit, Failure, Format};
+use serde_json::json;
+use windlass_cli::{Exit, Failure, Format, Printer};
 
 use crate::args::ExportArgs;
 use crate::failures;
@@ -19,7 +25,49 @@ struct Document {
 struct Task {
     group: String,
     #[serde(flatten)]
-    outcome: BulkOutcome,
+    ended: Ended,
+}
+
+/// How it went with a group.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ended {
+    Followed(BulkOutcome),
+    NotFollowed { error: String },
+}
+
+/// CloudWatch Logs, with a note of each task that is created: it goes on whatever becomes of us.
+#[derive(Debug)]
+struct Told<'a> {
+    logs: &'a CloudWatchLogs,
+    printer: &'a Printer,
+}
+
+#[async_trait]
+impl LogAdmin for Told<'_> {
+    async fn set_retention(&self, group: &LogGroup, days: u32) -> Result<(), Error> {
+        self.logs.set_retention(group, days).await
+    }
+
+    async fn start_export(&self, task: &ExportTask) -> Result<String, Error> {
+        let id = self.logs.start_export(task).await?;
+        self.printer
+            .note(&format!("{}: export task {id} was created", task.group));
+        Ok(id)
+    }
+
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error> {
+        let found = self.logs.find_export(task).await?;
+        if let Some(id) = &found {
+            self.printer
+                .note(&format!("{}: export task {id} is under way", task.group));
+        }
+        Ok(found)
+    }
+
+    async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error> {
+        self.logs.export_state(id).await
+    }
 }
 
 pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit, Failure> {
@@ -38,11 +86,15 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     let groups = find_groups(&logs, &required(&args.groups)?, &limit, 8, &observer)
         .await
         .map_err(|error| failures::export(&error))?;
-    let mut options = BulkOptions::default();
+    let mut options = BulkOptions::default().poll(*args.poll);
     if let Some(time) = args.deadline {
         options = options.timeout(*time);
     }
-    let mut tasks = Vec::new();
+    let (mut tasks, mut planned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let told = Told {
+        logs: &logs,
+        printer: session.printer,
+    };
     // One after the other: an account has one task at a time.
     for info in &groups {
         let prefix = format!(
@@ -56,32 +108,50 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
             prefix,
         };
         if args.dry_run {
-            session.printer.line(&format!(
-                "would export {} of {span} to s3://{}/{}",
-                task.group, task.bucket, task.prefix
-            ))?;
+            planned.push(task);
             continue;
         }
         session
             .printer
             .note(&format!("{}: following an export task", info.place));
-        let outcome = bulk(&logs, info, &task, &options, &session.clock)
-            .await
-            .map_err(|error| failures::export(&error))?;
+        let ended = match bulk(&told, info, &task, &options, &session.clock).await {
+            Ok(outcome) => Ended::Followed(outcome),
+            Err(error) => {
+                let failure = failures::export(&error);
+                if groups.len() > 1 {
+                    session.printer.note(&format!("{}: {failure}", info.place));
+                }
+                failed.push(failure);
+                let error = error.to_string();
+                Ended::NotFollowed { error }
+            }
+        };
         tasks.push(Task {
             group: info.group().to_string(),
-            outcome,
+            ended,
         });
     }
     if args.dry_run {
-        return Ok(Exit::Done);
+        return dry_run(&planned, session.printer);
     }
-    let ended = |state: fn(&TaskState) -> bool| tasks.iter().any(|task| state(&task.outcome.state));
+    // With nothing to tell of, the error is all there is to say.
+    if failed.len() == tasks.len()
+        && let Some(failure) = failed.pop()
+    {
+        return Err(failure);
+    }
+    let ended = |is: fn(&TaskState) -> bool| {
+        tasks.iter().any(|task| match &task.ended {
+            Ended::Followed(outcome) => is(&outcome.state),
+            Ended::NotFollowed { .. } => false,
+        })
+    };
     let exit = match (
         ended(|state| matches!(state, TaskState::Failed(_) | TaskState::Cancelled)),
-        ended(|state| *state == TaskState::Running),
+        ended(|state| !state.is_over()),
     ) {
         (true, _) => Exit::Negative,
+        (false, _) if !failed.is_empty() => Exit::Partial,
         (false, true) => Exit::TimedOut,
         (false, false) => Exit::Done,
     };
@@ -89,21 +159,59 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
         session.printer.json(&Document { schema: 1, tasks })?;
         return Ok(exit);
     }
-    for Task { group, outcome } in &tasks {
+    for Task { group, ended } in &tasks {
+        let outcome = match ended {
+            Ended::Followed(outcome) => outcome,
+            Ended::NotFollowed { error } => {
+                let error = windlass_cli::printable(error);
+                session
+                    .printer
+                    .line(&format!("{group}  NOT followed: {error}"))?;
+                continue;
+            }
+        };
         let how = match &outcome.state {
             TaskState::Completed => "completed".to_owned(),
             TaskState::Failed(why) => format!("FAILED: {}", windlass_cli::printable(why)),
             TaskState::Cancelled => "was cancelled".to_owned(),
+            TaskState::Pending => "still waits for its turn".to_owned(),
             _ => "is still running".to_owned(),
         };
+        let found = match outcome.resumed {
+            true => ", found under way",
+            false => "",
+        };
         session.printer.line(&format!(
-            "{group}  task {}  {how}, {:.0} s",
+            "{group}  task {}{found}  {how}, {:.0} s",
             outcome.task, outcome.seconds
         ))?;
     }
     session.printer.note(&format!(
         "{} followed; what export tasks write is no part of the archive and is not verified",
-        count(tasks.len() as u64, "task")
+        count((tasks.len() - failed.len()) as u64, "task")
     ));
     Ok(exit)
+}
+
+fn dry_run(tasks: &[ExportTask], printer: &Printer) -> Result<Exit, Failure> {
+    if printer.format() == Format::Json {
+        let tasks: Vec<_> = tasks
+            .iter()
+            .map(|task| {
+                json!({
+                    "group": task.group, "from": task.span.from(), "to": task.span.to(),
+                    "bucket": task.bucket, "prefix": task.prefix,
+                })
+            })
+            .collect();
+        printer.json(&json!({"schema": 1, "dry_run": true, "tasks": tasks}))?;
+        return Ok(Exit::Done);
+    }
+    for task in tasks {
+        printer.line(&format!(
+            "would export {} of {} to s3://{}/{}",
+            task.group, task.span, task.bucket, task.prefix
+        ))?;
+    }
+    Ok(Exit::Done)
 }

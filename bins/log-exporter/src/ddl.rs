@@ -1,7 +1,8 @@
 //! `log-exporter ddl`.
 
-use log_exporter::Place;
-use windlass_cli::{Exit, Failure};
+use log_exporter::{PartFormat, Place};
+use serde_json::json;
+use windlass_cli::{Exit, Failure, Format};
 
 use crate::args::DdlArgs;
 use crate::failures;
@@ -26,12 +27,42 @@ pub(crate) async fn run(args: &DdlArgs, session: &Session<'_>) -> Result<Exit, F
         _ => "s3://BUCKET".to_owned(),
     };
     let since = first.start().date();
-    session.printer.line(&log_exporter::ddl(
-        &args.table,
-        &location,
-        &options.layout,
-        &places,
-        &since,
-    ))?;
+    let formats = match args.archive_format {
+        Some(format) => vec![format.into()],
+        None => log_exporter::formats(&archive, &options, &session.observer())
+            .await
+            .map_err(|error| failures::export(&error))?,
+    };
+    // Hours without an event have no part: then the table is what later ones are for.
+    let formats = match formats.is_empty() {
+        true => vec![PartFormat::default()],
+        false => formats,
+    };
+    let both = formats.len() > 1;
+    let columns = format!("{}_parquet", args.table);
+    let mut statements = Vec::new();
+    for format in formats {
+        let name = match format {
+            PartFormat::Parquet if both => &columns,
+            _ => &args.table,
+        };
+        let layout = &options.layout;
+        statements.push(log_exporter::ddl(
+            name, &location, layout, format, &places, &since,
+        ));
+    }
+    if both {
+        let view = format!("{}_all", args.table);
+        statements.push(log_exporter::ddl_over_both(&view, &args.table, &columns));
+    }
+    show(&statements, session)
+}
+
+fn show(statements: &[String], session: &Session<'_>) -> Result<Exit, Failure> {
+    let printer = session.printer;
+    match printer.format() {
+        Format::Json => printer.json(&json!({"schema": 1, "statements": statements}))?,
+        _ => printer.line(&statements.join("\n\n"))?,
+    }
     Ok(Exit::Done)
 }

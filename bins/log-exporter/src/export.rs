@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log_exporter::{
-    Archive, Codec, Compression, Finding, LogSource, Options, PlanRequest, RateLimit, Report,
-    Selection, Unit, VerifyRequest, WindowState,
+    Archive, Codec, Compression, Fault, Finding, LogSource, Options, PartFormat, PlanRequest,
+    RateLimit, Report, Selection, Unit, WindowState,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -30,23 +30,41 @@ struct Document<'a> {
     seconds: f64,
 }
 
+/// What there is to do.
+enum Work {
+    /// These windows.
+    Units(Vec<Unit>),
+    /// All that is due of these groups.
+    Plan(Vec<Selection>),
+}
+
 pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit, Failure> {
     let started = Instant::now();
     if args.bulk {
         return bulk::run(args, session).await;
     }
-    let options = options(args, session, started);
+    let options = options(args, session, started)?;
+    options.check().map_err(|error| failures::export(&error))?;
+    // What is wrong with the command line comes before what is wrong with AWS.
+    let work = match &args.units {
+        Some(path) => Work::Units(units(path)?),
+        None => Work::Plan(required(&args.groups)?),
+    };
+    if let (Work::Units(units), true) = (&work, args.dry_run) {
+        plan::show_units(units, session.printer)?;
+        return Ok(Exit::Done);
+    }
+    let limit = session.limit(&args.effort).await?;
     let archive = session.archive(&args.archive).await?;
     let logs = session.logs().await?;
-    let limit = session.limit(&args.effort).await?;
     let progress = Arc::new(Progress::new(session.printer, session.log.clone()));
     let heard = Arc::clone(&progress);
     let observer = move |event| log_exporter::Observer::observe(&*heard, event);
-    let units = match &args.units {
-        Some(path) => units(path)?,
-        None => {
+    let units = match work {
+        Work::Units(units) => units,
+        Work::Plan(selections) => {
             let (from, to) = session.times(&args.time);
-            let request = PlanRequest::new(required(&args.groups)?).from(from).to(to);
+            let request = PlanRequest::new(selections).from(from).to(to);
             let plan = log_exporter::plan(
                 &logs,
                 &archive,
@@ -68,14 +86,6 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
             plan.units
         }
     };
-    if args.dry_run {
-        for unit in &units {
-            session
-                .printer
-                .line(&format!("{}  {}  {}", unit.window, unit.sweep, unit.place))?;
-        }
-        return Ok(Exit::Done);
-    }
     let mut report = log_exporter::export(
         &logs,
         &archive,
@@ -99,17 +109,30 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     Ok(exit(&report, findings.as_deref()))
 }
 
-fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Options {
-    let codec = match args.codec {
-        CodecArg::Gzip => Codec::Gzip,
-        CodecArg::Zstd => Codec::Zstd,
+fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Result<Options, Failure> {
+    let format = PartFormat::from(args.archive_format);
+    let mut compression = match args.codec {
+        None => format.compression(),
+        Some(CodecArg::Gzip) => Compression::new(Codec::Gzip),
+        Some(CodecArg::Zstd) => Compression::new(Codec::Zstd),
     };
-    let mut compression = Compression::new(codec);
     if let Some(level) = args.level {
+        let levels = match compression.codec {
+            Codec::Gzip => 1..=9,
+            _ => 1..=19,
+        };
+        if !levels.contains(&level) {
+            let (least, most) = levels.into_inner();
+            return Err(
+                Failure::usage(format!("`{level}` is no level of this codec"))
+                    .hint(format!("give --level {least} to {most}")),
+            );
+        }
         compression = compression.level(level);
     }
     let mut options = session
         .options(&args.archive, Some(&args.effort))
+        .format(format)
         .compression(compression)
         .part_bytes(args.part_size.get().saturating_mul(1 << 20))
         .lag(*args.lag)
@@ -120,7 +143,7 @@ fn options(args: &ExportArgs, session: &Session<'_>, started: Instant) -> Option
         let reserve = Duration::from_secs(20).min(*time / 5);
         options = options.deadline(started + *time, reserve);
     }
-    options
+    Ok(options)
 }
 
 /// The windows of a file, a JSON object a line.
@@ -161,25 +184,20 @@ async fn again(
     limit: &RateLimit,
     session: &Session<'_>,
 ) -> Result<Vec<Finding>, Failure> {
-    let mut findings = Vec::new();
-    for window in report.windows.iter().filter(|window| window.is_done()) {
-        let unit = &window.unit;
-        let request = VerifyRequest::new(vec![Selection::Group(unit.place.group.clone())])
-            .between(Some(unit.window.start()), Some(unit.window.end()));
-        let verified = log_exporter::verify(
-            archive,
-            Some(logs),
-            &request,
-            options,
-            &session.clock,
-            limit,
-            &session.observer(),
-        )
-        .await
-        .map_err(|error| failures::export(&error))?;
-        findings.extend(verified.findings);
-    }
-    Ok(findings)
+    let done = report.windows.iter().filter(|window| window.is_done());
+    let units: Vec<Unit> = done.map(|window| window.unit.clone()).collect();
+    log_exporter::verify_units(
+        archive,
+        logs,
+        &units,
+        options,
+        &session.clock,
+        limit,
+        &session.observer(),
+    )
+    .await
+    .map(|verified| verified.findings)
+    .map_err(|error| failures::export(&error))
 }
 
 fn exit(report: &Report, findings: Option<&[Finding]>) -> Exit {
@@ -190,9 +208,17 @@ fn exit(report: &Report, findings: Option<&[Finding]>) -> Exit {
         return Exit::Done;
     }
     let some = report.windows.iter().any(|window| window.is_done());
-    match some || report.count(WindowState::Failed) == 0 {
-        true => Exit::Partial,
-        false => Exit::Unreachable,
+    if some || report.count(WindowState::Failed) == 0 {
+        return Exit::Partial;
+    }
+    // Nothing was done: the code says where that lies.
+    let mut faults = report.windows.iter().filter_map(|window| window.fault);
+    if faults.clone().any(|fault| fault == Fault::Archive) {
+        Exit::Negative
+    } else if faults.all(|fault| matches!(fault, Fault::Request | Fault::Disk)) {
+        Exit::Usage
+    } else {
+        Exit::Unreachable
     }
 }
 

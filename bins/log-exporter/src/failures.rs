@@ -11,6 +11,8 @@ pub(crate) fn export(error: &Error) -> Failure {
 const fn exit(error: &Error) -> Exit {
     match error {
         Error::Damaged { .. } => Exit::Negative,
+        // A folder of this machine is a matter of its setup.
+        Error::Disk { .. } => Exit::Usage,
         error if error.is_usage() => Exit::Usage,
         _ => Exit::Unreachable,
     }

@@ -55,7 +55,7 @@ pub(crate) fn show(plan: &Plan, printer: &Printer) -> Result<(), Failure> {
         return printer.json(&Document { schema: 1, plan });
     }
     for unit in &plan.units {
-        printer.line(&format!("{}  {}  {}", unit.window, unit.sweep, unit.place))?;
+        printer.line(&line(unit))?;
     }
     printer.note(&format!(
         "{} to read in {}, {} done, {} not closed yet",
@@ -65,6 +65,18 @@ pub(crate) fn show(plan: &Plan, printer: &Printer) -> Result<(), Failure> {
         plan.open
     ));
     Ok(())
+}
+
+/// Windows that somebody else has planned, on stdout.
+pub(crate) fn show_units(units: &[Unit], printer: &Printer) -> Result<(), Failure> {
+    if printer.format() == Format::Json {
+        return printer.json(&json!({"schema": 1, "units": units}));
+    }
+    units.iter().try_for_each(|unit| printer.line(&line(unit)))
+}
+
+fn line(unit: &Unit) -> String {
+    format!("{}  {}  {}", unit.window, unit.sweep, unit.place)
 }
 
 fn emitted(units: &[Unit], emit: EmitArg, printer: &Printer) -> Result<(), Failure> {

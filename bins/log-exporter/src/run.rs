@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         tokio::select! {
             ended = command(args, printer) => ended,
             signal = interrupted() => {
-                printer.note(&format!("interrupted by {signal}; run again: what is committed is not read again"));
+                printer.note(&format!("interrupted by {signal}; {}", remains(&args.command)));
                 Ok(Exit::Interrupted)
             }
         }
@@ -27,6 +27,21 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     // What is being sorted keeps nobody.
     runtime.shutdown_background();
     ended
+}
+
+/// What an interruption leaves behind.
+fn remains(command: &Command) -> &'static str {
+    match command {
+        Command::Export(args) if args.bulk => {
+            "an export task that was begun goes on by itself: `aws logs describe-export-tasks --task-id ID` tells of it"
+        }
+        Command::Export(_) => "run again: what is committed is not read again",
+        Command::Retention(_) => "run again: what was changed stays changed",
+        Command::Verify(args) if args.delete => {
+            "run again: what was deleted was no part of the archive"
+        }
+        _ => "nothing was changed",
+    }
 }
 
 async fn command(args: &Args, printer: &Printer) -> Result<Exit, Failure> {

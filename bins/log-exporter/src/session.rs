@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_sdk_cloudwatchlogs::config::SharedCredentialsProvider;
+use aws_sdk_cloudwatchlogs::config::ProvideCredentials;
 use log_exporter::aws::{CloudWatchLogs, S3Archive};
 use log_exporter::{
     Archive, Clock, Event, FolderArchive, Layout, Millis, Options, RateLimit, Region, Selection,
@@ -26,7 +26,6 @@ struct Config {
     logs: aws_sdk_cloudwatchlogs::Client,
     s3: aws_sdk_s3::Client,
     region: Option<String>,
-    credentials: Option<SharedCredentialsProvider>,
 }
 
 impl<'a> Session<'a> {
@@ -53,22 +52,19 @@ impl<'a> Session<'a> {
             .config
             .get_or_try_init(|| async {
                 let config = windlass_cli::aws::load(self.region).await?;
+                if config.region().is_some() {
+                    credentials(config.credentials_provider()).await?;
+                }
                 Ok::<_, Failure>(Config {
                     logs: aws_sdk_cloudwatchlogs::Client::new(&config),
                     s3: aws_sdk_s3::Client::new(&config),
                     region: config.region().map(|region| region.as_ref().to_owned()),
-                    credentials: config.credentials_provider(),
                 })
             })
             .await?;
         if config.region.is_none() {
             return Err(Failure::usage("no AWS region is set")
                 .hint("give --region, or set AWS_REGION or a profile with a region"));
-        }
-        if config.credentials.is_none() {
-            return Err(
-                Failure::usage("there are no AWS credentials").hint("log in, or set AWS_PROFILE")
-            );
         }
         Ok(config)
     }
@@ -140,6 +136,20 @@ impl<'a> Session<'a> {
                 log.write(&event);
             }
         }
+    }
+}
+
+/// Looks for credentials once, before any request is made: without them each one would be tried again and again.
+async fn credentials(provider: Option<impl ProvideCredentials>) -> Result<(), Failure> {
+    const HINT: &str = "log in, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let Some(provider) = provider else {
+        return Err(Failure::usage("there are no AWS credentials").hint(HINT));
+    };
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::usage("there are no AWS credentials")
+            .caused_by(&error)
+            .hint(HINT)),
     }
 }
 

@@ -52,14 +52,14 @@ pub(crate) async fn run(args: &VerifyArgs, session: &Session<'_>) -> Result<Exit
         return Err(Failure::usage("there is nothing in this archive")
             .hint("check the bucket or folder, and --key-prefix"));
     }
-    show(&report, session)?;
+    show(&report, args.fresh, session)?;
     Ok(match report.findings.is_empty() {
         true => Exit::Done,
         false => Exit::Negative,
     })
 }
 
-fn show(report: &VerifyReport, session: &Session<'_>) -> Result<(), Failure> {
+fn show(report: &VerifyReport, fresh: bool, session: &Session<'_>) -> Result<(), Failure> {
     let printer = session.printer;
     if printer.format() == Format::Json {
         return printer.json(&Document {
@@ -72,13 +72,15 @@ fn show(report: &VerifyReport, session: &Session<'_>) -> Result<(), Failure> {
         printer.line(&line(finding))?;
     }
     for orphan in &report.orphans {
-        let what = match (orphan.deleted, orphan.collectable) {
+        let what = match (orphan.deleted, orphan.collectable || orphan.kept.is_some()) {
             (true, _) => "deleted orphan",
             (false, true) => "orphan",
             (false, false) => "young orphan",
         };
+        let kept = orphan.kept.as_ref();
+        let kept = kept.map_or_else(String::new, |why| format!(", kept: {why}"));
         printer.line(&format!(
-            "{what}  {}  {}",
+            "{what}  {}  {}{kept}",
             printable(&orphan.key),
             bytes(orphan.bytes)
         ))?;
@@ -88,13 +90,17 @@ fn show(report: &VerifyReport, session: &Session<'_>) -> Result<(), Failure> {
         findings => format!("NOT VERIFIED, {}", count(findings as u64, "finding")),
     };
     printer.line(&format!(
-        "{verdict}: {} of {}, {} for good, {}, {} in {}",
+        "{verdict}: {} of {}, {} for good, {}, {} in {}{}",
         count(report.windows as u64, "window"),
         count(report.groups as u64, "group"),
         report.final_windows,
         count(report.events, "event"),
         bytes(report.bytes),
         count(report.parts as u64, "part"),
+        match fresh {
+            true => format!(", {} compared with CloudWatch Logs", report.compared),
+            false => String::new(),
+        },
     ))?;
     if report.late > 0 {
         printer.note(&format!(
@@ -132,6 +138,15 @@ pub(crate) fn line(finding: &Finding) -> String {
             format!("truncated window  {}: {reason}", hour(place, window))
         }
         Finding::DamagedManifest { key, problem } => format!("damaged manifest  {key}: {problem}"),
+        Finding::LostManifest {
+            place,
+            window,
+            since,
+        } => format!(
+            "lost manifest  {}: it was read at {since}, and no manifest says so; restore it, or read the hour again with \
+             `export --no-checkpoint`",
+            hour(place, window)
+        ),
         Finding::MissingPart { key } => format!("missing part  {key}"),
         Finding::DamagedPart { key, problem } => format!("damaged part  {key}: {problem}"),
         Finding::Duplicates {
@@ -152,6 +167,16 @@ pub(crate) fn line(finding: &Finding) -> String {
         } => {
             format!("lost  {}: {}", hour(place, window), count(*events, "event"))
         }
+        Finding::Altered {
+            place,
+            window,
+            events,
+        } => format!(
+            "other messages  {}: {}",
+            hour(place, window),
+            count(*events, "event")
+        ),
+        Finding::NotCompared { place, reason } => format!("not compared  {place}: {reason}"),
         other => format!("{other:?}"),
     };
     printable(&text)

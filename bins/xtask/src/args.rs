@@ -46,9 +46,10 @@ Tasks:
   bench health   check 12 and 200 services beside curl, hurl and wait-on: seconds, memory; a Markdown table
                    --runs N             runs of each (11); what takes seconds gets 3
                    --ours FILE          measure this binary instead of a release build of health-checker
-  bench lambda   start cost-exporter-lambda beside a handler in Python with boto3, under the same Runtime API: time to the
-                 first poll, memory, size; a Markdown table
-                   --ours FILE          measure this binary instead of a build with the profile lambda (minutes)
+  bench lambda   start cost-exporter-lambda and log-exporter-lambda, each beside a handler in Python with boto3, under the same
+                 Runtime API: time to the first poll, memory, size; a Markdown table
+                   --ours FILE          measure this cost-exporter-lambda instead of a build with the profile lambda (minutes)
+                   --logs FILE          measure this log-exporter-lambda instead, likewise
   release-check  whether each crate that is published can be: manifests, files, licences, documentation, least Rust, a build of
                  each package, and semantic versions and public API since the last release
                    --quick              manifests and files alone
@@ -317,6 +318,10 @@ fn bench_lambda(mut rest: impl Iterator<Item = String>) -> Result<Command, Error
                 let path = rest.next().ok_or_else(|| usage("`--ours` needs a path"))?;
                 options.ours = Some(PathBuf::from(path));
             }
+            "--logs" => {
+                let path = rest.next().ok_or_else(|| usage("`--logs` needs a path"))?;
+                options.logs = Some(PathBuf::from(path));
+            }
             "--help" | "-h" => return Ok(Command::Help),
             other => {
                 return Err(usage(&format!(
@@ -442,6 +447,17 @@ mod tests {
     }
 
     #[test]
+    fn each_function_of_the_bench_can_be_named() {
+        assert_eq!(
+            parsed("bench lambda --logs /tmp/l --ours /tmp/c").unwrap(),
+            Command::BenchLambda(bench::lambda::Options {
+                ours: Some("/tmp/c".into()),
+                logs: Some("/tmp/l".into()),
+            })
+        );
+    }
+
+    #[test]
     fn an_argument_that_would_be_ignored_is_an_error() {
         for line in [
             "lint --fix",
@@ -464,6 +480,7 @@ mod tests {
             "bench health --runs 0",
             "bench lambda --runs 3",
             "bench lambda --ours",
+            "bench lambda --logs",
             "bench detect --runs",
             "bench detect --runs 0",
             "bench detect --only",

@@ -123,6 +123,7 @@ impl Servers {
                 // Each test starts a Prometheus of its own, for each has other targets and another past.
                 ("WINDLASS_TEST_PROMETHEUS", "prometheus".to_owned()),
                 ("WINDLASS_TEST_SLACK_PYTHON", text(python)),
+                ("WINDLASS_TEST_PARQUET_PYTHON", text(python)),
                 ("WINDLASS_TEST_SLACK_TYPES", text(modules)),
                 ("WINDLASS_TEST_REDIS_SERVER", "redis-server".to_owned()),
                 ("WINDLASS_TEST_RABBITMQ_SERVER", RABBITMQ.to_owned()),

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use crate::cargo;
 use crate::task::Error;
 
-/// The versions whose answers the tests are written against: moto answers as AWS does, the others know what Slack takes.
-const PACKAGES: [&str; 3] = [
+/// The versions whose answers the tests are written against: moto answers as AWS does, slack-sdk and blockkit know what Slack
+/// takes, pyarrow reads Parquet.
+const PACKAGES: [&str; 4] = [
     "moto[server]==5.2.5",
     "slack-sdk==3.48.0",
     "blockkit==2.1.3",
+    "pyarrow==26.0.1",
 ];
 
 /// What reads the reference deployment: its plans, its workflows, their shell.

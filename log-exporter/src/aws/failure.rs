@@ -1,6 +1,6 @@
 //! Errors of the SDKs, in the crate's words.
 
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -11,6 +11,18 @@ use crate::Error;
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) action: &'static str,
+}
+
+/// An error with all its causes: an SDK error by itself says "dispatch failure" and no more.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for error in std::iter::successors(Some(error), |error| error.source()) {
+        let text = error.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
 }
 
 /// What AWS said.
@@ -30,11 +42,10 @@ impl Call {
         SdkError<E, HttpResponse>: RequestId,
     {
         let SdkError::ServiceError(context) = &error else {
-            // The whole chain in one text: an SDK error by itself says "dispatch failure" and no more.
-            return Err(self.lost(DisplayErrorContext(&error).to_string()));
+            return Err(self.lost(chain(&error)));
         };
         if context.raw().status().is_success() {
-            return Err(self.lost(DisplayErrorContext(&error).to_string()));
+            return Err(self.lost(chain(&error)));
         }
         Ok(Said {
             status: context.raw().status().as_u16(),
@@ -93,8 +104,15 @@ impl Call {
                 message,
                 request_id,
             },
+            // The request did not arrive as it was sent. What was sent is right, as the digest is computed here.
+            (
+                Some(
+                    "RequestTimeout" | "BadDigest" | "XAmzContentSHA256Mismatch" | "IncompleteBody",
+                ),
+                _,
+            )
             // AWS is in trouble, or two conditional writes met; in neither case was the request judged.
-            (_, 409 | 500..) => {
+            | (_, 409 | 500..) => {
                 let code = code.unwrap_or_else(|| status.to_string());
                 let mut text = code;
                 let request = request_id.map(|id| format!("request {id}"));

@@ -1,16 +1,19 @@
 //! Amazon CloudWatch Logs.
 
+use std::sync::{Arc, OnceLock};
+
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::types::{
-    ExportTaskStatusCode, FilteredLogEvent, LogGroup as Described, LogGroupClass,
+    ExportTask as Exported, ExportTaskStatusCode, FilteredLogEvent, LogGroup as Described,
+    LogGroupClass,
 };
 
 use super::failure::Call;
 use crate::{
-    Error, EventPage, ExportTask, GroupClass, GroupInfo, GroupPage, LogAdmin, LogEvent, LogGroup,
-    LogSource, Millis, PageToken, Place, Span, TaskState,
+    Error, EventPage, ExportTask, GroupClass, GroupInfo, GroupPage, Home, LogAdmin, LogEvent,
+    LogGroup, LogSource, Millis, PageToken, Place, Span, TaskState,
 };
 
 const GROUPS: Call = Call {
@@ -19,7 +22,7 @@ const GROUPS: Call = Call {
 };
 const EVENTS: Call = Call {
     operation: "read log events",
-    action: "logs:FilterLogEvents",
+    action: crate::error::READ_ACTION,
 };
 const RETENTION: Call = Call {
     operation: "set the retention",
@@ -38,6 +41,8 @@ const LOOK: Call = Call {
 #[derive(Debug, Clone)]
 pub struct CloudWatchLogs {
     client: Client,
+    /// Asked for once: it stays what it is.
+    home: Arc<OnceLock<Home>>,
 }
 
 impl CloudWatchLogs {
@@ -47,6 +52,7 @@ impl CloudWatchLogs {
         let config = config.retry_config(RetryConfig::disabled()).build();
         Self {
             client: Client::from_conf(config),
+            home: Arc::default(),
         }
     }
 }
@@ -115,6 +121,19 @@ impl LogSource for CloudWatchLogs {
             next: output.next_token.map(PageToken::new),
         })
     }
+
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        if let Some(home) = self.home.get() {
+            return Ok(Some(home.clone()));
+        }
+        let page = self.groups(None, None).await?;
+        let Some(info) = page.groups.first() else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.home.get_or_init(|| Home::of(&info.place)).clone(),
+        ))
+    }
 }
 
 #[async_trait]
@@ -166,27 +185,65 @@ impl LogAdmin for CloudWatchLogs {
         }
     }
 
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error> {
+        // An account has one at a time: each list is short.
+        for code in [ExportTaskStatusCode::Running, ExportTaskStatusCode::Pending] {
+            let mut token = None;
+            loop {
+                let request = self
+                    .client
+                    .describe_export_tasks()
+                    .status_code(code.clone())
+                    .set_next_token(token);
+                let output = match request.send().await {
+                    Ok(output) => output,
+                    Err(error) => return Err(LOOK.failed(LOOK.said(error)?)),
+                };
+                let found = output.export_tasks().iter().find(|other| is(other, task));
+                if let Some(id) = found.and_then(|other| other.task_id()) {
+                    return Ok(Some(id.to_owned()));
+                }
+                token = output.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(None)
+    }
+
     async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error> {
         let request = self.client.describe_export_tasks().task_id(id);
         let output = match request.send().await {
             Ok(output) => output,
             Err(error) => return Err(LOOK.failed(LOOK.said(error)?)),
         };
-        let Some(task) = output.export_tasks().first() else {
-            return Ok(None);
-        };
-        let status = task.status();
-        let message = || {
-            let message = status.and_then(|status| status.message());
-            message.unwrap_or("no reason is given").to_owned()
-        };
-        Ok(Some(match status.and_then(|status| status.code()) {
-            Some(ExportTaskStatusCode::Completed) => TaskState::Completed,
-            Some(ExportTaskStatusCode::Failed) => TaskState::Failed(message()),
-            Some(ExportTaskStatusCode::Cancelled) => TaskState::Cancelled,
-            _ => TaskState::Running,
-        }))
+        Ok(output.export_tasks().first().map(state))
     }
+}
+
+fn state(task: &Exported) -> TaskState {
+    let status = task.status();
+    match status.and_then(|status| status.code()) {
+        Some(ExportTaskStatusCode::Pending) => TaskState::Pending,
+        Some(ExportTaskStatusCode::Completed) => TaskState::Completed,
+        Some(ExportTaskStatusCode::Failed) => {
+            let message = status.and_then(|status| status.message());
+            TaskState::Failed(message.unwrap_or("no reason is given").to_owned())
+        }
+        Some(ExportTaskStatusCode::Cancelled) => TaskState::Cancelled,
+        _ => TaskState::Running,
+    }
+}
+
+/// Whether it is just this task, and under way.
+fn is(other: &Exported, task: &ExportTask) -> bool {
+    other.log_group_name() == Some(task.group.as_str())
+        && other.from() == Some(task.span.from().epoch())
+        && other.to() == Some(task.span.last().epoch())
+        && other.destination() == Some(task.bucket.as_str())
+        && other.destination_prefix() == Some(task.prefix.as_str())
+        && !state(other).is_over()
 }
 
 fn info(group: &Described) -> Result<GroupInfo, String> {

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
-use super::failure::{Call, Said};
+use super::failure::{Call, Said, chain};
 use crate::archive::Sha256;
 use crate::{Archive, Error, ListPage, Listed, Millis, Object, ObjectInfo, Put, Version};
 
@@ -108,6 +108,7 @@ fn content_type(key: &str) -> &'static str {
         Some("json") => "application/json",
         Some("gz") => "application/gzip",
         Some("zst") => "application/zstd",
+        Some("parquet") => "application/vnd.apache.parquet",
         _ => "application/octet-stream",
     }
 }
@@ -185,12 +186,7 @@ impl Archive for S3Archive {
             return Err(GET.lost("the answer has no ETag"));
         };
         let body = output.body.collect().await;
-        let bytes = body
-            .map_err(|error| {
-                let text = aws_sdk_s3::error::DisplayErrorContext(error).to_string();
-                GET.lost(text)
-            })?
-            .into_bytes();
+        let bytes = body.map_err(|error| GET.lost(chain(&error)))?.into_bytes();
         Ok(Some(Object { bytes, version }))
     }
 

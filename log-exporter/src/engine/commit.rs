@@ -1,20 +1,19 @@
 //! From sorted events to a manifest.
 
-use std::io::{BufRead, BufReader};
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::read::disk;
 use super::{Tools, blocking};
 use crate::archive::Sha256;
-use crate::compress::decoder;
+use crate::body::Press;
 use crate::layout::PartName;
 use crate::manifest::{Chain, Manifest, PartRecord, SCHEMA};
+use crate::part_format::readable;
 use crate::parts::{Cutter, Part, Tally, tally};
 use crate::sorter::{Sorted, Sorter};
 use crate::verify::ORPHAN_AGE;
-use crate::{Archive, Error, Event, Line, LogEvent, Millis, Put, Span, Sweep, Unit, Version};
+use crate::{Archive, Error, Event, Millis, Put, Span, Sweep, Unit, Version, contents};
 
 /// What came of it.
 pub(crate) enum Commit {
@@ -72,6 +71,7 @@ pub(crate) async fn commit<A: Archive + ?Sized>(
         events: tally.events,
         raw_bytes: tally.bytes,
         ids: tally.ids,
+        format: tools.options.format,
         compression: tools.options.compression,
         truncated,
         parts,
@@ -140,8 +140,9 @@ async fn write_parts<A: Archive + ?Sized>(
     sorted: Sorted,
     seen: Option<Sorted>,
 ) -> Result<(Vec<PartRecord>, Tally), Error> {
-    let (compression, size) = (tools.options.compression, tools.options.part_bytes);
-    let mut cutter = blocking(move || Cutter::new(sorted, seen, compression, size))
+    let (format, compression) = (tools.options.format, tools.options.compression);
+    let (press, size) = (Press::new(format, compression), tools.options.part_bytes);
+    let mut cutter = blocking(move || Cutter::new(sorted, seen, press, size))
         .await
         .map_err(|source| disk(tools, source))?;
     let mut records = Vec::new();
@@ -161,6 +162,7 @@ async fn write_parts<A: Archive + ?Sized>(
                 kind: sweep.name(),
                 content: &part.sha256,
                 number: records.len(),
+                format,
                 compression,
                 again,
             };
@@ -296,18 +298,18 @@ pub(crate) async fn archived<A: Archive + ?Sized>(
             continue;
         }
         let key = part.key.clone();
+        readable(&key)?;
         let object = tools.retry.call(|| tools.archive.get(&key)).await?;
         let object = object.ok_or_else(|| Error::damaged(&key, "it is missing"))?;
-        let sha256 = part.sha256;
-        let name = key.clone();
+        let record = part.clone();
         let loaded = blocking(move || {
-            if Sha256::of(&object.bytes) != sha256 {
-                return Ok((
-                    sorter,
-                    Err("its content is not what its manifest says".to_owned()),
-                ));
-            }
-            let result = load(&name, &object.bytes, span, &mut sorter);
+            let result = contents::each(&record, &object.bytes, |stored| {
+                if !span.contains(Millis::from_epoch(stored.line.timestamp)) {
+                    return Ok(());
+                }
+                let event = stored.identity();
+                sorter.push(&event).map_err(|error| error.to_string())
+            });
             Ok((sorter, result))
         })
         .await;
@@ -318,28 +320,4 @@ pub(crate) async fn archived<A: Archive + ?Sized>(
     blocking(move || sorter.finish())
         .await
         .map_err(|source| disk(tools, source))
-}
-
-fn load(key: &str, bytes: &[u8], span: Span, sorter: &mut Sorter) -> Result<(), String> {
-    let mut lines = BufReader::new(decoder(key, bytes).map_err(|error| error.to_string())?);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = lines.read_until(b'\n', &mut line);
-        if read.map_err(|error| error.to_string())? == 0 {
-            return Ok(());
-        }
-        let line = Line::parse(&line).map_err(|error| format!("a line of it is none: {error}"))?;
-        if !span.contains(Millis::from_epoch(line.timestamp)) {
-            continue;
-        }
-        let event = LogEvent {
-            timestamp: line.timestamp,
-            ingestion: line.ingestion_time,
-            stream: line.stream.into_owned(),
-            id: line.event_id.into_owned(),
-            message: String::new(),
-        };
-        sorter.push(&event).map_err(|error| error.to_string())?;
-    }
 }

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Tools, blocking};
+use crate::plan::find_group;
 use crate::sorter::{Sorted, Sorter};
 use crate::{Archive, Error, Event, LogEvent, LogSource, Millis, Span, Unit};
 
@@ -81,8 +82,18 @@ where
         sorter = kept?;
         let page = match page {
             Ok(page) => page,
-            Err(Error::GroupNotFound { .. }) if total == 0 => return Ok(Read::Gone),
             Err(Error::GroupNotFound { .. }) => {
+                // Two have to say so: what counts as deleted is never read again.
+                if find_group(source, group, &tools.retry).await?.is_some() {
+                    return Err(Error::Unreachable {
+                        operation: "read log events",
+                        source: format!("`{group}` is listed, and is not found when it is read")
+                            .into(),
+                    });
+                }
+                if total == 0 {
+                    return Ok(Read::Gone);
+                }
                 truncated = Some("the group was deleted while it was read".to_owned());
                 break;
             }
@@ -114,7 +125,7 @@ where
             same += 1;
             if same >= MOST_SAME {
                 return Err(Error::NoProgress {
-                    group: group.clone(),
+                    what: format!("`{group}`"),
                     times: same,
                 });
             }

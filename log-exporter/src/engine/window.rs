@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Tools;
 use super::commit::{Commit, commit};
 use super::read::{Read, read};
+use crate::manifest::Chain;
 use crate::{
     Archive, Error, Event, LogSource, Millis, Span, Unit, WindowOutcome, WindowState, chain,
 };
@@ -26,6 +27,7 @@ where
     S: LogSource + ?Sized,
     A: Archive + ?Sized,
 {
+    let due = due(unit, tools.clock.now())?;
     let mut outcome = WindowOutcome::new(unit.clone(), WindowState::AlreadyRead);
     let load = || {
         chain::load(
@@ -41,14 +43,14 @@ where
     let mut width = chain
         .manifests()
         .iter()
-        .filter(|manifest| manifest.read_at >= unit.due)
+        .filter(|manifest| manifest.read_at >= due)
         .map(|manifest| manifest.span.length())
         .next_back()
         .filter(|length| *length < unit.window.span().length());
     let fair = is_fair(tools);
     let mut overtaken = 0;
     loop {
-        let Some(gap) = chain.unread(unit.window, unit.due).first().copied() else {
+        let Some(gap) = chain.unread(unit.window, due).first().copied() else {
             if let Some(why) = chain.truncated() {
                 outcome.reason = Some(why.to_owned());
             }
@@ -76,6 +78,7 @@ where
                 truncated,
             } => {
                 let gone = truncated.clone();
+                let truncated = truncated.or_else(|| expired(unit, &chain, span, read_at));
                 match commit(tools, unit, &chain, span, *sorted, read_at, truncated).await? {
                     Commit::Written(manifest) => {
                         outcome.events += manifest.events;
@@ -142,6 +145,28 @@ where
             }
         }
     }
+}
+
+/// Since when a reading counts. The clock of who planned it may be ahead of ours: what is read now is all that can be read.
+fn due(unit: &Unit, now: Millis) -> Result<Millis, Error> {
+    let end = unit.window.end();
+    if now < end {
+        return Err(Error::invalid(
+            format!("the hour {} is not over: it is `{now}` now", unit.window),
+            "read it when it is, and check this machine's clock",
+        ));
+    }
+    Ok(unit.due.max(end).min(now))
+}
+
+/// Why what is read for the first time may not be all, if it comes that late.
+fn expired(unit: &Unit, chain: &Chain, span: Span, read_at: Millis) -> Option<String> {
+    let expires = unit.expires.filter(|expires| *expires < read_at)?;
+    (!chain.has_read(span)).then(|| {
+        format!(
+            "it was first read at {read_at}, and the group's retention may have deleted some of it since {expires}"
+        )
+    })
 }
 
 /// Whether a window that begins now has at least half of the run's time: only then does it say something that it does not fit.

@@ -49,6 +49,7 @@ struct State {
     chance: Option<(Chance, u64)>,
     requests: u64,
     keeps_digests: bool,
+    pace: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +70,7 @@ impl SimArchive {
             chance: None,
             requests: 0,
             keeps_digests: true,
+            pace: Duration::ZERO,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -84,6 +86,11 @@ impl SimArchive {
     /// Objects have no digest, as those that were written without one.
     pub fn without_digests(&self) {
         self.lock().keeps_digests = false;
+    }
+
+    /// Each answer takes so long.
+    pub fn pace(&self, each: Duration) {
+        self.lock().pace = each;
     }
 
     /// The next requests go wrong like this, in this order.
@@ -152,7 +159,13 @@ impl SimArchive {
         action: &'static str,
     ) -> Result<Option<ArchiveFault>, Error> {
         yield_now().await;
-        let fault = self.lock().request(writes);
+        let (fault, pace) = {
+            let mut state = self.lock();
+            (state.request(writes), state.pace)
+        };
+        if !pace.is_zero() {
+            sleep(pace).await;
+        }
         let lost = |why: &'static str| Error::Unreachable {
             operation,
             source: why.into(),

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::chance::Chance;
 use crate::{
-    Clock, Error, EventPage, ExportTask, GroupInfo, GroupPage, LogAdmin, LogEvent, LogGroup,
+    Clock, Error, EventPage, ExportTask, GroupInfo, GroupPage, Home, LogAdmin, LogEvent, LogGroup,
     LogSource, PageToken, Span, TaskState,
 };
 
@@ -20,8 +20,10 @@ use crate::{
 pub enum SourceFault {
     /// Requests come too fast.
     Throttled,
-    /// The connection is lost.
+    /// The connection is lost before anything has happened.
     Unreachable,
+    /// The connection is lost after all has happened.
+    LostAnswer,
     /// A page without an event, although there are more.
     EmptyPage,
     /// A page without an event and with the token that was sent.
@@ -49,6 +51,8 @@ pub struct SimLogs {
 #[derive(Debug)]
 struct State {
     groups: BTreeMap<LogGroup, Group>,
+    /// That of the first group; it stays when the group goes.
+    home: Option<Home>,
     page_events: usize,
     page_bytes: usize,
     faults: VecDeque<SourceFault>,
@@ -56,8 +60,28 @@ struct State {
     requests: u64,
     tokens: u64,
     delete_after: Option<(LogGroup, u64)>,
-    tasks: BTreeMap<String, VecDeque<TaskState>>,
+    tasks: Vec<Task>,
     next_task: VecDeque<TaskState>,
+}
+
+#[derive(Debug)]
+struct Task {
+    of: ExportTask,
+    /// How it stands, and how it will at each later look.
+    states: VecDeque<TaskState>,
+}
+
+impl Task {
+    fn is_over(&self) -> bool {
+        self.states.front().is_none_or(TaskState::is_over)
+    }
+
+    /// Time goes on.
+    fn go_on(&mut self) {
+        if self.states.len() > 1 {
+            self.states.pop_front();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -72,6 +96,7 @@ impl SimLogs {
     pub fn new(clock: Clock) -> Self {
         let state = State {
             groups: BTreeMap::new(),
+            home: None,
             page_events: 10_000,
             page_bytes: 1 << 20,
             faults: VecDeque::new(),
@@ -79,7 +104,7 @@ impl SimLogs {
             requests: 0,
             tokens: 0,
             delete_after: None,
-            tasks: BTreeMap::new(),
+            tasks: Vec::new(),
             next_task: VecDeque::new(),
         };
         Self {
@@ -94,7 +119,9 @@ impl SimLogs {
             info: info.clone(),
             events: BTreeMap::new(),
         };
-        self.lock().groups.insert(info.place.group, group);
+        let mut state = self.lock();
+        state.home.get_or_insert_with(|| Home::of(&info.place));
+        state.groups.insert(info.place.group, group);
     }
 
     /// Deletes a group with its events.
@@ -157,6 +184,12 @@ impl SimLogs {
     /// The states that the next export task goes through, one at each look; the last one stays.
     pub fn next_export(&self, states: impl IntoIterator<Item = TaskState>) {
         self.lock().next_task = states.into_iter().collect();
+    }
+
+    /// The export tasks that were created, in order.
+    pub fn exports(&self) -> Vec<ExportTask> {
+        let state = self.lock();
+        state.tasks.iter().map(|task| task.of.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -280,7 +313,7 @@ fn refuse(
             operation,
             request_id: None,
         }),
-        Some(SourceFault::Unreachable) => Err(Error::Unreachable {
+        Some(SourceFault::Unreachable | SourceFault::LostAnswer) => Err(Error::Unreachable {
             operation,
             source: "the connection was lost".into(),
         }),
@@ -303,8 +336,14 @@ impl LogSource for SimLogs {
         token: Option<&'a PageToken>,
     ) -> Result<GroupPage, Error> {
         yield_now().await;
-        let fault = self.request(false);
+        let fault = self.request(token.is_some());
         refuse(fault, "list log groups", "logs:DescribeLogGroups")?;
+        if fault == Some(SourceFault::SameToken) {
+            return Ok(GroupPage {
+                groups: Vec::new(),
+                next: token.cloned(),
+            });
+        }
         let page = {
             let state = self.lock();
             let mut groups = state
@@ -334,7 +373,7 @@ impl LogSource for SimLogs {
     ) -> Result<EventPage, Error> {
         yield_now().await;
         let fault = self.request(token.is_some());
-        refuse(fault, "read log events", "logs:FilterLogEvents")?;
+        refuse(fault, "read log events", crate::error::READ_ACTION)?;
         if fault == Some(SourceFault::TokenExpired) {
             return Err(Error::TokenExpired {
                 group: group.clone(),
@@ -346,6 +385,11 @@ impl LogSource for SimLogs {
         let page = self.page(group, span, token, fault);
         yield_now().await;
         page
+    }
+
+    async fn home(&self) -> Result<Option<Home>, Error> {
+        yield_now().await;
+        Ok(self.lock().home.clone())
     }
 }
 
@@ -368,48 +412,59 @@ impl LogAdmin for SimLogs {
     }
 
     async fn start_export(&self, task: &ExportTask) -> Result<String, Error> {
+        const OPERATION: &str = "start an export task";
+        const ACTION: &str = "logs:CreateExportTask";
         yield_now().await;
         let fault = self.request(false);
-        refuse(fault, "start an export task", "logs:CreateExportTask")?;
-        let mut state = self.lock();
-        if !state.groups.contains_key(&task.group) {
-            return Err(Error::GroupNotFound {
-                group: task.group.clone(),
-            });
-        }
-        let is_busy = |states: &VecDeque<TaskState>| states.front() == Some(&TaskState::Running);
-        if state.tasks.values().any(is_busy) {
-            // Time goes on for the one that runs.
-            state
-                .tasks
-                .values_mut()
-                .filter(|s| s.len() > 1)
-                .for_each(|states| {
-                    states.pop_front();
+        let lost = fault == Some(SourceFault::LostAnswer);
+        refuse(fault.filter(|_| !lost), OPERATION, ACTION)?;
+        let id = {
+            let mut state = self.lock();
+            if !state.groups.contains_key(&task.group) {
+                return Err(Error::GroupNotFound {
+                    group: task.group.clone(),
                 });
-            return Err(Error::ExportBusy);
-        }
-        let mut states = std::mem::take(&mut state.next_task);
-        if states.is_empty() {
-            states = [TaskState::Running, TaskState::Completed].into();
-        }
-        let id = format!("task-{}", state.tasks.len() + 1);
-        state.tasks.insert(id.clone(), states);
-        Ok(id)
+            }
+            if let Some(busy) = state.tasks.iter_mut().find(|task| !task.is_over()) {
+                busy.go_on();
+                return Err(Error::ExportBusy);
+            }
+            let mut states = std::mem::take(&mut state.next_task);
+            if states.is_empty() {
+                states = [TaskState::Pending, TaskState::Running, TaskState::Completed].into();
+            }
+            let of = task.clone();
+            state.tasks.push(Task { of, states });
+            format!("task-{}", state.tasks.len())
+        };
+        yield_now().await;
+        refuse(fault, OPERATION, ACTION).map(|()| id)
+    }
+
+    async fn find_export(&self, task: &ExportTask) -> Result<Option<String>, Error> {
+        yield_now().await;
+        let fault = self.request(false);
+        refuse(fault, "look for an export task", "logs:DescribeExportTasks")?;
+        let state = self.lock();
+        let index = state
+            .tasks
+            .iter()
+            .position(|other| other.of == *task && !other.is_over());
+        Ok(index.map(|index| format!("task-{}", index + 1)))
     }
 
     async fn export_state(&self, id: &str) -> Result<Option<TaskState>, Error> {
         yield_now().await;
         let fault = self.request(false);
         refuse(fault, "look at an export task", "logs:DescribeExportTasks")?;
+        let index = id.strip_prefix("task-").and_then(|n| n.parse().ok());
+        let index = index.and_then(|number: usize| number.checked_sub(1));
         let mut state = self.lock();
-        let Some(states) = state.tasks.get_mut(id) else {
+        let Some(task) = index.and_then(|index| state.tasks.get_mut(index)) else {
             return Ok(None);
         };
-        let now = states.front().cloned();
-        if states.len() > 1 {
-            states.pop_front();
-        }
+        let now = task.states.front().cloned();
+        task.go_on();
         Ok(now)
     }
 }

@@ -14,8 +14,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use log_exporter::aws::{CloudWatchLogs, S3Archive};
 use log_exporter::{
-    Archive, Error, ExportTask, GroupClass, LogAdmin, LogSource, Millis, PageToken, Put, Sha256,
-    Span, TaskState, Version,
+    Archive, BulkOptions, Clock, Error, ExportTask, GroupClass, GroupInfo, LogAdmin, LogSource,
+    Millis, PageToken, Place, Put, Sha256, Span, TaskState, Version, bulk,
 };
 use serde_json::{Value, json};
 
@@ -265,6 +265,101 @@ async fn groups_are_told_with_account_region_retention_and_class() {
 }
 
 #[tokio::test]
+async fn each_state_of_an_export_task_is_told() {
+    let states = [
+        ("PENDING", TaskState::Pending),
+        ("RUNNING", TaskState::Running),
+        ("PENDING_CANCEL", TaskState::Running),
+        ("CANCELLED", TaskState::Cancelled),
+        ("COMPLETED", TaskState::Completed),
+        ("FAILED", TaskState::Failed("no reason is given".to_owned())),
+    ];
+    let answers = states
+        .iter()
+        .map(|(code, _)| ok(json!({"exportTasks": [{"taskId": "t", "status": {"code": code}}]})));
+    let replay = Replay::new(answers.collect());
+    let logs = replay.logs();
+    for (_, state) in states {
+        assert_eq!(logs.export_state("t").await.unwrap(), Some(state));
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_under_way_is_found_by_what_it_exports() {
+    let group = "g".parse().unwrap();
+    let task = ExportTask {
+        group,
+        span: span(0, 1000),
+        bucket: "bucket".to_owned(),
+        prefix: "bulk".to_owned(),
+    };
+    let told = |id: &str, to: i64, prefix: &str, code: &str| {
+        json!({"taskId": id, "logGroupName": "g", "from": 0, "to": to, "destination": "bucket",
+               "destinationPrefix": prefix, "status": {"code": code}})
+    };
+    let replay = Replay::new(vec![
+        ok(json!({"exportTasks": [told("longer", 1000, "bulk", "RUNNING")], "nextToken": "more"})),
+        ok(
+            json!({"exportTasks": [told("elsewhere", 999, "other", "RUNNING"),
+                                  told("over", 999, "bulk", "COMPLETED")]}),
+        ),
+        ok(json!({"exportTasks": [told("it", 999, "bulk", "PENDING")]})),
+        ok(json!({"exportTasks": []})),
+        ok(json!({})),
+    ]);
+    let logs = replay.logs();
+    assert_eq!(logs.find_export(&task).await.unwrap().unwrap(), "it");
+    assert_eq!(logs.find_export(&task).await.unwrap(), None);
+    let asked = replay.asked();
+    assert_eq!(asked[0].json(), json!({"statusCode": "RUNNING"}));
+    assert_eq!(
+        asked[1].json(),
+        json!({"statusCode": "RUNNING", "nextToken": "more"})
+    );
+    assert_eq!(asked[2].json(), json!({"statusCode": "PENDING"}));
+}
+
+#[tokio::test]
+async fn the_one_task_of_an_account_is_waited_for_and_ours_is_followed() {
+    let state =
+        |code: &str| ok(json!({"exportTasks": [{"taskId": "t", "status": {"code": code}}]}));
+    let none = || ok(json!({"exportTasks": []}));
+    let replay = Replay::new(vec![
+        none(),
+        none(),
+        failed(400, "LimitExceededException"),
+        none(),
+        none(),
+        ok(json!({"taskId": "t"})),
+        state("PENDING"),
+        failed(400, "ThrottlingException"),
+        state("RUNNING"),
+        state("COMPLETED"),
+    ]);
+    let place = Place::new(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        "g".parse().unwrap(),
+    );
+    let task = ExportTask {
+        group: place.group.clone(),
+        span: span(0, 1000),
+        bucket: "bucket".to_owned(),
+        prefix: "bulk".to_owned(),
+    };
+    let info = GroupInfo::new(place, Millis::from_epoch(0));
+    let options = BulkOptions::default().poll(std::time::Duration::from_millis(1));
+    let clock = Clock::new("2026-11-26T12:00:00Z".parse().unwrap());
+    let outcome = bulk(&replay.logs(), &info, &task, &options, &clock).await;
+    let outcome = outcome.unwrap();
+    assert_eq!(
+        (outcome.task.as_str(), outcome.state, outcome.resumed),
+        ("t", TaskState::Completed, false)
+    );
+    assert_eq!(replay.asked().len(), 10);
+}
+
+#[tokio::test]
 async fn export_tasks_and_retention_go_over_the_wire() {
     let replay = Replay::new(vec![
         failed(400, "LimitExceededException"),
@@ -488,6 +583,45 @@ async fn each_missing_permission_is_named() {
         assert!(hint.contains(action), "{action}: {hint}");
         assert!(!error.is_passing());
     }
+}
+
+#[tokio::test]
+async fn a_request_that_did_not_arrive_as_it_was_sent_is_sent_again() {
+    let codes = [
+        "RequestTimeout",
+        "BadDigest",
+        "XAmzContentSHA256Mismatch",
+        "IncompleteBody",
+    ];
+    let replay = Replay::new(codes.iter().map(|code| xml(400, code)).collect());
+    let archive = replay.archive();
+    let bytes = Bytes::from_static(b"content");
+    let sha256 = Sha256::of(&bytes);
+    for code in codes {
+        let put = archive.put_new("k", bytes.clone(), &sha256).await;
+        let error = put.unwrap_err();
+        assert!(error.is_passing(), "{code}: {error:?}");
+    }
+    let replay = Replay::new(vec![xml(400, "InvalidArgument")]);
+    let put = replay.archive().put_new("k", bytes, &sha256).await;
+    assert!(matches!(put, Err(Error::Refused { .. })), "{put:?}");
+}
+
+#[tokio::test]
+async fn whose_logs_are_read_is_asked_for_once() {
+    let groups = |list: Value| ok(json!({"logGroups": list}));
+    let replay = Replay::new(vec![
+        groups(json!([])),
+        groups(json!([{"logGroupName": "/ecs/web", "creationTime": 1000,
+            "arn": "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/web:*"}])),
+    ]);
+    let logs = replay.logs();
+    assert_eq!(logs.home().await.unwrap(), None);
+    for _ in 0..2 {
+        let home = logs.home().await.unwrap().unwrap();
+        assert_eq!(home.to_string(), "eu-west-1 of the account 123456789012");
+    }
+    assert_eq!(replay.asked().len(), 2);
 }
 
 #[tokio::test]

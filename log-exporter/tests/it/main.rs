@@ -9,7 +9,14 @@ mod bulk;
 mod contract;
 mod crash;
 mod deadline;
+mod folder;
+#[cfg(feature = "parquet")]
+mod foreign;
+mod formats;
+mod fresh;
+mod gc;
 mod late;
+mod lost;
 #[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;
 mod random;

@@ -1,11 +1,11 @@
 //! Faults at random: whatever happens, what was told is there once.
 
-use log_exporter::VerifyRequest;
+use log_exporter::{PartFormat, VerifyRequest};
 use proptest::prelude::*;
 
 use crate::stage::{Cut, DAY, HOUR, Stage};
 
-async fn storm(seed: u64, one_in: u64, cuts: &[usize], parallel: usize) {
+async fn storm(seed: u64, one_in: u64, cuts: &[usize], parallel: usize, columns: u8) {
     let mut stage = Stage::new();
     stage.options = stage.options.max_parallel(parallel).attempts(4);
     stage.archive.page(3);
@@ -14,6 +14,11 @@ async fn storm(seed: u64, one_in: u64, cuts: &[usize], parallel: usize) {
         stage
             .archive
             .fail_at_random(seed ^ 0xabc ^ round as u64, one_in);
+        let format = match columns >> round & 1 == 1 && PartFormat::Parquet.is_available() {
+            true => PartFormat::Parquet,
+            false => PartFormat::Ndjson,
+        };
+        stage.options = stage.options.format(format);
         // Planning may fail as well: then nothing has happened.
         let units = {
             let request = stage.request();
@@ -61,12 +66,13 @@ proptest! {
         one_in in 2..12_u64,
         cuts in proptest::collection::vec(0..400_usize, 1..5),
         parallel in 1..4_usize,
+        columns in 0..16_u8,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(storm(u64::from(seed), one_in, &cuts, parallel));
+        runtime.block_on(storm(u64::from(seed), one_in, &cuts, parallel, columns));
     }
 }

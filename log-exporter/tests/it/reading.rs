@@ -1,9 +1,9 @@
 //! Pages as CloudWatch Logs tells them, and answers that go wrong.
 
 use log_exporter::sim::{ArchiveFault, SourceFault};
-use log_exporter::{Error, Event, WindowState};
+use log_exporter::{Event, PartFormat, WindowState};
 
-use crate::stage::{Stage, at, event, place};
+use crate::stage::{Stage, at, event, formats, place};
 
 #[tokio::test(start_paused = true)]
 async fn empty_pages_and_tokens_that_repeat_end_nothing() {
@@ -90,25 +90,35 @@ async fn an_archive_without_digests_is_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_permission_is_named_and_ends_the_run() {
+async fn a_missing_permission_is_named_and_fails_the_group() {
     let stage = Stage::new();
     stage
         .logs
         .fail_next([SourceFault::Slow, SourceFault::Denied]);
     let report = stage.run().await;
-    match report.stopped {
-        Some(error @ Error::Denied { .. }) => {
-            assert!(error.hint().unwrap().contains("logs:FilterLogEvents"));
-        }
-        other => panic!("{other:?}"),
+    assert!(report.stopped.is_none());
+    // The first window has shown it for all of the group.
+    assert_eq!(
+        (report.count(WindowState::Failed), report.remaining.len()),
+        (3, 3)
+    );
+    for window in &report.windows {
+        let reason = window.reason.as_ref().unwrap();
+        assert!(reason.contains("logs:FilterLogEvents"), "{reason}");
     }
-    assert_eq!(report.remaining.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_streams_and_large_messages() {
+    for format in formats() {
+        many_streams_and_a_large_message(format).await;
+    }
+}
+
+async fn many_streams_and_a_large_message(format: PartFormat) {
     let mut stage = Stage::empty();
-    stage.options = stage.options.part_bytes(1 << 20).memory(1 << 20);
+    let options = stage.options.format(format);
+    stage.options = options.part_bytes(1 << 20).memory(1 << 20);
     let start = at("2026-11-01T08:00:00Z").epoch();
     let mut events: Vec<_> = (0..10_000)
         .map(|n| event(start + n % 977, 10, &format!("task/{n}"), "same-id"))

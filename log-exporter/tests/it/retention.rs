@@ -15,7 +15,12 @@ async fn groups(stage: &Stage) -> Vec<GroupInfo> {
         .unwrap()
 }
 
-async fn set(stage: &Stage, days: u32, verified: bool, dry_run: bool) -> RetentionAction {
+pub(crate) async fn set(
+    stage: &Stage,
+    days: u32,
+    verified: bool,
+    dry_run: bool,
+) -> RetentionAction {
     let only = verified.then_some(OnlyVerified {
         archive: &stage.archive,
         options: &stage.options,

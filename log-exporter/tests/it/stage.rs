@@ -1,6 +1,7 @@
 //! A group with events that come in time and late, and an archive.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -8,8 +9,8 @@ use std::time::Duration;
 
 use log_exporter::sim::{SimArchive, SimLogs};
 use log_exporter::{
-    Clock, Event, GroupInfo, LogEvent, Millis, Options, Place, PlanRequest, RateLimit, Report,
-    Selection, Span, VerifyReport, VerifyRequest, cat, export, plan, verify,
+    Clock, Event, GroupInfo, LogEvent, Millis, Options, PartFormat, Place, PlanRequest, RateLimit,
+    Report, Selection, Span, VerifyReport, VerifyRequest, cat, export, plan, verify,
 };
 
 pub(crate) const HOUR: i64 = 3_600_000;
@@ -45,6 +46,16 @@ pub(crate) struct Stage {
     pub(crate) options: Options,
     pub(crate) limit: RateLimit,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    /// From when on and up to when events are archived.
+    pub(crate) from: Millis,
+    pub(crate) to: Millis,
+}
+
+/// The formats that this build has.
+pub(crate) fn formats() -> impl Iterator<Item = PartFormat> {
+    PartFormat::ALL
+        .into_iter()
+        .filter(|format| format.is_available())
 }
 
 impl Stage {
@@ -59,7 +70,21 @@ impl Stage {
             options: Options::default().part_bytes(400).max_parallel(1),
             limit: RateLimit::new(f64::INFINITY),
             events: Arc::default(),
+            from: at("2026-11-01T08:00:00Z"),
+            to: at("2026-11-01T11:00:00Z"),
         }
+    }
+
+    /// As [`Stage::new`], with parts of this format.
+    pub(crate) fn of(format: PartFormat) -> Self {
+        let mut stage = Self::new();
+        // Values are shorter than the lines that they would be.
+        let size = match format {
+            PartFormat::Parquet => 100,
+            _ => 400,
+        };
+        stage.options = stage.options.format(format).part_bytes(size);
+        stage
     }
 
     /// Three hours of events of two streams with the same ids, some of them on the boundaries, and some late.
@@ -97,8 +122,8 @@ impl Stage {
 
     pub(crate) fn request(&self) -> PlanRequest {
         PlanRequest::new(vec![Selection::Group(place().group)])
-            .from(Some(at("2026-11-01T08:00:00Z")))
-            .to(Some(at("2026-11-01T11:00:00Z")))
+            .from(Some(self.from))
+            .to(Some(self.to))
     }
 
     /// All that is due now.
@@ -208,6 +233,19 @@ pub(crate) fn assert_same(truth: Vec<LogEvent>, archived: Vec<LogEvent>) {
         counts.is_empty(),
         "lost below zero, twice above it: {counts:?}"
     );
+}
+
+/// Polls a future so often and leaves it as it is then. Returns what it came to, if it did.
+pub(crate) async fn polled<F: Future>(times: usize, work: &mut Pin<Box<F>>) -> Option<F::Output> {
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// A future that is dropped when it has been polled so often.

@@ -100,6 +100,34 @@ async fn a_queue_hears_which_messages_to_hand_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_function_of_another_region_takes_nothing_off_the_queue() {
+    let Some(site) = Site::find("region").await else {
+        return;
+    };
+    site.fill(&[5]).await;
+    let region = "ap-south-1";
+    let mut function = site.start(&[("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)]);
+    let record = json!({"messageId": "one", "body": site.unit(5).to_string()});
+    let answer = function
+        .invoke(&json!({"Records": [record]}), LONG)
+        .unwrap();
+    assert_eq!(
+        answer["batchItemFailures"],
+        json!([{"itemIdentifier": "one"}]),
+        "{answer}"
+    );
+    let failed = function.invoke(&site.unit(5), LONG).unwrap_err();
+    assert!(
+        failed["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("us-east-1"),
+        "{failed}"
+    );
+    assert_archived(&site, 0, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_of_a_map_is_done_or_fails() {
     let Some(site) = Site::find("map").await else {
         return;
@@ -113,6 +141,15 @@ async fn an_item_of_a_map_is_done_or_fails() {
     let answer = function.invoke(&site.unit(5), LONG).unwrap();
     assert_eq!(answer["events"], 10, "{answer}");
     let batch = json!({"Items": [site.unit(5), site.unit(4)]});
+    // An answer would be the end of the batch to the map.
+    let failed = function
+        .invoke(&batch, Duration::from_millis(5))
+        .unwrap_err();
+    assert_eq!(failed["errorType"], "Unfinished", "{failed}");
+    assert!(
+        failed["errorMessage"].as_str().unwrap().contains("2 of 2"),
+        "{failed}"
+    );
     let answer = function.invoke(&batch, LONG).unwrap();
     assert_eq!(
         (&answer["done"], &answer["events"]),

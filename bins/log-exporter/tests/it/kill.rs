@@ -12,6 +12,7 @@ fn moment(most: u64) -> Duration {
     Duration::from_micros(RandomState::new().hash_one(0) % (most * 1000))
 }
 
+/// Kills a run, and says whether it had ended by itself.
 fn kill(mut child: Child) -> bool {
     let ended = child.try_wait().unwrap().is_some();
     // SIGKILL: no handler runs.
@@ -20,44 +21,84 @@ fn kill(mut child: Child) -> bool {
     ended
 }
 
-fn storm(site: &Site, archive: &[&str], truths: &[(String, Truth)]) {
+/// So many archives are made, each by runs that are killed until one comes to its end.
+const LIVES: usize = 6;
+
+/// Each run writes in the next one of the formats.
+fn storm(site: &Site, archive: &[&str], formats: &[&str], truths: &[(String, Truth)]) {
     let prefix = site.group("");
-    let mut export = vec![
-        "export", "--prefix", &prefix, "--from", "9h", "--to", "1h", "--rate", "1000", "--quiet",
-    ];
-    export.extend(archive);
+    let other = site.folder.path().join("other");
+    let export = |archive: &[&str], life: &str, round: usize| {
+        let mut export = vec![
+            "export",
+            "--prefix",
+            &prefix,
+            "--from",
+            "9h",
+            "--to",
+            "1h",
+            "--rate",
+            "1000",
+            "--quiet",
+            "--key-prefix",
+            life,
+            "--archive-format",
+            formats[round % formats.len()],
+        ];
+        export.extend(archive);
+        site.command(&export)
+    };
     let started = Instant::now();
-    site.run(&[
-        "plan",
-        "--prefix",
-        &prefix,
-        "--archive",
-        site.folder.path().join("other").to_str().unwrap(),
-    ])
-    .assert_code(0);
-    let whole = u64::try_from(started.elapsed().as_millis()).unwrap() + 400;
-    let mut moments = Vec::new();
-    for round in 0..30 {
-        let (one, two) = (moment(whole), moment(whole));
-        moments.push((one, two));
-        let first = site.command(&export).spawn().unwrap();
-        let second = (round % 3 == 0).then(|| site.command(&export).spawn().unwrap());
-        sleep(one);
-        kill(first);
-        if let Some(second) = second {
-            sleep(two);
-            kill(second);
+    let whole = export(&["--archive", other.to_str().unwrap()], "", 0)
+        .output()
+        .unwrap();
+    assert_eq!(whole.status.code(), Some(0), "{whole:?}");
+    let whole = u64::try_from(started.elapsed().as_millis()).unwrap();
+    let (mut moments, mut killed) = (Vec::new(), 0);
+    for life in 0..LIVES {
+        let life = format!("life-{life}");
+        for round in 0..12 {
+            let (one, two) = (moment(whole), moment(whole / 2));
+            moments.push((one, two));
+            let first = export(archive, &life, round).spawn().unwrap();
+            let second = (round % 3 == 0).then(|| export(archive, &life, round).spawn().unwrap());
+            sleep(one);
+            let mut ended = kill(first);
+            killed += usize::from(!ended);
+            if let Some(second) = second {
+                sleep(two);
+                let other = kill(second);
+                killed += usize::from(!other);
+                ended |= other;
+            }
+            if ended {
+                break;
+            }
         }
+        let last = export(archive, &life, 0).output().unwrap();
+        assert_eq!(last.status.code(), Some(0), "{last:?} after {moments:?}");
+        let mut here = vec!["--key-prefix", &life];
+        here.extend(archive);
+        for (group, truth) in truths {
+            assert_eq!(&site.archived(group, &here), truth, "after {moments:?}");
+        }
+        let mut verify = vec!["verify", "--fresh", "--rate", "1000"];
+        verify.extend(here);
+        let verified = site.run(&verify);
+        assert_eq!(verified.code, Some(0), "{verified:?} after {moments:?}");
     }
-    let last = site.run(&export);
-    assert_eq!(last.code, Some(0), "{last:?} after {moments:?}");
-    for (group, truth) in truths {
-        assert_eq!(&site.archived(group, archive), truth, "after {moments:?}");
+    assert!(
+        killed >= LIVES,
+        "only {killed} were killed, the others had ended: {moments:?}"
+    );
+}
+
+/// All that the binary has.
+const fn formats() -> &'static [&'static str] {
+    match cfg!(feature = "parquet") {
+        true => &["parquet", "ndjson"],
+        false => &["ndjson"],
     }
-    let mut verify = vec!["verify", "--fresh", "--rate", "1000"];
-    verify.extend(archive);
-    let verified = site.run(&verify);
-    assert_eq!(verified.code, Some(0), "{verified:?} after {moments:?}");
 }
 
 async fn groups(site: &Site) -> Vec<(String, Truth)> {
@@ -76,7 +117,7 @@ async fn killed_at_random_moments_a_bucket_is_exact() {
         return;
     };
     let truths = groups(&site).await;
-    storm(&site, &["--bucket", &site.name], &truths);
+    storm(&site, &["--bucket", &site.name], &["ndjson"], &truths);
 }
 
 #[tokio::test]
@@ -86,5 +127,6 @@ async fn killed_at_random_moments_a_folder_is_exact() {
     };
     let truths = groups(&site).await;
     let folder = site.folder.path().join("archive");
-    storm(&site, &["--archive", folder.to_str().unwrap()], &truths);
+    let archive = ["--archive", folder.to_str().unwrap()];
+    storm(&site, &archive, formats(), &truths);
 }

@@ -192,4 +192,76 @@ async fn an_export_task_is_followed() {
     ]);
     young.assert_code(2);
     assert!(young.stderr.contains("12 hours"), "{young:?}");
+    let bulk = |more: &[&str]| {
+        let mut arguments = vec![
+            "export", "--bulk", "--poll", "100ms", "--group", &group, "--bucket", &site.name,
+            "--from", "2d", "--to", "13h",
+        ];
+        arguments.extend(more);
+        let ended = site.run(&arguments);
+        ended.assert_code(0);
+        ended
+    };
+    let planned = bulk(&["--dry-run", "--format", "json"]).json();
+    assert_eq!(planned["tasks"][0]["group"], group.as_str(), "{planned}");
+    assert_eq!(site.keys().await, [""; 0]);
+    let done = bulk(&["--format", "json"]);
+    let report = done.json();
+    let task = &report["tasks"][0];
+    assert_eq!(
+        (&task["group"], &task["state"], &task["resumed"]),
+        (&group.as_str().into(), &"completed".into(), &false.into(),),
+        "{report}"
+    );
+    // Who is interrupted knows what goes on.
+    let id = task["task"].as_str().unwrap();
+    assert!(
+        done.stderr.contains(&format!("task {id} was created")),
+        "{done:?}"
+    );
+    let keys = site.keys().await;
+    let written = keys.iter().filter(|key| key.starts_with("bulk/"));
+    assert!(written.count() >= 2, "a stream each: {keys:?}");
+    let human = bulk(&[]);
+    assert!(human.stdout.contains("  completed, 0 s"), "{human:?}");
+    assert!(human.stderr.contains("no part of the archive"), "{human:?}");
+}
+
+#[tokio::test]
+async fn another_region_is_not_taken_for_the_one_that_is_meant() {
+    let Some(site) = Site::find("regions").await else {
+        return;
+    };
+    let group = site.group("web");
+    site.fill(&group, &[3, 2], 5).await;
+    let folder = site.folder.path().join("archive");
+    let archive = ["--archive", folder.to_str().unwrap()];
+    let run = |arguments: &[&str]| {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(archive);
+        site.run(&arguments)
+    };
+    let plan = run(&["plan", "--group", &group, "--from", "4h", "--emit", "lines"]);
+    plan.assert_code(0);
+    let units = site.folder.path().join("units");
+    std::fs::write(&units, &plan.stdout).unwrap();
+    let units = units.to_str().unwrap();
+    // A group of the same name is there, and is another one.
+    site.create_elsewhere(&group).await;
+    let refused = run(&["export", "--units", units, "--region", "eu-west-1"]);
+    refused.assert_code(2);
+    assert!(refused.stderr.contains("us-east-1"), "{refused:?}");
+    assert!(!folder.join("manifests").exists());
+    run(&["export", "--units", units]).assert_code(0);
+    let fresh = run(&["verify", "--fresh"]);
+    fresh.assert_code(0);
+    assert!(fresh.stdout.contains("compared with"), "{fresh:?}");
+    let elsewhere = run(&["verify", "--fresh", "--region", "eu-west-1"]);
+    elsewhere.assert_code(1);
+    assert!(elsewhere.stdout.contains("not compared"), "{elsewhere:?}");
+    let table = run(&["ddl", "--format", "json"]).json();
+    assert!(
+        table["statements"][0].as_str().unwrap().contains("CREATE"),
+        "{table}"
+    );
 }

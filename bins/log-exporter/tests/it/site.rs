@@ -123,6 +123,15 @@ impl Site {
         log_exporter::Millis::from_epoch(self.hour - hours * HOUR).to_string()
     }
 
+    /// Makes a group of this name in another region.
+    pub(crate) async fn create_elsewhere(&self, group: &str) {
+        let config = self.logs.config().to_builder();
+        let config = config.region(Region::new("eu-west-1")).build();
+        let logs = aws_sdk_cloudwatchlogs::Client::from_conf(config);
+        let create = logs.create_log_group().log_group_name(group);
+        create.send().await.unwrap();
+    }
+
     /// Makes a group with some events in each of the hours that began so long ago, and returns them.
     pub(crate) async fn fill(&self, group: &str, hours: &[i64], each: i64) -> Truth {
         let create = self.logs.create_log_group().log_group_name(group);

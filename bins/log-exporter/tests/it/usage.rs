@@ -94,6 +94,106 @@ fn what_is_wrong_is_named_with_its_remedy() {
         &["--from", "--to"],
     );
     refused(&["verify", "--archive", "x", "--delete"], &["--gc"]);
+    for (codec, level, levels) in [("gzip", "10", "1 to 9"), ("zstd", "99", "1 to 19")] {
+        refused(
+            &[
+                "export", "--group", "g", "--bucket", "b", "--codec", codec, "--level", level,
+            ],
+            &[level, levels],
+        );
+    }
+    let export = [
+        "export",
+        "--group",
+        "g",
+        "--bucket",
+        "b",
+        "--archive-format",
+    ];
+    let with = |more: &[&'static str]| [&export[..], more].concat();
+    refused(&with(&["orc"]), &["orc", "ndjson", "parquet"]);
+    refused(
+        &with(&["ndjson", "--bulk"]),
+        &["--archive-format", "--bulk"],
+    );
+    refused(
+        &["export", "--group", "g", "--bucket", "b", "--poll", "1s"],
+        &["--bulk"],
+    );
+    match cfg!(feature = "parquet") {
+        true => refused(&with(&["parquet", "--codec", "gzip"]), &["gzip", "zstd"]),
+        false => refused(
+            &with(&["parquet"]),
+            &["this build cannot write parquet", "the feature `parquet`"],
+        ),
+    }
+}
+
+#[test]
+fn missing_credentials_are_said_at_once_and_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    let started = std::time::Instant::now();
+    let ended = run(&[
+        "export",
+        "--group",
+        "g",
+        "--archive",
+        archive.to_str().unwrap(),
+        "--region",
+        "us-east-1",
+    ]);
+    ended.assert_code(2);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    assert!(ended.stderr.contains("no AWS credentials"), "{ended:?}");
+    assert!(ended.stderr.contains("AWS_PROFILE"), "{ended:?}");
+    for debug in ["DispatchFailure", "CredentialsNotLoaded(", "{"] {
+        assert!(!ended.stderr.contains(debug), "{ended:?}");
+    }
+    assert!(!archive.exists());
+}
+
+#[test]
+fn a_dry_run_of_windows_is_a_document_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("units");
+    let unit = r#"{"account":"123456789012","region":"us-east-1","group":"/g","window":"2026-11-26T10:00:00Z","sweep":"base","due":"2026-11-26T11:15:00Z"}"#;
+    std::fs::write(&file, unit).unwrap();
+    let archive = folder.path().join("archive");
+    let ended = run(&[
+        "export",
+        "--dry-run",
+        "--format",
+        "json",
+        "--units",
+        file.to_str().unwrap(),
+        "--archive",
+        archive.to_str().unwrap(),
+    ]);
+    ended.assert_code(0);
+    assert_eq!(ended.json()["units"][0]["group"], "/g");
+    assert!(!archive.exists());
+}
+
+#[test]
+fn an_archive_without_manifests_is_not_collected() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join(
+        "events/account=123456789012/region=us-east-1/group=g/dt=2026-01-01/hour=10/base-0-00000.ndjson.gz",
+    );
+    std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+    std::fs::write(&part, "x").unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(200_000);
+    std::fs::File::open(&part)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    let archive = folder.path().to_str().unwrap();
+    refused(
+        &["verify", "--gc", "--delete", "--archive", archive],
+        &["no manifest", "restore"],
+    );
+    assert!(part.exists());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `cargo xtask bench lambda`: how soon the function cost-exporter-lambda asks for its first event, what it holds then and how
-//! large it is, beside a handler in Python with boto3, under the same Runtime API in one run.
+//! `cargo xtask bench lambda`: how soon the functions cost-exporter-lambda and log-exporter-lambda ask for their first event, what
+//! they hold then and how large they are, each beside a handler in Python with boto3, under the same Runtime API in one run.
 
 use std::fs;
 use std::io::Read;
@@ -18,12 +18,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a request for an event begins with.
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next";
 
-/// A handler that does in Python what the function needs before its first event: the clients that it will call. AWS's own
-/// runtime imports the handler before it asks for an event, too.
+/// The functions, and the clients that each of them will call.
+const FUNCTIONS: [(&str, &str, &str); 2] = [
+    (
+        "cost-exporter-lambda",
+        "Python with boto3: ce, cloudwatch, s3",
+        "'ce', 'cloudwatch', 's3'",
+    ),
+    (
+        "log-exporter-lambda",
+        "Python with boto3: logs, s3",
+        "'logs', 's3'",
+    ),
+];
+
+/// A handler that does in Python what a function needs before its first event: the clients that it will call. AWS's own runtime
+/// imports the handler before it asks for an event, too.
 const HANDLER: &str = "\
 import os, urllib.request
 import boto3
-clients = [boto3.client(name) for name in ('ce', 'cloudwatch', 's3')]
+clients = [boto3.client(name) for name in (CLIENTS)]
 api = os.environ['AWS_LAMBDA_RUNTIME_API']
 urllib.request.urlopen(f'http://{api}/2018-06-01/runtime/invocation/next').read()
 ";
@@ -31,11 +45,13 @@ urllib.request.urlopen(f'http://{api}/2018-06-01/runtime/invocation/next').read(
 /// How to measure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The binary to measure instead of a build with the profile `lambda`.
+    /// The cost-exporter-lambda to measure instead of a build with the profile `lambda`.
     pub(crate) ours: Option<PathBuf>,
+    /// The log-exporter-lambda to measure, likewise.
+    pub(crate) logs: Option<PathBuf>,
 }
 
-/// One of the two.
+/// One of them.
 struct Contender {
     name: &'static str,
     program: PathBuf,
@@ -53,22 +69,20 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     let broken =
         |source| Error::broken(format!("cannot write below `{}`", folder.display()), source);
     fs::create_dir_all(&folder).map_err(broken)?;
-    let handler = folder.join("handler.py");
-    fs::write(&handler, HANDLER).map_err(broken)?;
-    let ours = match &options.ours {
-        Some(path) => path.clone(),
-        None => built()?,
-    };
-    let mut contenders = [
-        Contender::new("cost-exporter-lambda", ours.clone(), Vec::new(), ours),
-        Contender::new(
-            "Python with boto3",
-            python.clone(),
-            vec![handler.clone()],
-            handler,
-        ),
-    ];
-    // In turns, so that whatever else the machine does meets both.
+    let mut contenders = Vec::new();
+    for ((name, peer, clients), named) in FUNCTIONS.into_iter().zip([&options.ours, &options.logs])
+    {
+        let ours = match named {
+            Some(path) => path.clone(),
+            None => built(name)?,
+        };
+        let handler = folder.join(format!("{name}.py"));
+        fs::write(&handler, HANDLER.replace("CLIENTS", clients)).map_err(broken)?;
+        contenders.push(Contender::new(name, ours.clone(), Vec::new(), ours));
+        let arguments = vec![handler.clone()];
+        contenders.push(Contender::new(peer, python.clone(), arguments, handler));
+    }
+    // In turns, so that whatever else the machine does meets all.
     for _ in 0..RUNS {
         for contender in &mut contenders {
             contender.measure()?;
@@ -102,16 +116,16 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     Ok(Verdict::Good)
 }
 
-fn built() -> Result<PathBuf, Error> {
-    let mut build = cargo::cargo(["build", "--profile", "lambda", "-p", "cost-exporter-lambda"]);
+fn built(name: &str) -> Result<PathBuf, Error> {
+    let mut build = cargo::cargo(["build", "--profile", "lambda", "-p", name]);
     if !cargo::succeeds(&mut build)? {
-        return Err(Error::Broken("the function cannot be built".to_owned()));
+        return Err(Error::Broken(format!("`{name}` cannot be built")));
     }
     let target = cargo::keep()
         .parent()
         .map(Path::to_owned)
         .unwrap_or_default();
-    Ok(target.join("lambda").join("cost-exporter-lambda"))
+    Ok(target.join("lambda").join(name))
 }
 
 impl Contender {
@@ -143,6 +157,7 @@ impl Contender {
             .env("AWS_ACCESS_KEY_ID", "testing")
             .env("AWS_SECRET_ACCESS_KEY", "testing")
             .env("COST_EXPORTER_LEDGER", "s3://bench/ledger.json")
+            .env("ARCHIVE_BUCKET", "bench")
             .stdin(Stdio::null());
         let begun = Instant::now();
         let mut child = command.spawn().map_err(broken)?;

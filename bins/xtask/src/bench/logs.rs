@@ -51,9 +51,10 @@ struct Cost {
 }
 
 /// What the project wants of its own costs: whose, the most seconds of CPU for a million events, the most MB.
-const GATES: [(&str, f64, f64); 2] = [
+const GATES: [(&str, f64, f64); 3] = [
     ("log-exporter, gzip", 12.0, 64.0),
     ("log-exporter, zstd", 7.0, 64.0),
+    ("log-exporter, Parquet", 7.0, 64.0),
 ];
 
 const SCRIPT: &str = include_str!("logs/peer.py");
@@ -79,8 +80,13 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
         server.events().lines() as f64 / 1e6
     );
     let mut rows: Vec<(&str, Cost)> = Vec::new();
-    for (name, codec) in [(GATES[0].0, "gzip"), (GATES[1].0, "zstd")] {
-        let bucket = format!("ours-{codec}");
+    let runs = [
+        (GATES[0].0, "ndjson", "gzip", "events/"),
+        (GATES[1].0, "ndjson", "zstd", "events/"),
+        (GATES[2].0, "parquet", "zstd", "parquet/"),
+    ];
+    for (name, format, codec, folder) in runs {
+        let bucket = format!("ours-{format}-{codec}");
         let mut command = surroundings(Command::new(&ours), &server);
         command
             .args([
@@ -89,6 +95,8 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
                 events::GROUP,
                 "--bucket",
                 &bucket,
+                "--archive-format",
+                format,
                 "--codec",
                 codec,
             ])
@@ -105,7 +113,7 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
             .arg("--spill")
             .arg(&scratch.folder);
         let (mut cost, stdout) = measured(command)?;
-        cost.stored = server.stored(&bucket, "events/");
+        cost.stored = server.stored(&bucket, folder);
         let events = format!("\"events\": {}", options.events);
         if !stdout.contains(&events) || !stdout.contains("\"complete\": true") {
             return Err(Error::Broken(format!(
