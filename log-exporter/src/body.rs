@@ -12,6 +12,8 @@ pub(crate) struct Press {
     compression: Compression,
     /// The line of the record that was measured last, where parts are lines.
     line: Vec<u8>,
+    #[cfg(feature = "parquet")]
+    rows: crate::columns::Rows,
 }
 
 /// A part that is being made.
@@ -27,11 +29,13 @@ pub(crate) fn text(bytes: &[u8]) -> &str {
 }
 
 impl Press {
-    pub(crate) const fn new(format: PartFormat, compression: Compression) -> Self {
+    pub(crate) fn new(format: PartFormat, compression: Compression) -> Self {
         Self {
             format,
             compression,
             line: Vec::new(),
+            #[cfg(feature = "parquet")]
+            rows: crate::columns::Rows::default(),
         }
     }
 
@@ -73,21 +77,19 @@ impl Press {
         not(feature = "parquet"),
         expect(unused_variables, reason = "its line is there already")
     )]
-    pub(crate) fn add(&self, body: &mut Body, record: Record<'_>) -> io::Result<()> {
+    pub(crate) fn add(&mut self, body: &mut Body, record: Record<'_>) -> io::Result<()> {
         match body {
             Body::Lines(encoder) => encoder.write(&self.line),
             #[cfg(feature = "parquet")]
-            Body::Columns(columns) => columns.push(record),
+            Body::Columns(columns) => columns.push(&mut self.rows, record),
         }
     }
-}
 
-impl Body {
-    pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Lines(encoder) => encoder.finish(),
+    pub(crate) fn finish(&mut self, body: Body) -> io::Result<Vec<u8>> {
+        match body {
+            Body::Lines(encoder) => encoder.finish(),
             #[cfg(feature = "parquet")]
-            Self::Columns(columns) => columns.finish(),
+            Body::Columns(columns) => columns.finish(&mut self.rows),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Parts in Parquet: the columns of the lines, in row groups of a bounded size.
 
 use std::io;
-use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parquet::basic::{Compression as Codec, LogicalType, Repetition, TimeUnit, Type, ZstdLevel};
 use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
@@ -23,7 +22,9 @@ use crate::sorter::Record;
 
 /// The most bytes of values in a row group, or one event if that is larger. It is what is held in memory beside the part, and it
 /// is fixed, for the bytes depend on it.
-const ROW_GROUP: usize = 8 << 20;
+const ROW_GROUP: usize = 2 << 20;
+/// The most bytes of values in a page, before compression.
+const PAGE: usize = 512 << 10;
 /// So many values are handed over at a time; after each batch the writer looks whether a page is full.
 const BATCH: usize = 64;
 /// So many events are read at a time.
@@ -78,6 +79,7 @@ fn properties(level: i32) -> Result<WriterPropertiesPtr, ParquetError> {
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Codec::ZSTD(ZstdLevel::try_new(level)?))
+        .set_data_page_size_limit(PAGE)
         .set_dictionary_enabled(false)
         .set_column_dictionary_enabled(stream, true)
         .set_column_statistics_enabled(message, EnabledStatistics::None)
@@ -89,7 +91,7 @@ fn properties(level: i32) -> Result<WriterPropertiesPtr, ParquetError> {
 /// Texts one after the other.
 #[derive(Default)]
 struct Texts {
-    bytes: Vec<u8>,
+    bytes: BytesMut,
     ends: Vec<usize>,
 }
 
@@ -100,61 +102,61 @@ impl Texts {
     }
 }
 
-/// Events on their way into a part.
-pub(crate) struct Encoder {
-    writer: SerializedFileWriter<Vec<u8>>,
+/// The rows of the next row group. Its buffers are used again and again: large ones that come and go leave holes in the memory of
+/// the process, which took twice as much of it.
+#[derive(Default)]
+pub(crate) struct Rows {
     times: [Vec<i64>; 2],
     texts: [Texts; 3],
     held: usize,
 }
 
+/// A part that is being made.
+pub(crate) struct Encoder(SerializedFileWriter<Vec<u8>>);
+
 impl Encoder {
     pub(crate) fn new(level: i32) -> io::Result<Self> {
-        Ok(Self {
-            writer: SerializedFileWriter::new(Vec::new(), schema()?, properties(level)?)?,
-            times: Default::default(),
-            texts: Default::default(),
-            held: 0,
-        })
+        let writer = SerializedFileWriter::new(Vec::new(), schema()?, properties(level)?)?;
+        Ok(Self(writer))
     }
 
-    pub(crate) fn push(&mut self, record: Record<'_>) -> io::Result<()> {
+    pub(crate) fn push(&mut self, rows: &mut Rows, record: Record<'_>) -> io::Result<()> {
         let size = usize::try_from(size(record)).map_err(io::Error::other)?;
-        if self.held > 0 && self.held + size > ROW_GROUP {
-            self.flush()?;
+        if rows.held > 0 && rows.held + size > ROW_GROUP {
+            self.flush(rows)?;
         }
-        let [timestamps, ingestions] = &mut self.times;
+        let [timestamps, ingestions] = &mut rows.times;
         timestamps.push(record.timestamp());
         ingestions.push(record.ingestion());
         let texts = [record.stream(), record.id(), record.message()];
-        for (column, text) in self.texts.iter_mut().zip(texts) {
+        for (column, text) in rows.texts.iter_mut().zip(texts) {
             column.push(text);
         }
-        self.held += size;
+        rows.held += size;
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> io::Result<Vec<u8>> {
-        self.flush()?;
-        Ok(self.writer.into_inner()?)
+    pub(crate) fn finish(mut self, rows: &mut Rows) -> io::Result<Vec<u8>> {
+        self.flush(rows)?;
+        Ok(self.0.into_inner()?)
     }
 
-    /// Writes what is held as a row group. Each column is let go once it is written.
-    fn flush(&mut self) -> io::Result<()> {
-        if self.held == 0 {
+    /// Writes what is held as a row group.
+    fn flush(&mut self, rows: &mut Rows) -> io::Result<()> {
+        if rows.held == 0 {
             return Ok(());
         }
-        self.held = 0;
-        let mut group = self.writer.next_row_group()?;
-        for times in &mut self.times {
+        rows.held = 0;
+        let mut group = self.0.next_row_group()?;
+        for times in &mut rows.times {
             write::<Int64Type>(&mut group, times.chunks(BATCH).map(<[i64]>::to_vec))?;
             times.clear();
         }
-        for texts in &mut self.texts {
-            let Texts { bytes, ends } = take(texts);
-            let bytes = Bytes::from(bytes);
+        for texts in &mut rows.texts {
+            let room = texts.bytes.capacity();
+            let bytes = texts.bytes.split().freeze();
             let mut start = 0;
-            let batches = ends.chunks(BATCH).map(|ends| {
+            let batches = texts.ends.chunks(BATCH).map(|ends| {
                 let texts = ends.iter().map(|end| {
                     let text = bytes.slice(start..*end);
                     start = *end;
@@ -163,6 +165,10 @@ impl Encoder {
                 texts.collect()
             });
             write::<ByteArrayType>(&mut group, batches)?;
+            drop(bytes);
+            texts.ends.clear();
+            // Nobody refers to it any more: this is the same room again.
+            texts.bytes.reserve(room);
         }
         group.close()?;
         Ok(())
@@ -323,10 +329,11 @@ mod tests {
         }
         let mut sorted = sorter.finish().unwrap();
         let mut encoder = Encoder::new(level).unwrap();
+        let mut rows = Rows::default();
         while sorted.advance().unwrap() {
-            encoder.push(sorted.record()).unwrap();
+            encoder.push(&mut rows, sorted.record()).unwrap();
         }
-        encoder.finish().unwrap().into()
+        encoder.finish(&mut rows).unwrap().into()
     }
 
     fn unpack(bytes: &Bytes) -> Result<(Vec<LogEvent>, u64), String> {

@@ -116,7 +116,7 @@ impl Cutter {
         let Some(body) = body else {
             return Ok(None);
         };
-        let bytes = Bytes::from(body.finish()?);
+        let bytes = Bytes::from(self.press.finish(body)?);
         Ok(Some(Part {
             sha256: Sha256::of(&bytes),
             bytes,

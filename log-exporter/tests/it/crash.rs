@@ -136,7 +136,7 @@ async fn halted(first: usize, second: usize, between: i64) -> ([bool; 2], bool) 
 #[tokio::test(start_paused = true)]
 async fn two_late_readings_halted_at_any_two_awaits_add_nothing_twice() {
     // Two of the same sweep, and two of different ones.
-    for between in [0, 23 * HOUR] {
+    for between in [0, 1, 23 * HOUR] {
         let mut overtaken = 0;
         for first in 0.. {
             let mut one_ended = false;
@@ -152,8 +152,9 @@ async fn two_late_readings_halted_at_any_two_awaits_add_nothing_twice() {
                 break;
             }
         }
-        // The test is about these: both read before either of them was there.
-        assert!(overtaken > 20, "{overtaken}");
+        // The test is about these: both read before either of them was there. Two of one millisecond write the same bytes, and both
+        // take the manifest for theirs.
+        assert!(between == 0 || overtaken > 20, "{between}: {overtaken}");
     }
 }
 

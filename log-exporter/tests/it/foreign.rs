@@ -99,7 +99,7 @@ async fn pyarrow_reads_what_was_archived() {
             ],
             "created_by": "log-exporter version 1",
             "codecs": ["ZSTD"],
-            "groups": 2,
+            "groups": 6,
             "sorted_by": [0, 1, 2, 3],
             "least": start,
             "since": 10,
