@@ -4,8 +4,9 @@ use windlass_cli::{Exit, Failure, Format, GithubActions, Printer};
 
 use crate::event::Listeners;
 use crate::ledger::Ledger;
-use crate::outcome::DryOutcome;
+use crate::outcome::{BackOutcome, DryOutcome, PlannedBack};
 use crate::render;
+use crate::rollback::WayBack;
 use crate::session::Session;
 use crate::task::{self, Task};
 
@@ -48,7 +49,22 @@ pub(crate) async fn run(
         }
         Task::Rollback { services, to } => {
             let ways = pipeline.find_way_back(services, *to).await?;
-            return render::ways_back(session.names.environment(), &ways, printer);
+            let outcome = BackOutcome {
+                schema: 1,
+                command: task.command(),
+                environment: session.names.environment().to_owned(),
+                warnings: vec![task::run_brings_it_again(&pipeline, &ways)],
+                services: ways.into_iter().map(planned_back).collect(),
+            };
+            match printer.format() {
+                Format::Json => printer.json(&outcome)?,
+                _ => render::back(&outcome, printer)?,
+            }
+            for warning in &outcome.warnings {
+                printer.warn(warning);
+            }
+            GithubActions::from_env().outputs(&render::back_outputs(&outcome))?;
+            return Ok(Exit::Done);
         }
     }
     match printer.format() {
@@ -57,4 +73,16 @@ pub(crate) async fn run(
     }
     GithubActions::from_env().outputs(&render::dry_outputs(&outcome))?;
     Ok(Exit::Done)
+}
+
+fn planned_back(way: WayBack) -> PlannedBack {
+    PlannedBack {
+        commit: way.commit(),
+        module: way.plan.module,
+        service: way.plan.service,
+        from: way.plan.from,
+        from_commit: way.plan.from_commit,
+        to: way.to,
+        image: way.image,
+    }
 }

@@ -38,6 +38,15 @@ pub(crate) enum Event {
         image: String,
         commit: Option<String>,
     },
+    /// The revision that a service goes back to is known.
+    GoingBack {
+        service: String,
+        to: String,
+        image: Option<String>,
+        commit: Option<String>,
+    },
+    /// Something that people should know and that stops nothing.
+    Warning { message: String },
     /// The lock of the environment is held by another run, which is waited for.
     LockBusy { environment: String, holder: String },
     /// The lock of the environment is held.

@@ -92,6 +92,14 @@ impl Pipeline<'_> {
         Ok(Found { detection, plan })
     }
 
+    /// Tells people what they should know and what stops nothing.
+    pub(crate) fn warn(&self, message: String) {
+        self.listeners.tell(&Event::Warning {
+            message: message.clone(),
+        });
+        self.ledger.note(|entries| entries.warnings.push(message));
+    }
+
     pub(crate) fn detect_options(
         &self,
         on_unknown: Option<OnUnknown>,

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-use windlass_cli::{Exit, Failure, Format, Printer, printable};
+use serde_json::json;
+use windlass_cli::{Failure, Printer, printable};
 
-use crate::outcome::{DryOutcome, PlanOutcome, RunOutcome};
+use crate::outcome::{BackOutcome, DryOutcome, PlanOutcome, RunOutcome};
 use crate::plan::short;
-use crate::rollback::WayBack;
 use crate::terminal::bytes;
 
 /// One line per service, and one for the whole.
@@ -98,46 +97,43 @@ pub(crate) fn dry(outcome: &DryOutcome, printer: &Printer) -> Result<(), Failure
 }
 
 /// What a dry run of `rollback` found.
-pub(crate) fn ways_back(
-    environment: &str,
-    ways: &[WayBack],
-    printer: &Printer,
-) -> Result<Exit, Failure> {
-    if printer.format() == Format::Json {
-        let services: Vec<Value> = ways
-            .iter()
-            .map(|way| {
-                json!({
-                    "module": way.plan.module, "service": way.plan.service, "from": way.plan.from,
-                    "from_commit": way.plan.from_commit, "to": way.to,
-                })
-            })
-            .collect();
-        printer.json(&json!({
-            "schema": 1, "command": "rollback", "environment": environment, "services": services,
-        }))?;
-        return Ok(Exit::Done);
-    }
+pub(crate) fn back(outcome: &BackOutcome, printer: &Printer) -> Result<(), Failure> {
     printer.line(&format!(
-        "{} of `{environment}` would go back",
-        services(ways.len())
+        "{} of `{}` would go back",
+        services(outcome.services.len()),
+        outcome.environment
     ))?;
-    for way in ways {
-        let before = way
-            .plan
+    let width = width(outcome.services.iter().map(|back| back.module.as_str()));
+    for back in &outcome.services {
+        let before = back
             .from
             .as_ref()
             .map_or_else(|| "nothing".to_owned(), short);
-        let to = way.to.as_ref().map_or_else(
-            || "the last revision that was deployed with success".to_owned(),
-            |arn| arn.short().to_owned(),
-        );
+        let image = back
+            .image
+            .as_ref()
+            .map_or_else(|| "no image".to_owned(), short);
         printer.line(&printable(&format!(
-            "  {}  {before} -> {to}",
-            way.plan.module
+            "  {:width$}  {before} -> {image}  {}",
+            back.module.as_str(),
+            back.to.short()
         )))?;
     }
-    Ok(Exit::Done)
+    Ok(())
+}
+
+/// The step outputs of a dry run of `rollback`.
+pub(crate) fn back_outputs(outcome: &BackOutcome) -> Vec<(&'static str, String)> {
+    let names: Vec<&str> = outcome
+        .services
+        .iter()
+        .map(|back| back.module.as_str())
+        .collect();
+    vec![
+        ("services", json!(names).to_string()),
+        ("has_changes", (!names.is_empty()).to_string()),
+        ("count", names.len().to_string()),
+    ]
 }
 
 /// The step outputs of a dry run.

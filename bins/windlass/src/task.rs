@@ -10,6 +10,7 @@ use crate::outcome::Commit;
 use crate::pipeline::Pipeline;
 use crate::plan::PlannedService;
 use crate::promote::Promotable;
+use crate::rollback::WayBack;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -119,8 +120,18 @@ impl Stage<'_> {
     async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
         let ways = self.pipeline.find_way_back(services, to).await?;
         self.tell_chosen(ways.iter().map(|way| &way.plan));
+        for way in &ways {
+            self.pipeline.listeners.tell(&Event::GoingBack {
+                service: way.plan.module.to_string(),
+                to: way.to.short().to_owned(),
+                image: way.image.as_ref().map(ToString::to_string),
+                commit: way.commit().as_ref().map(ToString::to_string),
+            });
+        }
         self.announce(ways.iter().map(|way| &way.plan)).await;
         self.pipeline.go_back(&ways).await;
+        self.pipeline
+            .warn(run_brings_it_again(self.pipeline, &ways));
         Ok(())
     }
 
@@ -205,6 +216,16 @@ pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<
         .ok()
         .as_ref()
         .map(Commit::from)
+}
+
+/// What a rollback does not do: the commit that was gone back from stays at the branch's head.
+pub(crate) fn run_brings_it_again(pipeline: &Pipeline<'_>, ways: &[WayBack]) -> String {
+    let names: Vec<&str> = ways.iter().map(|way| way.plan.module.as_str()).collect();
+    format!(
+        "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
+        pipeline.names.environment(),
+        names.join(", ")
+    )
 }
 
 /// Why a promotion has nothing to do.

@@ -133,6 +133,7 @@ fn outcome(
         services,
         removed: entries.removed,
         nothing: entries.nothing,
+        warnings: entries.warnings,
         error,
         interrupted,
         gates: entries.gates,

@@ -38,6 +38,12 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
         );
         return text;
     }
+    for warning in &outcome.warnings {
+        line(
+            &mut text,
+            &format!("**Warning:** {}", markdown_cell(warning)),
+        );
+    }
     if let Some(error) = &outcome.error {
         line(
             &mut text,
