@@ -114,9 +114,18 @@ impl Site {
     ) -> Vec<(ModuleName, ServiceName)> {
         match self {
             Self::Local(site) => site.existing(services),
-            // A service that is missing on AWS is an error that the control plane reports by name.
+            // Asked for by name, those that are missing are found out.
             #[cfg(feature = "aws")]
             Self::Aws => services.to_vec(),
+        }
+    }
+
+    /// Whether a deployment makes a service that there is none of.
+    pub(crate) const fn makes_services(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            #[cfg(feature = "aws")]
+            Self::Aws => false,
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) async fn run(
         services: Vec::new(),
     };
     match task {
-        Task::Run(_) => unreachable!("a dry run of `run` is `plan`"),
+        Task::Run { .. } => unreachable!("a dry run of `run` is `plan`"),
         Task::Deploy { order, head, .. } => {
             outcome.services = pipeline.find_ordered(order).await?;
             outcome.head = head

@@ -113,6 +113,8 @@ pub(crate) enum Event {
         watching: bool,
         detail: health_checker::Event,
     },
+    /// Nobody said where a service is asked for its health: that it serves was not seen.
+    NotAsked { service: String },
     /// The old revision is brought back.
     RollingBack { service: String, reason: String },
     /// A service's part of the run has ended.

@@ -71,6 +71,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            printer.failure_document(&failure);
             printer.failure(&failure);
             failure.exit().into()
         }

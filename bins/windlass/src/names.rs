@@ -3,6 +3,7 @@
 
 use change_detect::{CommitId, ModuleName};
 use ecs_deployer::{ClusterName, ImageRef, ServiceName};
+use health_checker::{InvalidTarget, Target};
 use image_tagger::{PinnedImage, Repository, Tag};
 use url::Url;
 use windlass_cli::Failure;
@@ -81,11 +82,38 @@ impl Names {
         let Some(template) = &self.health else {
             return Ok(None);
         };
-        let text = self.fill(template, module);
-        let url = text
-            .parse()
-            .map_err(|error| invalid("health", &self.environment, &text, &error))?;
-        Ok(Some(url))
+        // The URL may hold a password: the error shows of it what may be shown.
+        let target: Target =
+            self.fill(template, module)
+                .parse()
+                .map_err(|error: InvalidTarget| {
+                    Failure::usage(format!(
+                        "`{module}` cannot be asked for its health in `{}`",
+                        self.environment
+                    ))
+                    .caused_by(&error)
+                    .hint(error.hint())
+                    .hint(format!("set environments.{}.health to a URL such as `http://alb.example.com/{{service}}/actuator/health`", self.environment))
+                })?;
+        Ok(Some(target.url))
+    }
+
+    /// What to do when two modules get the same name.
+    pub(crate) fn how_to_tell_apart(&self, key: &str) -> String {
+        let template = match key {
+            "service" => &self.service,
+            _ => &self.repository,
+        };
+        match template {
+            Some(_) => format!(
+                "put {{service}} into environments.{}.{key}",
+                self.environment
+            ),
+            None => format!(
+                "without environments.{}.{key} only a name's ASCII letters and digits count: rename one of them",
+                self.environment
+            ),
+        }
     }
 
     fn fill(&self, template: &Template, module: &ModuleName) -> String {

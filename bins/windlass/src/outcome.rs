@@ -34,6 +34,10 @@ pub(crate) struct RunOutcome {
     pub(crate) warnings: Vec<String>,
     /// What ended the run before its time.
     pub(crate) error: Option<String>,
+    /// What led to that, the nearest first.
+    pub(crate) causes: Vec<String>,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
     /// The signal that ended it.
     pub(crate) interrupted: Option<String>,
     /// What the quality gate said of each analysis.
@@ -166,6 +170,8 @@ pub(crate) struct PlanOutcome {
     pub(crate) nothing: Option<String>,
     pub(crate) services: Vec<PlannedPush>,
     pub(crate) removed: Vec<ModuleName>,
+    /// Why `run` would refuse it, if it would.
+    pub(crate) warnings: Vec<String>,
     pub(crate) detection: change_detect::Detection,
 }
 

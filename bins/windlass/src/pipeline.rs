@@ -62,6 +62,7 @@ impl Pipeline<'_> {
             &live,
             self.names,
             &self.config.deploy.order,
+            self.adapters.site.makes_services(),
         )?;
         plan.removed.extend(
             left_behind
@@ -165,10 +166,11 @@ impl Pipeline<'_> {
         if inventory.is_empty() {
             // An empty list must not pass for "nothing changed".
             return Err(Failure::usage(format!("found no service at {}", head.short())).hint(
-                "layout directories takes the folders under services/, layout maven the modules that build an image; \
-                 set detect.layout or detect.services in windlass.toml",
+                "layout directories takes the folders under services/, maven, gradle, cargo, npm and go the modules of their \
+                 build; set detect.layout (auto tries them) or detect.services in windlass.toml",
             ));
         }
+        plan::distinct(&inventory, self.names)?;
         Ok(inventory)
     }
 
@@ -211,10 +213,41 @@ impl Pipeline<'_> {
             environment: self.names.environment().to_owned(),
             head: self.checkout.head().into(),
             nothing: found.plan.nothing,
+            warnings: self.missing(services.iter().map(|planned| &planned.service)),
             services,
             removed: found.plan.removed,
             detection: found.detection,
         })
+    }
+
+    /// Refuses, before anything is touched, services that do not exist and that a deployment does not make.
+    pub(crate) fn refuse_missing<'a>(
+        &self,
+        services: impl IntoIterator<Item = &'a PlannedService>,
+    ) -> Result<(), Failure> {
+        let missing = self.missing(services);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage(missing.join("\n  ")).hint(
+            "services are made by infrastructure code: make it first, or leave the module out with detect.services",
+        ))
+    }
+
+    /// What there is to say of those that do not exist.
+    fn missing<'a>(&self, services: impl IntoIterator<Item = &'a PlannedService>) -> Vec<String> {
+        services
+            .into_iter()
+            .filter(|service| service.missing)
+            .map(|service| {
+                format!(
+                    "`{}` cannot be deployed: the cluster `{}` has no service `{}`",
+                    service.module,
+                    self.names.cluster(),
+                    service.service
+                )
+            })
+            .collect()
     }
 
     async fn plan_push(

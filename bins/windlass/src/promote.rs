@@ -56,6 +56,7 @@ impl Pipeline<'_> {
             }
             promotable.push(self.promotable(plan, image)?);
         }
+        self.refuse_missing(promotable.iter().map(|promotable| &promotable.ready.plan))?;
         Ok(promotable)
     }
 

@@ -24,14 +24,18 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
         let module = service.plan.module.as_str();
         let mut line = format!("{module:width$}  {:11}  ", service.verdict.word());
         match (&service.reason, service.digest()) {
-            (Some(reason), _) => line.push_str(reason),
-            (None, Some(digest)) => {
+            (Some(reason), _) if !service.verdict.is_good() => line.push_str(reason),
+            (reason, Some(digest)) => {
                 let commit = service
                     .commit
                     .as_ref()
                     .map_or("unknown", |commit| commit.short());
                 write!(line, "{commit}  {digest}").expect("writing to a String cannot fail");
+                if let Some(reason) = reason {
+                    write!(line, "  {reason}").expect("writing to a String cannot fail");
+                }
             }
+            (Some(reason), None) => line.push_str(reason),
             (None, None) => {}
         }
         printer.line(&printable(&line))?;

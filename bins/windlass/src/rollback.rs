@@ -5,7 +5,6 @@ use ecs_deployer::{ImageRef, RollbackRequest, TaskDefinitionArn};
 use futures_util::stream::{self, StreamExt};
 use windlass_cli::Failure;
 
-use crate::event::Event;
 use crate::failures;
 use crate::names;
 use crate::outcome::ServiceRun;
@@ -122,16 +121,7 @@ impl Pipeline<'_> {
     async fn go_back_one(&self, way: &WayBack) {
         let rolled = match self.bring_back(way).await {
             Ok(rolled) => rolled,
-            Err(failure) => {
-                let rolled = RolledOut::not_known(failure.message().to_owned());
-                self.listeners.tell(&Event::Finished {
-                    service: way.plan.module.to_string(),
-                    verdict: rolled.verdict,
-                    reason: rolled.reason.clone(),
-                    seconds: rolled.seconds,
-                });
-                rolled
-            }
+            Err(failure) => self.broken_off(&way.plan, &failure),
         };
         let image = rolled
             .deployment

@@ -38,7 +38,16 @@ pub(crate) async fn run(
     }
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
     session
-        .perform(&Task::Run(&args.range), None, &args.change, common, printer)
+        .perform(
+            &Task::Run {
+                range: &args.range,
+                allow_dirty: args.allow_dirty,
+            },
+            None,
+            &args.change,
+            common,
+            printer,
+        )
         .await
 }
 
@@ -60,6 +69,9 @@ pub(crate) async fn plan(
     match printer.format() {
         Format::Json => printer.json(&outcome)?,
         _ => render::plan(&outcome, printer)?,
+    }
+    for warning in &outcome.warnings {
+        printer.warn(warning);
     }
     GithubActions::from_env().outputs(&render::plan_outputs(&outcome))?;
     log.map_or(Ok(()), |log| log.finish())?;
@@ -289,8 +301,7 @@ impl Session {
         if change.dry_run {
             return dry::run(self, task, source, printer).await;
         }
-        let (outcome, failure) =
-            work::perform(self, task, source, change, common, printer, &[]).await?;
-        work::finish(&outcome, failure, &change.reports, printer)
+        let performed = work::perform(self, task, source, change, common, printer, &[]).await?;
+        work::finish(performed, &change.reports, printer)
     }
 }

@@ -16,7 +16,11 @@ use crate::rollback::WayBack;
 #[derive(Debug)]
 pub(crate) enum Task<'a> {
     /// Deploy what changed.
-    Run(&'a RangeArgs),
+    Run {
+        range: &'a RangeArgs,
+        /// Build from a work tree that is not as the commit has it.
+        allow_dirty: bool,
+    },
     /// Deploy what somebody asks for, by hand or in a dispatch.
     Deploy {
         /// `deploy` or `dispatch`.
@@ -38,7 +42,7 @@ impl Task<'_> {
     /// The command's name.
     pub(crate) const fn command(&self) -> &'static str {
         match self {
-            Self::Run(_) => "run",
+            Self::Run { .. } => "run",
             Self::Deploy { command, .. } => command,
             Self::Promote { .. } => "promote",
             Self::Rollback { .. } => "rollback",
@@ -59,7 +63,7 @@ impl Task<'_> {
             notifier,
         };
         match self {
-            Self::Run(range) => stage.run(range).await,
+            Self::Run { range, allow_dirty } => stage.run(range, *allow_dirty).await,
             Self::Deploy { order, head, .. } => stage.deploy(order, head.clone()).await,
             Self::Promote { services, check } => stage.promote(services, *check).await,
             Self::Rollback { services, to } => stage.rollback(services, *to).await,
@@ -76,27 +80,32 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn run(&self, range: &RangeArgs) -> Result<(), Failure> {
+    async fn run(&self, range: &RangeArgs, allow_dirty: bool) -> Result<(), Failure> {
         let pipeline = self.pipeline;
         let found = pipeline.find_changed(range).await?;
         if let Some(reason) = &found.plan.nothing {
             self.nothing(reason.clone());
             return Ok(());
         }
+        pipeline.refuse_missing(&found.plan.services)?;
         let images = pipeline.images()?;
+        if pipeline.config.build.command.is_some()
+            && let Some(warning) = pipeline.checkout.require_clean(allow_dirty)?
+        {
+            pipeline.warn(warning);
+        }
         let gate = pipeline.gate_rules()?;
-        self.announce(found.plan.services.iter()).await;
-        pipeline
-            .build_and_release(&images, gate.as_ref(), &found)
-            .await
+        // A channel that hangs must not keep the work waiting.
+        let work = pipeline.build_and_release(&images, gate.as_ref(), &found);
+        tokio::join!(self.announce(found.plan.services.iter()), work).1
     }
 
     async fn deploy(&self, order: &Order, head: Option<Commit>) -> Result<(), Failure> {
         let ready = self.pipeline.find_ordered(order).await?;
         let head = head.or_else(|| self.common_commit(&ready));
         self.chosen(ready.iter(), head);
-        self.announce(ready.iter().map(|ready| &ready.plan)).await;
-        self.pipeline.release(&ready).await;
+        let work = self.pipeline.release(&ready);
+        tokio::join!(self.announce(ready.iter().map(|ready| &ready.plan)), work);
         Ok(())
     }
 
@@ -113,8 +122,9 @@ impl Stage<'_> {
         if check {
             source.check_source(&promotable).await?;
         }
-        self.announce(ready().map(|ready| &ready.plan)).await;
-        self.pipeline.copy_and_release(source, promotable).await
+        let plans: Vec<PlannedService> = ready().map(|ready| ready.plan.clone()).collect();
+        let work = self.pipeline.copy_and_release(source, promotable);
+        tokio::join!(self.announce(plans.iter()), work).1
     }
 
     async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
@@ -128,8 +138,8 @@ impl Stage<'_> {
                 commit: way.commit().as_ref().map(ToString::to_string),
             });
         }
-        self.announce(ways.iter().map(|way| &way.plan)).await;
-        self.pipeline.go_back(&ways).await;
+        let work = self.pipeline.go_back(&ways);
+        tokio::join!(self.announce(ways.iter().map(|way| &way.plan)), work);
         self.pipeline
             .warn(run_brings_it_again(self.pipeline, &ways));
         Ok(())

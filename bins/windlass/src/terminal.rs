@@ -281,6 +281,13 @@ impl Listener for Terminal {
                 watching,
                 detail,
             } => self.health(service, *watching, detail),
+            Event::NotAsked { service } => {
+                self.fact(
+                    service,
+                    "not asked for its health: the environment has no `health`",
+                );
+                self.update(service, |progress| progress.health = "not asked".to_owned());
+            }
             Event::RollingBack { service, reason } => {
                 self.fact(service, &format!("rolling back: {reason}"));
                 self.update(service, |progress| {

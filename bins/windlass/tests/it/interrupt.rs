@@ -66,7 +66,7 @@ fn changed_repository() -> Repo {
 
 #[test]
 fn ctrl_c_ends_with_130_and_the_next_run_completes() {
-    for name in ["-INT", "-TERM"] {
+    for name in ["-INT", "-TERM", "-HUP"] {
         let repo = changed_repository();
         let child = start(&repo);
         signal(&child, name);

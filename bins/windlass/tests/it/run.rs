@@ -263,14 +263,27 @@ fn the_build_command_makes_the_image() {
     repo.commit("Build with a command");
     let ended = repo.windlass(&["run", "--environment", "local", "--format", "json"]);
     let document = ended.json();
-    // The copied image is the one that runs: the health check must find out that it is not the new build.
-    assert_eq!(verdicts(&document), all(&["alpha"], "failed"), "{document}");
+    // The copied image is the one that runs already, built from another commit: it must answer as it did.
+    assert_eq!(
+        verdicts(&document),
+        all(&["alpha"], "unchanged"),
+        "{document}"
+    );
     assert_eq!(
         document["services"][0]["deployment"]["verdict"],
         "unchanged"
     );
-    assert_eq!(document["services"][0]["health"]["verdict"], "stale");
-    assert_eq!(ended.code, 1);
+    assert_eq!(document["services"][0]["health"]["verdict"], "healthy");
+    let reason = document["services"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("runs already"), "{reason}");
+    assert_eq!(ended.code, 0);
+    // The next run does the same, and a change of the image is deployed.
+    let (document, code) = repo.run(&[]);
+    assert_eq!(
+        (verdicts(&document), code),
+        (all(&["alpha"], "unchanged"), 0),
+        "{document}"
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) enum Behaviour {
     Completes,
     /// Every call is denied.
     Denies,
+    /// The cluster has no service but `sdt-dev-alpha`.
+    HasOneService,
     /// The cluster has no service.
     HasNoService,
 }
@@ -37,6 +39,10 @@ struct State {
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     /// What stands in the bucket `state`, by its path.
     objects: BTreeMap<String, Vec<u8>>,
+    /// An object is gone when it is read, once.
+    vanishes: bool,
+    /// Another run's object, which takes the place of one just before that is deleted.
+    taken_over: Option<Vec<u8>>,
 }
 
 impl FakeAws {
@@ -80,6 +86,16 @@ impl FakeAws {
     pub(super) fn put_object(&self, key: &str, body: &str) {
         let mut state = self.state.lock().unwrap();
         state.objects.insert(format!("/state/{key}"), body.into());
+    }
+
+    /// The next object that is read is gone by then.
+    pub(super) fn vanish(&self) {
+        self.state.lock().unwrap().vanishes = true;
+    }
+
+    /// The next object that is deleted is another one by then.
+    pub(super) fn take_over(&self, body: &str) {
+        self.state.lock().unwrap().taken_over = Some(body.into());
     }
 
     /// The digest that a tag names.
@@ -249,18 +265,36 @@ fn bucket(
             Answer::plain("200 OK")
         }
         "DELETE" => {
+            if let Some(other) = state.taken_over.take() {
+                state.objects.insert(key.clone(), other);
+            }
+            let there = state.objects.get(&key).map(|body| etag(body));
+            if headers
+                .get("if-match")
+                .is_some_and(|asked| there.as_ref() != Some(asked))
+            {
+                return Answer::plain("412 Precondition Failed");
+            }
             state.objects.remove(&key);
             Answer::plain("204 No Content")
+        }
+        _ if std::mem::take(&mut state.vanishes) => {
+            state.objects.remove(&key);
+            missing()
         }
         _ => match state.objects.get(&key) {
             Some(body) => Answer {
                 status: "200 OK",
-                headers: Vec::new(),
+                headers: vec![("ETag", etag(body))],
                 body: body.clone(),
             },
             None => missing(),
         },
     }
+}
+
+fn etag(body: &[u8]) -> String {
+    format!("\"{}\"", image_tagger::Digest::of(body))
 }
 
 fn aws(
@@ -288,6 +322,17 @@ fn aws(
                 input["services"][0].as_str().unwrap()
             );
             json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]})
+        }
+        "DescribeServices" if behaviour == Behaviour::HasOneService => {
+            let known = |name: &&Value| **name == json!("sdt-dev-alpha");
+            let names = input["services"].as_array().unwrap();
+            let missing: Vec<Value> = names
+                .iter()
+                .filter(|name| !known(name))
+                .map(|name| json!({"arn": format!("{ARN}:service/sdt-dev/{}", name.as_str().unwrap()), "reason": "MISSING"}))
+                .collect();
+            let found: Vec<Value> = names.iter().filter(known).map(|_| service(state)).collect();
+            json!({"services": found, "failures": missing})
         }
         "DescribeServices" => {
             state.polls += u32::from(state.updated);
