@@ -61,6 +61,20 @@ pub(crate) enum Event {
         healthy: bool,
         reason: Option<String>,
     },
+    /// What a service was seen to run.
+    Seen {
+        environment: String,
+        service: String,
+        image: Option<String>,
+        commit: Option<String>,
+        health: Option<String>,
+    },
+    /// The lock of an environment was looked at, and removed if somebody held it.
+    Unlocked {
+        environment: String,
+        removed: bool,
+        holder: Option<String>,
+    },
     /// No service needs to be deployed.
     NothingToDo { reason: String },
     /// A module's build command was started.

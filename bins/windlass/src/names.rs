@@ -13,6 +13,9 @@ use crate::config::{Environment, Template};
 /// What the SHA tag starts with: `sha-<commit>`.
 const TAG_PREFIX: &str = "sha-";
 
+/// No name holds this character, so it marks the place of the module's.
+const PLACE: &str = "\u{0}";
+
 /// The names of one environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
@@ -60,6 +63,31 @@ impl Names {
         };
         name.parse()
             .map_err(|error| invalid("service", &self.environment, &name, &error))
+    }
+
+    /// The module that a service is made from, read backwards; `None` if no module has such a service.
+    pub(crate) fn module_of(&self, service: &ServiceName) -> Option<ModuleName> {
+        let Some(template) = &self.service else {
+            return service.as_str().parse().ok();
+        };
+        let shape = template.fill(&[("service", PLACE), ("environment", &self.environment)]);
+        let (prefix, suffix) = shape.split_once(PLACE)?;
+        let module = service
+            .as_str()
+            .strip_prefix(prefix)?
+            .strip_suffix(suffix)?;
+        let module: ModuleName = module.parse().ok()?;
+        // A template with the name in two places must agree with itself.
+        (self.service(&module).ok().as_ref() == Some(service)).then_some(module)
+    }
+
+    /// Whether services of other origin can be told from ours by their names.
+    pub(crate) fn has_own_services(&self) -> bool {
+        self.service.as_ref().is_some_and(|template| {
+            !template
+                .fill(&[("service", ""), ("environment", &self.environment)])
+                .is_empty()
+        })
     }
 
     /// The image repository of a module.
@@ -211,6 +239,24 @@ mod tests {
             url.as_str(),
             "http://alb.example.com/api/user-service/actuator/health"
         );
+    }
+
+    #[test]
+    fn a_service_is_read_backwards() {
+        let mut environment = Config::default().environment("local").unwrap();
+        let names = Names::new("dev", &environment).unwrap();
+        let of = |names: &Names, service: &str| {
+            let module = names.module_of(&service.parse().unwrap());
+            module.map(|module| module.to_string())
+        };
+        assert_eq!(of(&names, "web").as_deref(), Some("web"));
+        assert!(!names.has_own_services());
+        environment.service = Some(Template::new("sdt-{environment}-{service}-v1"));
+        let names = Names::new("dev", &environment).unwrap();
+        assert_eq!(of(&names, "sdt-dev-web-v1").as_deref(), Some("web"));
+        assert_eq!(of(&names, "sdt-prod-web-v1"), None);
+        assert_eq!(of(&names, "sdt-dev--v1"), None);
+        assert!(names.has_own_services());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What all commands work with, and how they find out what changed and what runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use change_detect::{CommitId, Detection, Module, ModuleName};
+use change_detect::{Detection, Module, ModuleName};
 use image_tagger::{PushOptions, PushRequest};
 use windlass_cli::Failure;
 
@@ -55,7 +55,6 @@ impl Pipeline<'_> {
         let head = &self.checkout.head().id;
         let detection = change_detect::detect(self.checkout.source(), &bases, head, &options)
             .map_err(|error| failures::detect(&error))?;
-        let left_behind = self.left_behind(&live, &inventory, &options);
         let mut plan = plan::plan(
             &detection,
             &inventory,
@@ -64,12 +63,13 @@ impl Pipeline<'_> {
             &self.config.deploy.order,
             self.adapters.site.makes_services(),
         )?;
-        plan.removed.extend(
-            left_behind
-                .into_iter()
-                .filter(|module| !detection.removed.contains(module)),
-        );
-        plan.removed.sort_unstable();
+        let mut suspects = self.once_there(&live, &options);
+        suspects.extend(detection.removed.iter().cloned());
+        plan.removed = self
+            .left_behind(&inventory, suspects)
+            .await
+            .into_keys()
+            .collect();
         self.listeners.tell(&Event::Detected {
             base: detection.base.as_ref().map(ToString::to_string),
             head: head.to_string(),
@@ -125,33 +125,6 @@ impl Pipeline<'_> {
                     .hint("set detect.layout in windlass.toml to auto, directories or maven")
             })?;
         Ok(options.layout(layout))
-    }
-
-    /// Services that a commit that still runs has, and the commit to deploy has not.
-    fn left_behind(
-        &self,
-        live: &BTreeMap<ModuleName, Live>,
-        inventory: &[ModuleName],
-        options: &change_detect::Options,
-    ) -> Vec<ModuleName> {
-        let commits: BTreeSet<&CommitId> = live
-            .values()
-            .filter_map(|live| live.commit.as_ref())
-            .collect();
-        let mut modules: BTreeSet<ModuleName> = BTreeSet::new();
-        for commit in commits {
-            // A commit that cannot be read is the detection's to judge; here it only has nothing to add.
-            let there = change_detect::services_at(self.checkout.source(), commit, options)
-                .unwrap_or_default();
-            modules.extend(
-                there
-                    .into_iter()
-                    .filter(|module| module.kind == change_detect::ModuleKind::Service)
-                    .map(|module| module.name)
-                    .filter(|module| !inventory.contains(module)),
-            );
-        }
-        modules.into_iter().collect()
     }
 
     /// The services of the repository at the commit to deploy; never empty.
@@ -213,7 +186,11 @@ impl Pipeline<'_> {
             environment: self.names.environment().to_owned(),
             head: self.checkout.head().into(),
             nothing: found.plan.nothing,
-            warnings: self.missing(services.iter().map(|planned| &planned.service)),
+            warnings: [
+                self.ledger.entries().warnings,
+                self.missing(services.iter().map(|planned| &planned.service)),
+            ]
+            .concat(),
             services,
             removed: found.plan.removed,
             detection: found.detection,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use change_detect::ModuleName;
 use serde_json::json;
 use windlass_cli::{Failure, Printer, printable};
 
@@ -12,7 +13,8 @@ use crate::terminal::bytes;
 /// One line per service, and one for the whole.
 pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure> {
     if let Some(reason) = &outcome.nothing {
-        return printer.line(&printable(&format!("nothing to do: {reason}")));
+        printer.line(&printable(&format!("nothing to do: {reason}")))?;
+        return removed(&outcome.removed, printer);
     }
     let width = width(
         outcome
@@ -40,6 +42,7 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
         }
         printer.line(&printable(&line))?;
     }
+    removed(&outcome.removed, printer)?;
     if outcome.services.is_empty() {
         return Ok(());
     }
@@ -158,7 +161,8 @@ pub(crate) fn dry_outputs(outcome: &DryOutcome) -> Vec<(&'static str, String)> {
 pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failure> {
     let head = outcome.head.id.short();
     if let Some(reason) = &outcome.nothing {
-        return printer.line(&printable(&format!("nothing to do: {reason}")));
+        printer.line(&printable(&format!("nothing to do: {reason}")))?;
+        return removed(&outcome.removed, printer);
     }
     let title = printable(&outcome.head.title).replace('\n', " ");
     printer.line(&format!(
@@ -199,9 +203,13 @@ pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failu
             "", service.why
         )))?;
     }
-    for module in &outcome.removed {
+    removed(&outcome.removed, printer)
+}
+
+fn removed(modules: &[ModuleName], printer: &Printer) -> Result<(), Failure> {
+    for module in modules {
         printer.line(&printable(&format!(
-            "  {module}  is deployed but no longer in the repository: left alone"
+            "{module} is deployed and no longer in the repository: left alone"
         )))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! One report of a run: JSON, Markdown and a drawn page.
 
+mod dry;
 mod graph;
 mod html;
 mod markdown;
@@ -14,6 +15,7 @@ use windlass_cli::Failure;
 use crate::args::ReportArgs;
 use crate::outcome::RunOutcome;
 
+pub(crate) use self::dry::{back_markdown, dry_markdown, plan_markdown};
 pub(crate) use self::html::cut;
 pub(crate) use self::markdown::markdown;
 
@@ -48,6 +50,12 @@ pub(crate) fn write_pages(outcome: &RunOutcome, reports: &ReportArgs) -> Vec<Fai
         .chain(html)
         .filter_map(Result::err)
         .collect()
+}
+
+/// Writes a report as Markdown, if it was asked for.
+pub(crate) fn write_markdown(text: &str, reports: &ReportArgs) -> Result<(), Failure> {
+    let file = reports.report_markdown.as_ref();
+    file.map_or(Ok(()), |file| save(file, text))
 }
 
 /// Writes the report as JSON, if it was asked for.

@@ -4,7 +4,7 @@ use windlass_cli::Failure;
 
 use crate::args::RangeArgs;
 use crate::choice::{Order, Ready};
-use crate::event::Event;
+use crate::event::{Event, Listeners};
 use crate::notify::{Announcement, Notifier};
 use crate::outcome::Commit;
 use crate::pipeline::Pipeline;
@@ -111,7 +111,8 @@ impl Stage<'_> {
 
     async fn promote(&self, services: &[String], check: bool) -> Result<(), Failure> {
         let source = self.source.expect("a promotion is opened with its source");
-        let promotable = self.pipeline.find_promotable(source, services).await?;
+        let found = self.pipeline.find_promotable(source, services, check);
+        let promotable = found.await?;
         if promotable.is_empty() {
             self.nothing(nothing_to_promote(source, self.pipeline));
             return Ok(());
@@ -130,14 +131,7 @@ impl Stage<'_> {
     async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
         let ways = self.pipeline.find_way_back(services, to).await?;
         self.tell_chosen(ways.iter().map(|way| &way.plan));
-        for way in &ways {
-            self.pipeline.listeners.tell(&Event::GoingBack {
-                service: way.plan.module.to_string(),
-                to: way.to.short().to_owned(),
-                image: way.image.as_ref().map(ToString::to_string),
-                commit: way.commit().as_ref().map(ToString::to_string),
-            });
-        }
+        tell_ways(self.pipeline.listeners, &ways);
         let work = self.pipeline.go_back(&ways);
         tokio::join!(self.announce(ways.iter().map(|way| &way.plan)), work);
         self.pipeline
@@ -157,13 +151,7 @@ impl Stage<'_> {
     fn chosen<'a>(&self, ready: impl Iterator<Item = &'a Ready> + Clone, head: Option<Commit>) {
         self.pipeline.ledger.note(|entries| entries.head = head);
         self.tell_chosen(ready.clone().map(|ready| &ready.plan));
-        for ready in ready {
-            self.pipeline.listeners.tell(&Event::Resolved {
-                service: ready.plan.module.to_string(),
-                image: ready.image.to_string(),
-                commit: ready.commit.as_ref().map(ToString::to_string),
-            });
-        }
+        tell_resolved(self.pipeline.listeners, ready);
     }
 
     fn tell_chosen<'a>(&self, services: impl Iterator<Item = &'a PlannedService> + Clone) {
@@ -207,6 +195,32 @@ impl Stage<'_> {
 
     fn common_commit(&self, ready: &[Ready]) -> Option<Commit> {
         common_commit(self.pipeline, ready)
+    }
+}
+
+/// Tells the image of each service.
+pub(crate) fn tell_resolved<'a>(
+    listeners: &Listeners<'_>,
+    services: impl Iterator<Item = &'a Ready>,
+) {
+    for ready in services {
+        listeners.tell(&Event::Resolved {
+            service: ready.plan.module.to_string(),
+            image: ready.image.to_string(),
+            commit: ready.commit.as_ref().map(ToString::to_string),
+        });
+    }
+}
+
+/// Tells where each service goes back to.
+pub(crate) fn tell_ways(listeners: &Listeners<'_>, ways: &[WayBack]) {
+    for way in ways {
+        listeners.tell(&Event::GoingBack {
+            service: way.plan.module.to_string(),
+            to: way.to.short().to_owned(),
+            image: way.image.as_ref().map(ToString::to_string),
+            commit: way.commit().as_ref().map(ToString::to_string),
+        });
     }
 }
 

@@ -211,7 +211,7 @@ impl Listener for Terminal {
                     .detect
                     .clone_from(change);
             }
-            Event::NothingToDo { .. } => {}
+            Event::NothingToDo { .. } | Event::Seen { .. } | Event::Unlocked { .. } => {}
             Event::BuildStarted { module, command } => {
                 self.note(&format!("build    {module}: {command}"))
             }

@@ -105,6 +105,13 @@ fn the_pushed_digest_is_deployed_and_answers() {
     );
     assert_eq!(aws.tag("sdt-dev/alpha", "latest").as_deref(), Some(digest));
 
+    // What left the repository is told of; what runs an image of other origin in the same cluster is not.
+    assert_eq!(
+        document["removed"],
+        serde_json::json!(["old"]),
+        "{document}"
+    );
+
     // The tag of the live image now tells the commit: without a base there is nothing to do.
     let again = run(&repo, &aws, &[]);
     assert!(again.json()["nothing"].is_string(), "{again:?}");

@@ -153,3 +153,106 @@ fn what_was_done_and_could_not_be_told_is_a_failure_that_all_reports_tell() {
     );
     assert_eq!(report["services"][0]["verdict"], "deployed");
 }
+
+#[test]
+fn a_dry_run_writes_what_it_is_asked_to_write() {
+    let repo = changed(false);
+    assert_eq!(repo.run(&[]).1, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for arguments in [
+        &["plan", "--base", "HEAD~1"][..],
+        &["run", "-e", "local", "--base", "HEAD~1", "--dry-run"],
+        &["deploy", "-e", "local", "-s", "alpha", "--dry-run"],
+        &["rollback", "-e", "local", "-s", "alpha", "--dry-run"],
+    ] {
+        let mut command = repo.command(arguments);
+        command
+            .arg("--events")
+            .arg(path("events"))
+            .env("GITHUB_OUTPUT", path("outputs"))
+            .env("GITHUB_STEP_SUMMARY", path("summary"));
+        let has_reports = arguments[0] != "plan";
+        if has_reports {
+            command.arg("--report-json").arg(path("json"));
+            command.arg("--report-markdown").arg(path("markdown"));
+        }
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+        assert_eq!(
+            value(&read("outputs"), "services"),
+            "[\"alpha\"]",
+            "{arguments:?}"
+        );
+        assert!(
+            read("summary").contains("| alpha | "),
+            "{arguments:?}: {}",
+            read("summary")
+        );
+        assert!(
+            read("events").contains("\"service\":\"alpha\""),
+            "{arguments:?}"
+        );
+        if has_reports {
+            let json: Value = serde_json::from_str(&read("json")).unwrap();
+            assert_eq!(json["services"][0]["module"], "alpha", "{arguments:?}");
+            assert_eq!(read("markdown"), read("summary"));
+        }
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+    let html = [
+        "deploy",
+        "-e",
+        "local",
+        "-s",
+        "alpha",
+        "--dry-run",
+        "--report-html",
+    ];
+    let page = path("page.html");
+    repo.windlass(&[&html[..], &[page.to_str().unwrap()]].concat())
+        .assert_refused(2, &["--report-html", "dry run"]);
+}
+
+#[test]
+fn status_and_unlock_write_events() {
+    let repo = changed(false);
+    let events = repo.path().join(".git/events");
+    for (arguments, word) in [
+        (&["status"][..], "\"event\":\"seen\""),
+        (&["unlock", "-e", "local"], "\"event\":\"unlocked\""),
+    ] {
+        let ended = repo.windlass(&[arguments, &["--events", events.to_str().unwrap()]].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(std::fs::read_to_string(&events).unwrap().contains(word));
+    }
+}
+
+#[test]
+fn what_ended_a_run_is_told_with_its_causes_and_its_remedy() {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.write("windlass.toml", "[build]\nimage = \"oci:{path}/image\"\n");
+    repo.commit("Say where images are");
+    let (document, code) = repo.run(&[]);
+    assert_eq!(code, 2, "{document}");
+    assert!(
+        document["error"].is_string() && document["causes"].is_array(),
+        "{document}"
+    );
+    assert!(
+        document["hint"].as_str().unwrap().contains("build.image"),
+        "{document}"
+    );
+    // And so it is when the lock is busy, before anything is known of the run.
+    let lock = std::fs::File::open(repo.path().join(".windlass/local/lock")).unwrap();
+    lock.lock().unwrap();
+    let (document, code) = repo.run(&[]);
+    assert_eq!((code, &document["exit_code"]), (3, &Value::from(3)));
+    assert!(
+        document["hint"].as_str().unwrap().contains("--wait-lock"),
+        "{document}"
+    );
+}

@@ -240,6 +240,37 @@ fn a_removed_service_is_reported_and_left_alone() {
         (all(&["alpha"], "deployed"), 0)
     );
     assert_eq!(document["removed"], serde_json::json!(["gamma"]));
+
+    // It runs on, and is told of when no commit that still runs has it any more, and when there is nothing to do.
+    repo.write("services/alpha/main.txt", "three\n");
+    repo.write("services/beta/main.txt", "three\n");
+    repo.commit("Change the others");
+    let summary = repo.path().join(".git/summary.md");
+    for services in [&["alpha", "beta"][..], &[]] {
+        let (document, code) = repo.run(&["--report-markdown", summary.to_str().unwrap()]);
+        assert_eq!((verdicts(&document), code), (all(services, "deployed"), 0));
+        assert_eq!(document["removed"], serde_json::json!(["gamma"]));
+        let markdown = std::fs::read_to_string(&summary).unwrap();
+        assert!(
+            markdown.contains("gamma is deployed and no longer"),
+            "{markdown}"
+        );
+    }
+    for arguments in [&["run", "-e", "local"][..], &["plan"], &["status"]] {
+        let ended = repo.windlass(arguments);
+        assert!(
+            ended.stdout.contains("gamma") && ended.stdout.contains("no longer in the repository"),
+            "{ended:?}"
+        );
+    }
+    let status = repo.windlass(&["status", "--format", "json"]).json();
+    let services = status["environments"][0]["services"].as_array().unwrap();
+    let gamma = services
+        .iter()
+        .find(|service| service["module"] == "gamma")
+        .unwrap();
+    assert_eq!(gamma["in_repository"], false);
+    assert!(gamma["live"]["image"].is_string(), "{gamma}");
 }
 
 #[test]

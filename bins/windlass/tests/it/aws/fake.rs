@@ -324,6 +324,7 @@ fn aws(
             json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]})
         }
         "DescribeServices" if behaviour == Behaviour::HasOneService => {
+            state.polls += u32::from(state.updated);
             let known = |name: &&Value| **name == json!("sdt-dev-alpha");
             let names = input["services"].as_array().unwrap();
             let missing: Vec<Value> = names
@@ -334,6 +335,29 @@ fn aws(
             let found: Vec<Value> = names.iter().filter(known).map(|_| service(state)).collect();
             json!({"services": found, "failures": missing})
         }
+        "ListServices" => {
+            let arns = ["alpha", "old", "redis"]
+                .map(|name| format!("{ARN}:service/sdt-dev/sdt-dev-{name}"));
+            json!({"serviceArns": arns})
+        }
+        // Two more of the cluster: one that left the repository, and one that never was in it.
+        "DescribeServices"
+            if input["services"][0]
+                .as_str()
+                .is_some_and(|name| name != "sdt-dev-alpha") =>
+        {
+            let other = |name: &Value| {
+                let mut other = service(&State::default());
+                let family = format!("{ARN}:task-definition/{}:7", name.as_str().unwrap());
+                other["serviceName"] = name.clone();
+                other["taskDefinition"] = json!(family);
+                other["deployments"][0]["taskDefinition"] = json!(family);
+                other
+            };
+            let names = input["services"].as_array().unwrap();
+            let others: Vec<Value> = names.iter().map(other).collect();
+            json!({"services": others, "failures": []})
+        }
         "DescribeServices" => {
             state.polls += u32::from(state.updated);
             json!({"services": [service(state)], "failures": []})
@@ -342,6 +366,10 @@ fn aws(
             let asked = input["taskDefinition"].as_str().unwrap();
             let mut definition = match &state.registered {
                 Some(registered) if asked.ends_with(":2") => registered.clone(),
+                _ if asked.contains("sdt-dev-old:") => definition(&format!(
+                    "{address}/sdt-dev/old:sha-00112233445566778899aabbccddeeff00112233"
+                )),
+                _ if asked.contains("sdt-dev-redis:") => definition("docker.io/library/redis:7"),
                 _ => definition(&format!("{address}/sdt-dev/alpha:latest")),
             };
             definition["taskDefinitionArn"] = json!(asked);
