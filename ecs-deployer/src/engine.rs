@@ -11,4 +11,4 @@ mod pace;
 mod watch;
 
 pub(crate) use begin::{check_kind, must_redeploy, runs_already};
-pub use deployer::{Deployer, deploy, rollback, wait};
+pub use deployer::{Deployer, deploy, rollback, wait, way_back};

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{ClusterName, ContainerName, DeploymentId, ServiceName, TaskId};
+use crate::{ClusterName, ContainerName, DeploymentId, ServiceName, TaskDefinitionArn, TaskId};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -77,6 +77,18 @@ pub enum Error {
     NoEarlierRevision {
         /// The service.
         service: ServiceName,
+    },
+    /// The revision to go back to is another service's.
+    #[error(
+        "`{task_definition}` is no revision of `{service}`, which runs the family `{family}` and has never run another one"
+    )]
+    NotItsRevision {
+        /// The service.
+        service: ServiceName,
+        /// The revision that was asked for.
+        task_definition: TaskDefinitionArn,
+        /// The family that the service runs.
+        family: String,
     },
     /// Services that depend on each other in a circle.
     #[error("services depend on each other in a circle: {}", services.iter().map(|service| format!("`{service}`")).collect::<Vec<_>>().join(" -> "))]
@@ -238,6 +250,9 @@ impl Error {
                  ecs:DescribeServiceRevisions are needed, know of no other that was deployed with success"
                     .to_owned()
             }
+            Self::NotItsRevision { family, .. } => {
+                format!("name a revision of `{family}`; an image of another family is deployed with a deployment, not a way back")
+            }
             Self::DeploymentNotFound { .. } => {
                 "check its id; the record takes ecs:ListServiceDeployments and ecs:DescribeServiceRevisions, and is kept for 90 days".to_owned()
             }
@@ -270,6 +285,7 @@ impl Error {
                 | Self::NotDeployable { .. }
                 | Self::DeploymentNotFound { .. }
                 | Self::NoEarlierRevision { .. }
+                | Self::NotItsRevision { .. }
         )
     }
 

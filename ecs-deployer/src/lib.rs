@@ -70,7 +70,7 @@ mod update;
 pub use control_plane::ControlPlane;
 pub use difference::{Change, ChangeKind, Reveal};
 pub use directory::Directory;
-pub use engine::{Deployer, deploy, rollback, wait};
+pub use engine::{Deployer, deploy, rollback, wait, way_back};
 pub use error::Error;
 pub use event::{Event, Observer};
 pub use fleet::{Fleet, FleetOptions, OnFleetFailure, ServiceResult, deploy_all};
@@ -90,7 +90,7 @@ pub use record::{
     LifecycleStage, MonitorStatus, RevisionImage, RollbackState, ServiceDeployment,
     ServiceDeploymentStatus, ServiceRevision, TaskCounts, UnixMillis,
 };
-pub use request::{DeployRequest, OnFailure, OnSuperseded, Options, RollbackRequest};
+pub use request::{DeployRequest, OnFailure, OnSuperseded, Options, RollbackRequest, WayBack};
 pub use run_task::{RunOptions, TaskEvent, TaskOutcome, follow_task, run_task};
 pub use service::{
     AlarmSettings, BreakerSettings, Controller, Deployment, DeploymentStatus, RolloutState,

@@ -133,6 +133,16 @@ impl RollbackRequest {
     }
 }
 
+/// Where a rollback leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WayBack {
+    /// The revision that is brought back.
+    pub task_definition: TaskDefinitionArn,
+    /// The image of its first container.
+    pub image: Option<ImageRef>,
+}
+
 /// How to follow a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -81,9 +81,27 @@ impl Failure {
         &self.message
     }
 
+    /// The chain of causes, the nearest first.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
     /// What to do about it, where that is known.
     pub fn remedy(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Message, causes and hint as one sentence, for a reason or a warning.
+    pub fn in_a_line(&self) -> String {
+        let mut text = self.message.clone();
+        for cause in &self.causes {
+            text.push_str(": ");
+            text.push_str(cause);
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!(" ({hint})"));
+        }
+        text
     }
 }
 
@@ -164,6 +182,16 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "error: cannot read `pom.xml`\n  caused by: disk on fire\n  hint: put it out"
+        );
+    }
+
+    #[test]
+    fn a_line_has_the_chain_and_the_hint() {
+        let error = Outer(std::io::Error::other("disk on fire"));
+        let failure = Failure::from_error(Exit::Unreachable, &error).hint("put it out");
+        assert_eq!(
+            failure.in_a_line(),
+            "cannot read `pom.xml`: disk on fire (put it out)"
         );
     }
 

@@ -1,6 +1,8 @@
 //! The one place that writes to stdout and stderr.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -13,6 +15,8 @@ pub struct Printer {
     quiet: bool,
     live: bool,
     colour: bool,
+    /// Whether something stands on stdout.
+    answered: Arc<AtomicBool>,
 }
 
 impl Printer {
@@ -27,6 +31,7 @@ impl Printer {
             quiet: args.quiet,
             live: terminal && !args.quiet,
             colour: terminal && !colourless,
+            answered: Arc::default(),
         }
     }
 
@@ -69,7 +74,10 @@ impl Printer {
     pub fn line(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = std::io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             // `windlass plan | head -1` is a fair use: the reader has what it wanted.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => {
@@ -93,6 +101,23 @@ impl Printer {
     /// Reports what ended the run, on stderr.
     pub fn failure(&self, failure: &Failure) {
         self.stderr(&failure.to_string());
+    }
+
+    /// Who asked for JSON gets one document, even of what failed before it had a result: `error`, `causes`, `hint` and
+    /// `exit_code`. Does nothing in any other format, and nothing when there is an answer already.
+    pub fn failure_document(&self, failure: &Failure) {
+        if self.format != Format::Json || self.answered.load(Ordering::Relaxed) {
+            return;
+        }
+        let document = serde_json::json!({
+            "schema": 1,
+            "error": failure.message(),
+            "causes": failure.causes(),
+            "hint": failure.remedy(),
+            "exit_code": failure.exit().code(),
+        });
+        // The failure itself is what is reported, on stderr too.
+        let _ = self.json(&document);
     }
 
     #[expect(

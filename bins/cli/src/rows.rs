@@ -91,6 +91,14 @@ impl Rows {
         }
     }
 
+    /// Writes a warning above the rows, even for people who asked for quiet.
+    pub fn warn(&self, text: &str) {
+        match &self.screen {
+            Some(screen) => drop(screen.println(format!("warning: {}", printable(text)))),
+            None => self.printer.warn(text),
+        }
+    }
+
     /// Leaves the rows on the screen as they are and stops redrawing them.
     pub fn close(&self) {
         for row in self.lock().values() {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use change_detect::ModuleName;
-use ecs_deployer::{ControlPlane, ImageRef, ServiceName};
+#[cfg(feature = "aws")]
+use ecs_deployer::Directory;
+use ecs_deployer::{ClusterName, ControlPlane, ImageRef, ServiceName};
 use health_checker::{NetworkProbe, Probe, Target};
 #[cfg(feature = "aws")]
 use image_tagger::PushOptions;
@@ -34,7 +36,7 @@ pub(crate) enum Site {
     Local(LocalSite),
     /// Amazon ECS: services are made by infrastructure code, not by a deployment.
     #[cfg(feature = "aws")]
-    Aws,
+    Aws(Arc<dyn Directory>),
 }
 
 impl Adapters {
@@ -77,12 +79,12 @@ impl Adapters {
 
     #[cfg(feature = "aws")]
     async fn aws(environment: &Environment) -> Result<Self, Failure> {
-        let (registry, plane) = crate::aws::open(environment).await?;
+        let (registry, plane, directory) = crate::aws::open(environment).await?;
         Ok(Self {
             registry,
             plane,
             probe: Arc::new(NetworkProbe::new()),
-            site: Site::Aws,
+            site: Site::Aws(directory),
         })
     }
 
@@ -103,7 +105,7 @@ impl Site {
         match self {
             Self::Local(_) => Duration::ZERO,
             #[cfg(feature = "aws")]
-            Self::Aws => PushOptions::default().settle,
+            Self::Aws(_) => PushOptions::default().settle,
         }
     }
 
@@ -114,9 +116,47 @@ impl Site {
     ) -> Vec<(ModuleName, ServiceName)> {
         match self {
             Self::Local(site) => site.existing(services),
-            // A service that is missing on AWS is an error that the control plane reports by name.
+            // Asked for by name, those that are missing are found out.
             #[cfg(feature = "aws")]
-            Self::Aws => services.to_vec(),
+            Self::Aws(_) => services.to_vec(),
+        }
+    }
+
+    /// All services of the cluster, whoever deploys them.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(clippy::unused_async, reason = "only AWS is asked over a network")
+    )]
+    pub(crate) async fn services(
+        &self,
+        #[cfg_attr(
+            not(feature = "aws"),
+            expect(unused_variables, reason = "the local site has one cluster")
+        )]
+        cluster: &ClusterName,
+    ) -> Result<Vec<ServiceName>, ecs_deployer::Error> {
+        match self {
+            Self::Local(site) => Ok(site.services()),
+            #[cfg(feature = "aws")]
+            Self::Aws(directory) => directory.services(cluster).await,
+        }
+    }
+
+    /// Whether others may deploy to the same cluster.
+    pub(crate) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => true,
+        }
+    }
+
+    /// Whether a deployment makes a service that there is none of.
+    pub(crate) const fn makes_services(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => false,
         }
     }
 
@@ -129,7 +169,7 @@ impl Site {
         match self {
             Self::Local(site) => site.create(service, image).await,
             #[cfg(feature = "aws")]
-            Self::Aws => Ok(false),
+            Self::Aws(_) => Ok(false),
         }
     }
 
@@ -139,7 +179,7 @@ impl Site {
             Self::Local(site) => site.settle(service).await,
             // Its tasks ran all the time.
             #[cfg(feature = "aws")]
-            Self::Aws => {}
+            Self::Aws(_) => {}
         }
     }
 
@@ -153,7 +193,7 @@ impl Site {
         let url = match self {
             Self::Local(site) => site.health(service).map(Some)?.or(configured),
             #[cfg(feature = "aws")]
-            Self::Aws => configured,
+            Self::Aws(_) => configured,
         };
         let Some(url) = url else { return Ok(None) };
         let name =
@@ -172,7 +212,7 @@ impl Site {
         match self {
             Self::Local(_) => true,
             #[cfg(feature = "aws")]
-            Self::Aws => false,
+            Self::Aws(_) => false,
         }
     }
 
@@ -181,7 +221,7 @@ impl Site {
         match self {
             Self::Local(_) => false,
             #[cfg(feature = "aws")]
-            Self::Aws => true,
+            Self::Aws(_) => true,
         }
     }
 
@@ -190,7 +230,7 @@ impl Site {
         match self {
             Self::Local(site) => site.tempo(),
             #[cfg(feature = "aws")]
-            Self::Aws => Tempo {
+            Self::Aws(_) => Tempo {
                 rollout_timeout: Duration::from_secs(15 * 60),
                 poll: Duration::from_secs(5),
                 health_interval: Duration::from_secs(1),
@@ -204,7 +244,7 @@ impl Site {
         match self {
             Self::Local(site) => site.close().await,
             #[cfg(feature = "aws")]
-            Self::Aws => Ok(()),
+            Self::Aws(_) => Ok(()),
         }
     }
 
@@ -215,7 +255,7 @@ impl Site {
                 "the cluster's state is saved: the next run takes up what was not completed"
             }
             #[cfg(feature = "aws")]
-            Self::Aws => {
+            Self::Aws(_) => {
                 "rollouts that were begun go on in ECS; the next run takes up what is not completed then"
             }
         }

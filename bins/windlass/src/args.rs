@@ -91,6 +91,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) range: RangeArgs,
 
+    /// Build although tracked files are not as the commit has them; the images are named after it all the same.
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ecs_deployer::ControlPlane;
 use ecs_deployer::aws::EcsControlPlane;
+use ecs_deployer::{ControlPlane, Directory};
 use image_tagger::aws::EcrCredentials;
 use image_tagger::{Credentials, DockerConfig, FirstOf, HttpRegistry, Registry};
 use windlass_cli::Failure;
@@ -12,8 +12,8 @@ use windlass_cli::Failure;
 use crate::config::Environment;
 use crate::failures;
 
-/// An environment's registry and control plane.
-pub(crate) type Opened = (Arc<dyn Registry>, Arc<dyn ControlPlane>);
+/// An environment's registry and control plane, and the names of its services.
+pub(crate) type Opened = (Arc<dyn Registry>, Arc<dyn ControlPlane>, Arc<dyn Directory>);
 
 /// Opens an environment on AWS. Nothing is asked of AWS yet: missing credentials show at the first call.
 pub(crate) async fn open(environment: &Environment) -> Result<Opened, Failure> {
@@ -32,10 +32,9 @@ pub(crate) async fn open(environment: &Environment) -> Result<Opened, Failure> {
         .insecure_http(environment.insecure_http)
         .build()
         .map_err(|error| failures::push(&error))?;
-    Ok((
-        Arc::new(registry),
-        Arc::new(EcsControlPlane::new(aws_sdk_ecs::Client::new(&config))),
-    ))
+    let plane = Arc::new(EcsControlPlane::new(aws_sdk_ecs::Client::new(&config)));
+    let directory = Arc::clone(&plane) as Arc<dyn Directory>;
+    Ok((Arc::new(registry), plane, directory))
 }
 
 /// Where `docker login` leaves credentials.

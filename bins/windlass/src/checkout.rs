@@ -9,6 +9,9 @@ use windlass_cli::Failure;
 
 use crate::failures;
 
+/// How many changed files are named.
+const SHOWN: usize = 5;
+
 /// A git repository and the commit to deploy.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkout {
@@ -80,6 +83,41 @@ impl Checkout {
         .hint(
             "images are built from the work tree: check the commit out first, or leave --head away",
         ))
+    }
+
+    /// Refuses to build from tracked files that are not as the commit to deploy has them, unless they are allowed. Returns what
+    /// there is to say of it.
+    pub(crate) fn require_clean(&self, allow_dirty: bool) -> Result<Option<String>, Failure> {
+        let modified = match self.source.modified() {
+            Ok(modified) => modified,
+            Err(error) => {
+                let why = failures::detect(&error).in_a_line();
+                return Ok(Some(format!(
+                    "whether the work tree is as the commit has it cannot be told: {why}"
+                )));
+            }
+        };
+        if modified.is_empty() {
+            return Ok(None);
+        }
+        let mut names: Vec<String> = modified
+            .iter()
+            .take(SHOWN)
+            .map(|path| format!("`{path}`"))
+            .collect();
+        if modified.len() > SHOWN {
+            names.push(format!("and {} more", modified.len() - SHOWN));
+        }
+        let (names, head) = (names.join(", "), self.head.id.short());
+        if allow_dirty {
+            return Ok(Some(format!(
+                "the images are named after {head}, and are built from files that it does not have so: {names}"
+            )));
+        }
+        Err(Failure::usage(format!(
+            "the work tree is not as {head} has it: {names}"
+        ))
+        .hint("images are built from the work tree and named after the commit: commit or stash the changes, or build them all the same with --allow-dirty"))
     }
 
     /// The ancestry of this repository's commits, for tags that only move forward.

@@ -13,6 +13,13 @@ use crate::live::Live;
 use crate::names;
 use crate::pipeline::Pipeline;
 use crate::plan::{self, PlannedService};
+use crate::report::cut;
+
+/// How many of the names that are not known are shown.
+const SHOWN: usize = 10;
+
+/// How much of each.
+const SHOWN_CHARACTERS: usize = 80;
 
 /// Services and an image tag.
 #[derive(Debug, Clone)]
@@ -77,11 +84,15 @@ impl Pipeline<'_> {
             .filter(|name| !known.contains(name))
             .collect();
         if let Some(first) = unknown.first() {
-            let list = unknown
+            let mut list: Vec<String> = unknown
                 .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
+                .take(SHOWN)
+                .map(|name| format!("`{}`", cut(name, SHOWN_CHARACTERS)))
+                .collect();
+            if unknown.len() > SHOWN {
+                list.push(format!("and {} more", unknown.len() - SHOWN));
+            }
+            let list = list.join(", ");
             let (noun, verb) = if unknown.len() == 1 {
                 ("service", "is")
             } else {
@@ -119,6 +130,8 @@ impl Pipeline<'_> {
         let groups = plan::groups(order, &inventory)?;
         let mut services = Vec::new();
         for module in modules {
+            // Refused now rather than when all is pushed.
+            self.names.health(&module.name)?;
             let current = live.get(&module.name);
             services.push(PlannedService {
                 module: module.name.clone(),
@@ -134,10 +147,10 @@ impl Pipeline<'_> {
                     .get(module.name.as_str())
                     .copied()
                     .unwrap_or(order.len()),
+                missing: current.is_none() && !self.adapters.site.makes_services(),
             });
         }
         services.sort_by(|a, b| (a.group, &a.module).cmp(&(b.group, &b.module)));
-        plan::distinct(&services)?;
         Ok(services)
     }
 
@@ -147,6 +160,7 @@ impl Pipeline<'_> {
         let names: Vec<ModuleName> = modules.iter().map(|module| module.name.clone()).collect();
         let live = self.live(&names).await?;
         let services = self.planned(&modules, &live, &[], &order.why)?;
+        self.refuse_missing(&services)?;
         let found = services
             .into_iter()
             .map(|service| self.find_image(service, &order.image));

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use change_detect::ModuleName;
 use serde::{Deserialize, Deserializer};
 use windlass_cli::{Failure, nearest};
 
 pub(crate) use template::Template;
+
+use crate::names::Names;
 
 /// The name of the file that [`Config::load`] looks for at the root of the repository.
 pub(crate) const FILE_NAME: &str = "windlass.toml";
@@ -289,8 +292,59 @@ impl Config {
                 "set 1 or more",
             );
         }
+        for (key, duration) in [
+            ("deploy.timeout", self.deploy.timeout),
+            ("health.interval", self.health.interval),
+            ("health.timeout", self.health.timeout),
+            ("health.latency-ceiling", self.health.latency_ceiling),
+            (
+                "gate.timeout",
+                self.gate.as_ref().and_then(|gate| gate.timeout),
+            ),
+        ] {
+            if duration.is_some_and(|duration| duration.is_zero()) {
+                return wrong(
+                    key,
+                    "no time at all lets nothing pass".into(),
+                    "write for example \"90s\" or \"15m\", or leave it away for the default",
+                );
+            }
+        }
+        let slack = self.notify.slack.as_ref().map(|slack| &slack.webhook_env);
+        let webhook = self.notify.webhook.as_ref().map(|webhook| &webhook.url_env);
+        let token = self.gate.as_ref().and_then(|gate| gate.token_env.as_ref());
+        for (key, variable) in [
+            ("notify.slack.webhook-env", slack),
+            ("notify.webhook.url-env", webhook),
+            ("gate.token-env", token),
+        ] {
+            if let Some(variable) = variable.filter(|variable| !is_variable(variable)) {
+                return wrong(
+                    key,
+                    format!("`{variable}` cannot be the name of an environment variable"),
+                    "name the variable that holds the secret, for example \"SLACK_WEBHOOK_URL\"; the secret itself never stands here",
+                );
+            }
+        }
         if let Some(command) = &self.build.command {
             command.check("build.command", &["module", "service", "path"], path)?;
+            match shlex::split(command.as_str()) {
+                Some(words) if words.first().is_some_and(|word| !word.is_empty()) => {}
+                Some(_) => {
+                    return wrong(
+                        "build.command",
+                        "it is empty".into(),
+                        "name a program, or leave the key away if nothing is to be built",
+                    );
+                }
+                None => {
+                    return wrong(
+                        "build.command",
+                        format!("`{command}` has a quote that is not closed"),
+                        "quote with '…' or \"…\" as in a shell",
+                    );
+                }
+            }
         }
         if let Some(image) = &self.build.image {
             image.check("build.image", &["module", "service", "path"], path)?;
@@ -305,6 +359,13 @@ impl Config {
         if let Some(gate) = &self.gate {
             gate.report
                 .check("gate.report", &["module", "service", "path"], path)?;
+            if gate.token_env.is_some() && gate.server.is_none() {
+                return wrong(
+                    "gate",
+                    "`token-env` without `server` would send the token to whatever server a report names".into(),
+                    "set gate.server to the address of your SonarQube, for example \"https://sonar.example.com\"",
+                );
+            }
         }
         for (name, environment) in &self.environments {
             if !is_environment_name(name) {
@@ -328,6 +389,12 @@ impl Config {
                     )?;
                 }
             }
+            // Whatever the services are called: what is wrong with one of these is wrong with all.
+            let names = Names::new(name, environment)?;
+            let any: ModuleName = "service".parse().expect("the word is a module's name");
+            names.service(&any)?;
+            names.repository(&any)?;
+            names.health(&any)?;
             if environment.provider == Provider::Aws {
                 for (key, missing) in [
                     ("cluster", environment.cluster.is_none()),
@@ -399,6 +466,13 @@ impl Config {
         );
         Err(Failure::usage(format!("no environment named `{name}`")).hint(hint))
     }
+}
+
+/// What a shell can set; a value that was pasted into its place is none.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Names become folders, parts of image names and words in messages.
@@ -546,6 +620,18 @@ mod tests {
             "[environments.\"../up\"]\nprovider = \"local\"\n",
             "[build]\nimage = \"docker:{path}\"\n",
             "[build]\nimage = \"oci:{folder}/image\"\n",
+            "[build]\ncommand = \"\"\n",
+            "[build]\ncommand = \"mvn 'x\"\n",
+            "[health]\ntimeout = \"0s\"\n",
+            "[health]\ninterval = \"0s\"\n",
+            "[deploy]\ntimeout = \"0s\"\n",
+            "[notify.slack]\nwebhook-env = \"\"\n",
+            "[notify.webhook]\nurl-env = \"https://example.com/hook\"\n",
+            "[gate]\nreport = \"report-task.txt\"\ntoken-env = \"SONAR_TOKEN\"\n",
+            "[environments.x]\nprovider = \"local\"\nhealth = \"nourl/{service}\"\n",
+            "[environments.x]\nprovider = \"local\"\nhealth = \"ftp://example.com/{service}\"\n",
+            "[environments.x]\nprovider = \"local\"\nservice = \"a service {service}\"\n",
+            "[environments.x]\nprovider = \"local\"\ncluster = \"no cluster\"\n",
         ] {
             let failure = parse(text).unwrap_err();
             assert!(failure.contains("hint:"), "{text}: {failure}");

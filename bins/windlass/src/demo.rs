@@ -50,8 +50,14 @@ pub(crate) async fn run(
     quiet.quiet = true;
     let session =
         Session::open(&repo, "HEAD", LOCAL)?.speed((args.speed * FIRST_SPEED_UP).min(1000.0));
-    let (task, change) = (Task::Run(&range), ChangeArgs::default());
-    let (first, failure) = work::perform(
+    let (task, change) = (
+        Task::Run {
+            range: &range,
+            allow_dirty: false,
+        },
+        ChangeArgs::default(),
+    );
+    let first = work::perform(
         &session,
         &task,
         None,
@@ -61,9 +67,10 @@ pub(crate) async fn run(
         &[],
     )
     .await?;
-    if first.exit != Exit::Done || failure.is_some() {
-        return work::finish(&first, failure, &args.reports, printer);
+    if first.outcome.exit != Exit::Done || !first.trouble.is_empty() {
+        return work::finish(first, &args.reports, printer);
     }
+    let first = first.outcome;
     printer.note(&format!(
         "{} services deployed from {} and answering, {:.1} s",
         first.services.len(),
@@ -93,10 +100,12 @@ pub(crate) async fn run(
     } else {
         &[]
     };
-    let (outcome, failure) =
-        work::perform(&session, &task, None, &change, common, printer, more).await?;
-    if printer.format() == Format::Human && outcome.interrupted.is_none() && failure.is_none() {
-        show_message(&outcome, printer);
+    let performed = work::perform(&session, &task, None, &change, common, printer, more).await?;
+    if printer.format() == Format::Human
+        && performed.outcome.interrupted.is_none()
+        && performed.failure.is_none()
+    {
+        show_message(&performed.outcome, printer);
     }
     if place.is_kept() {
         printer.note(&format!(
@@ -104,7 +113,7 @@ pub(crate) async fn run(
             root.display()
         ));
     }
-    work::finish(&outcome, failure, &args.reports, printer)
+    work::finish(performed, &args.reports, printer)
 }
 
 /// Shows the Slack message of the run as text, and how much JSON it is.

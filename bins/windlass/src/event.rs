@@ -38,6 +38,15 @@ pub(crate) enum Event {
         image: String,
         commit: Option<String>,
     },
+    /// The revision that a service goes back to is known.
+    GoingBack {
+        service: String,
+        to: String,
+        image: Option<String>,
+        commit: Option<String>,
+    },
+    /// Something that people should know and that stops nothing.
+    Warning { message: String },
     /// The lock of the environment is held by another run, which is waited for.
     LockBusy { environment: String, holder: String },
     /// The lock of the environment is held.
@@ -51,6 +60,20 @@ pub(crate) enum Event {
         service: String,
         healthy: bool,
         reason: Option<String>,
+    },
+    /// What a service was seen to run.
+    Seen {
+        environment: String,
+        service: String,
+        image: Option<String>,
+        commit: Option<String>,
+        health: Option<String>,
+    },
+    /// The lock of an environment was looked at, and removed if somebody held it.
+    Unlocked {
+        environment: String,
+        removed: bool,
+        holder: Option<String>,
     },
     /// No service needs to be deployed.
     NothingToDo { reason: String },
@@ -104,6 +127,8 @@ pub(crate) enum Event {
         watching: bool,
         detail: health_checker::Event,
     },
+    /// Nobody said where a service is asked for its health: that it serves was not seen.
+    NotAsked { service: String },
     /// The old revision is brought back.
     RollingBack { service: String, reason: String },
     /// A service's part of the run has ended.

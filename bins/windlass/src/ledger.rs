@@ -31,6 +31,8 @@ pub(crate) struct Entries {
     pub(crate) logs: Option<PathBuf>,
     /// What the quality gate said.
     pub(crate) gates: Vec<GateReport>,
+    /// What people should know and what stopped nothing.
+    pub(crate) warnings: Vec<String>,
     /// People were told that it begins.
     pub(crate) announced: bool,
     services: Vec<PlannedService>,

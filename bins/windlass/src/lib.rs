@@ -32,6 +32,7 @@ mod pipeline;
 mod plan;
 mod promote;
 mod release;
+mod removed;
 mod render;
 mod report;
 mod rollback;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            printer.failure_document(&failure);
             printer.failure(&failure);
             failure.exit().into()
         }
@@ -85,8 +87,8 @@ async fn perform(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Dispatch(event) => session::dispatch(event, &args.common, printer).await,
         Command::Deploy(deploy) => session::deploy(deploy, &args.common, printer).await,
         Command::Rollback(rollback) => session::rollback(rollback, &args.common, printer).await,
-        Command::Status(status) => status::run(status, printer).await,
-        Command::Unlock(unlock) => session::unlock(unlock, printer).await,
+        Command::Status(status) => status::run(status, &args.common, printer).await,
+        Command::Unlock(unlock) => session::unlock(unlock, &args.common, printer).await,
         Command::Generate(generate) => generate.run(Args::command(), printer),
         Command::Demo(demo) => demo::run(demo, &args.common, printer).await,
     }

@@ -25,20 +25,31 @@ pub(crate) struct Live {
     pub(crate) desired: u32,
 }
 
-/// Asks the control plane what the services run. A service that does not exist is an error: callers name those that do.
+/// Asks the control plane what the services run. One that does not exist runs nothing.
 pub(crate) async fn live(
     plane: &dyn ControlPlane,
     cluster: &ClusterName,
     services: &[(ModuleName, ServiceName)],
 ) -> Result<BTreeMap<ModuleName, Live>, ecs_deployer::Error> {
-    let names: Vec<ServiceName> = services
+    let mut names: Vec<ServiceName> = services
         .iter()
         .map(|(_, service)| service.clone())
         .collect();
-    if names.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let states = plane.describe_services(cluster, &names).await?;
+    let states = loop {
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        match plane.describe_services(cluster, &names).await {
+            Ok(states) => break states,
+            // It names the first that is missing; the others are asked for without it.
+            Err(ecs_deployer::Error::ServiceNotFound { service, .. })
+                if names.contains(&service) =>
+            {
+                names.retain(|name| *name != service);
+            }
+            Err(error) => return Err(error),
+        }
+    };
     let mut images: BTreeMap<TaskDefinitionArn, Option<ImageRef>> = BTreeMap::new();
     let mut live = BTreeMap::new();
     for (module, service) in services {

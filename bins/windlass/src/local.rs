@@ -112,6 +112,11 @@ impl LocalSite {
         Arc::new(self.cluster.clone())
     }
 
+    /// All services of the cluster.
+    pub(crate) fn services(&self) -> Vec<ServiceName> {
+        self.cluster.services()
+    }
+
     /// Of these services, those that the cluster has.
     pub(crate) fn existing(
         &self,

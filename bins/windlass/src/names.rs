@@ -3,6 +3,7 @@
 
 use change_detect::{CommitId, ModuleName};
 use ecs_deployer::{ClusterName, ImageRef, ServiceName};
+use health_checker::{InvalidTarget, Target};
 use image_tagger::{PinnedImage, Repository, Tag};
 use url::Url;
 use windlass_cli::Failure;
@@ -11,6 +12,9 @@ use crate::config::{Environment, Template};
 
 /// What the SHA tag starts with: `sha-<commit>`.
 const TAG_PREFIX: &str = "sha-";
+
+/// No name holds this character, so it marks the place of the module's.
+const PLACE: &str = "\u{0}";
 
 /// The names of one environment.
 #[derive(Debug, Clone)]
@@ -61,6 +65,31 @@ impl Names {
             .map_err(|error| invalid("service", &self.environment, &name, &error))
     }
 
+    /// The module that a service is made from, read backwards; `None` if no module has such a service.
+    pub(crate) fn module_of(&self, service: &ServiceName) -> Option<ModuleName> {
+        let Some(template) = &self.service else {
+            return service.as_str().parse().ok();
+        };
+        let shape = template.fill(&[("service", PLACE), ("environment", &self.environment)]);
+        let (prefix, suffix) = shape.split_once(PLACE)?;
+        let module = service
+            .as_str()
+            .strip_prefix(prefix)?
+            .strip_suffix(suffix)?;
+        let module: ModuleName = module.parse().ok()?;
+        // A template with the name in two places must agree with itself.
+        (self.service(&module).ok().as_ref() == Some(service)).then_some(module)
+    }
+
+    /// Whether services of other origin can be told from ours by their names.
+    pub(crate) fn has_own_services(&self) -> bool {
+        self.service.as_ref().is_some_and(|template| {
+            !template
+                .fill(&[("service", ""), ("environment", &self.environment)])
+                .is_empty()
+        })
+    }
+
     /// The image repository of a module.
     pub(crate) fn repository(&self, module: &ModuleName) -> Result<Repository, Failure> {
         let name = match &self.repository {
@@ -81,11 +110,38 @@ impl Names {
         let Some(template) = &self.health else {
             return Ok(None);
         };
-        let text = self.fill(template, module);
-        let url = text
-            .parse()
-            .map_err(|error| invalid("health", &self.environment, &text, &error))?;
-        Ok(Some(url))
+        // The URL may hold a password: the error shows of it what may be shown.
+        let target: Target =
+            self.fill(template, module)
+                .parse()
+                .map_err(|error: InvalidTarget| {
+                    Failure::usage(format!(
+                        "`{module}` cannot be asked for its health in `{}`",
+                        self.environment
+                    ))
+                    .caused_by(&error)
+                    .hint(error.hint())
+                    .hint(format!("set environments.{}.health to a URL such as `http://alb.example.com/{{service}}/actuator/health`", self.environment))
+                })?;
+        Ok(Some(target.url))
+    }
+
+    /// What to do when two modules get the same name.
+    pub(crate) fn how_to_tell_apart(&self, key: &str) -> String {
+        let template = match key {
+            "service" => &self.service,
+            _ => &self.repository,
+        };
+        match template {
+            Some(_) => format!(
+                "put {{service}} into environments.{}.{key}",
+                self.environment
+            ),
+            None => format!(
+                "without environments.{}.{key} only a name's ASCII letters and digits count: rename one of them",
+                self.environment
+            ),
+        }
     }
 
     fn fill(&self, template: &Template, module: &ModuleName) -> String {
@@ -183,6 +239,24 @@ mod tests {
             url.as_str(),
             "http://alb.example.com/api/user-service/actuator/health"
         );
+    }
+
+    #[test]
+    fn a_service_is_read_backwards() {
+        let mut environment = Config::default().environment("local").unwrap();
+        let names = Names::new("dev", &environment).unwrap();
+        let of = |names: &Names, service: &str| {
+            let module = names.module_of(&service.parse().unwrap());
+            module.map(|module| module.to_string())
+        };
+        assert_eq!(of(&names, "web").as_deref(), Some("web"));
+        assert!(!names.has_own_services());
+        environment.service = Some(Template::new("sdt-{environment}-{service}-v1"));
+        let names = Names::new("dev", &environment).unwrap();
+        assert_eq!(of(&names, "sdt-dev-web-v1").as_deref(), Some("web"));
+        assert_eq!(of(&names, "sdt-prod-web-v1"), None);
+        assert_eq!(of(&names, "sdt-dev--v1"), None);
+        assert!(names.has_own_services());
     }
 
     #[test]

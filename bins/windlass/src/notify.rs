@@ -6,6 +6,7 @@ use deploy_notifier::{
     Channel, Deployment, Environment, InvalidSecretUrl, Notice, Promotion, PromotionStatus, Report,
     SecretUrl, ServiceResult, ServiceStatus, Severity, SlackWebhook, Webhook, WriterChannel,
 };
+use futures_util::future::join_all;
 use windlass_cli::{Failure, GithubActions};
 
 use crate::config::Notify;
@@ -53,11 +54,12 @@ impl Notifier {
     }
 
     /// Tells how a command ended, and returns who has heard it. One that was interrupted says it as far as that is possible
-    /// in a moment.
+    /// in a moment, and whoever does not want to wait for the message any longer interrupts it.
     pub(crate) async fn ended(
         &self,
         outcome: &RunOutcome,
         listeners: &Listeners<'_>,
+        interrupted: impl Future<Output = &'static str> + Send,
     ) -> Vec<Notification> {
         let report = report(outcome);
         // What failed before it began is on stderr already.
@@ -66,20 +68,29 @@ impl Notifier {
             .iter()
             .filter(|_| !outcome.services.is_empty() && outcome.interrupted.is_none());
         let sending = self.send(&report, self.channels.iter().chain(console), listeners);
-        if outcome.interrupted.is_none() {
-            return sending.await;
+        let patience = async {
+            match outcome.interrupted {
+                Some(_) => tokio::time::sleep(LAST_WORD).await,
+                None => std::future::pending().await,
+            }
+        };
+        let error = tokio::select! {
+            sent = sending => return sent,
+            () = patience => format!("not delivered within {} s", LAST_WORD.as_secs()),
+            signal = interrupted => format!("not waited for any longer: {signal}"),
+        };
+        let all = self.channels.iter().map(|channel| Notification {
+            channel: channel.name().to_owned(),
+            error: Some(error.clone()),
+        });
+        let all: Vec<Notification> = all.collect();
+        for notification in &all {
+            listeners.tell(&Event::Notified {
+                channel: notification.channel.clone(),
+                error: notification.error.clone(),
+            });
         }
-        tokio::time::timeout(LAST_WORD, sending)
-            .await
-            .unwrap_or_else(|_| {
-                let error = format!("not delivered within {} s", LAST_WORD.as_secs());
-                let all = self.channels.iter();
-                all.map(|channel| Notification {
-                    channel: channel.name().to_owned(),
-                    error: Some(error.clone()),
-                })
-                .collect()
-            })
+        all
     }
 
     /// A message that does not arrive is told in the run's own output; it does not change the run's verdict.
@@ -89,8 +100,8 @@ impl Notifier {
         channels: impl Iterator<Item = &'a Box<dyn Channel>> + Send,
         listeners: &Listeners<'_>,
     ) -> Vec<Notification> {
-        let mut sent = Vec::new();
-        for channel in channels {
+        // All at once: one that hangs must not keep the others from being told.
+        let sending = channels.map(|channel| async move {
             let error = channel.send(report).await.err().map(|error| {
                 let hint = error
                     .hint()
@@ -103,9 +114,9 @@ impl Notifier {
                 channel: channel.clone(),
                 error: error.clone(),
             });
-            sent.push(Notification { channel, error });
-        }
-        sent
+            Notification { channel, error }
+        });
+        join_all(sending).await
     }
 }
 
@@ -249,7 +260,7 @@ fn status(verdict: Verdict) -> ServiceStatus {
         Verdict::Deployed => ServiceStatus::Deployed,
         Verdict::Unchanged => ServiceStatus::Unchanged,
         Verdict::NotStarted => ServiceStatus::NotStarted,
-        Verdict::Failed => ServiceStatus::Failed,
+        Verdict::Failed | Verdict::Refused => ServiceStatus::Failed,
         Verdict::Unknown => ServiceStatus::Unknown,
         Verdict::RolledBack | Verdict::Restored => ServiceStatus::RolledBack,
         Verdict::RollbackFailed => ServiceStatus::RollbackFailed,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use change_detect::{CommitId, CommitInfo, Graph, ModuleName};
-use ecs_deployer::ServiceOutcome;
+use ecs_deployer::{ImageRef, ServiceName, ServiceOutcome, TaskDefinitionArn};
 use health_checker::TargetReport;
 use health_checker::quality_gate::GateReport;
 use image_tagger::Receipt;
@@ -30,8 +30,14 @@ pub(crate) struct RunOutcome {
     pub(crate) removed: Vec<ModuleName>,
     /// Why nothing was done, if so.
     pub(crate) nothing: Option<String>,
+    /// What people should know and what stopped nothing.
+    pub(crate) warnings: Vec<String>,
     /// What ended the run before its time.
     pub(crate) error: Option<String>,
+    /// What led to that, the nearest first.
+    pub(crate) causes: Vec<String>,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
     /// The signal that ended it.
     pub(crate) interrupted: Option<String>,
     /// What the quality gate said of each analysis.
@@ -164,6 +170,8 @@ pub(crate) struct PlanOutcome {
     pub(crate) nothing: Option<String>,
     pub(crate) services: Vec<PlannedPush>,
     pub(crate) removed: Vec<ModuleName>,
+    /// Why `run` would refuse it, if it would.
+    pub(crate) warnings: Vec<String>,
     pub(crate) detection: change_detect::Detection,
 }
 
@@ -186,4 +194,27 @@ pub(crate) struct DryOutcome {
     pub(crate) head: Option<Commit>,
     pub(crate) nothing: Option<String>,
     pub(crate) services: Vec<Ready>,
+}
+
+/// The result of a dry run of `rollback`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct BackOutcome {
+    pub(crate) schema: u32,
+    pub(crate) command: &'static str,
+    pub(crate) environment: String,
+    pub(crate) services: Vec<PlannedBack>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A service that would go back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PlannedBack {
+    pub(crate) module: ModuleName,
+    pub(crate) service: ServiceName,
+    pub(crate) from: Option<ImageRef>,
+    pub(crate) from_commit: Option<CommitId>,
+    /// The revision.
+    pub(crate) to: TaskDefinitionArn,
+    pub(crate) image: Option<ImageRef>,
+    pub(crate) commit: Option<CommitId>,
 }

@@ -1,8 +1,8 @@
 //! What all commands work with, and how they find out what changed and what runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use change_detect::{Bases, CommitId, Detection, Module, ModuleName};
+use change_detect::{Bases, Detection, Module, ModuleName};
 use image_tagger::{PushOptions, PushRequest};
 use windlass_cli::Failure;
 
@@ -57,23 +57,24 @@ impl Pipeline<'_> {
         let head = &self.checkout.head().id;
         let detection = change_detect::detect(self.checkout.source(), &bases, head, &options)
             .map_err(|error| failures::detect(&error))?;
-        let left_behind = self.left_behind(&live, &inventory, &options);
         let mut plan = plan::plan(
             &detection,
             &inventory,
             &live,
             self.names,
             &self.config.deploy.order,
+            self.adapters.site.makes_services(),
         )?;
         if range.all {
             plan.asked_for_all();
         }
-        plan.removed.extend(
-            left_behind
-                .into_iter()
-                .filter(|module| !detection.removed.contains(module)),
-        );
-        plan.removed.sort_unstable();
+        let mut suspects = self.once_there(&live, &options);
+        suspects.extend(detection.removed.iter().cloned());
+        plan.removed = self
+            .left_behind(&inventory, suspects)
+            .await
+            .into_keys()
+            .collect();
         self.listeners.tell(&Event::Detected {
             base: detection.base.as_ref().map(ToString::to_string),
             head: head.to_string(),
@@ -95,6 +96,14 @@ impl Pipeline<'_> {
             });
         }
         Ok(Found { detection, plan })
+    }
+
+    /// Tells people what they should know and what stops nothing.
+    pub(crate) fn warn(&self, message: String) {
+        self.listeners.tell(&Event::Warning {
+            message: message.clone(),
+        });
+        self.ledger.note(|entries| entries.warnings.push(message));
     }
 
     pub(crate) fn detect_options(
@@ -123,33 +132,6 @@ impl Pipeline<'_> {
         Ok(options.layout(layout))
     }
 
-    /// Services that a commit that still runs has, and the commit to deploy has not.
-    fn left_behind(
-        &self,
-        live: &BTreeMap<ModuleName, Live>,
-        inventory: &[ModuleName],
-        options: &change_detect::Options,
-    ) -> Vec<ModuleName> {
-        let commits: BTreeSet<&CommitId> = live
-            .values()
-            .filter_map(|live| live.commit.as_ref())
-            .collect();
-        let mut modules: BTreeSet<ModuleName> = BTreeSet::new();
-        for commit in commits {
-            // A commit that cannot be read is the detection's to judge; here it only has nothing to add.
-            let there = change_detect::services_at(self.checkout.source(), commit, options)
-                .unwrap_or_default();
-            modules.extend(
-                there
-                    .into_iter()
-                    .filter(|module| module.kind == change_detect::ModuleKind::Service)
-                    .map(|module| module.name)
-                    .filter(|module| !inventory.contains(module)),
-            );
-        }
-        modules.into_iter().collect()
-    }
-
     /// The services of the repository at the commit to deploy; never empty.
     pub(crate) fn inventory(&self) -> Result<Vec<Module>, Failure> {
         let (source, head) = (self.checkout.source(), &self.checkout.head().id);
@@ -163,9 +145,11 @@ impl Pipeline<'_> {
             // An empty list must not pass for "nothing changed".
             return Err(Failure::usage(format!("found no service at {}", head.short())).hint(
                 "name their folders in windlass.toml, such as: [detect] services = [\"cart\", \"apps/*\"]; without \
-                 detect.services, layout directories takes the folders under services/, maven the modules that build an image",
+                 detect.services, layout directories takes the folders under services/, maven, gradle, cargo, npm and go the \
+                 modules of their build that make an image; layout auto tries them",
             ));
         }
+        plan::distinct(&inventory, self.names)?;
         Ok(inventory)
     }
 
@@ -204,10 +188,45 @@ impl Pipeline<'_> {
             environment: self.names.environment().to_owned(),
             head: self.checkout.head().into(),
             nothing: found.plan.nothing,
+            warnings: [
+                self.ledger.entries().warnings,
+                self.missing(services.iter().map(|planned| &planned.service)),
+            ]
+            .concat(),
             services,
             removed: found.plan.removed,
             detection: found.detection,
         })
+    }
+
+    /// Refuses, before anything is touched, services that do not exist and that a deployment does not make.
+    pub(crate) fn refuse_missing<'a>(
+        &self,
+        services: impl IntoIterator<Item = &'a PlannedService>,
+    ) -> Result<(), Failure> {
+        let missing = self.missing(services);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage(missing.join("\n  ")).hint(
+            "services are made by infrastructure code: make it first, or leave the module out with detect.services",
+        ))
+    }
+
+    /// What there is to say of those that do not exist.
+    fn missing<'a>(&self, services: impl IntoIterator<Item = &'a PlannedService>) -> Vec<String> {
+        services
+            .into_iter()
+            .filter(|service| service.missing)
+            .map(|service| {
+                format!(
+                    "`{}` cannot be deployed: the cluster `{}` has no service `{}`",
+                    service.module,
+                    self.names.cluster(),
+                    service.service
+                )
+            })
+            .collect()
     }
 
     async fn plan_push(

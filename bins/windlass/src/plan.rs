@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use change_detect::{Bases, Change, CommitId, Detection, ModuleName, RepoPath};
+use change_detect::{Bases, Change, CommitId, Detection, Module, ModuleName, RepoPath};
 use ecs_deployer::{ImageRef, ServiceName};
 use image_tagger::{Repository, Tag};
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct PlannedService {
     pub(crate) from_commit: Option<CommitId>,
     /// Services of one group are deployed together, groups one after the other.
     pub(crate) group: usize,
+    /// There is no such service, and a deployment does not make one here.
+    pub(crate) missing: bool,
 }
 
 /// What a run would do.
@@ -95,6 +97,7 @@ pub(crate) fn plan(
     live: &BTreeMap<ModuleName, Live>,
     names: &Names,
     order: &[Vec<String>],
+    makes_services: bool,
 ) -> Result<Plan, Failure> {
     let groups = groups(order, inventory)?;
     let head = &detection.head;
@@ -107,6 +110,8 @@ pub(crate) fn plan(
         else {
             continue;
         };
+        // Refused now rather than when all is pushed.
+        names.health(module)?;
         let current = live.get(module);
         let unfinished = current.and_then(|live| live.unfinished.as_ref());
         let why = match unfinished {
@@ -124,10 +129,10 @@ pub(crate) fn plan(
             from: current.and_then(|live| live.image.clone()),
             from_commit: current.and_then(|live| live.commit.clone()),
             group: groups.get(module.as_str()).copied().unwrap_or(order.len()),
+            missing: current.is_none() && !makes_services,
         });
     }
     services.sort_by(|a, b| (a.group, &a.module).cmp(&(b.group, &b.module)));
-    distinct(&services)?;
     let nothing = services
         .is_empty()
         .then(|| idle(detection, inventory, live));
@@ -151,30 +156,23 @@ fn why(detection: &Detection, module: &ModuleName) -> String {
     }
 }
 
-/// Two modules must not become one ECS service or push over each other's image.
-pub(crate) fn distinct(services: &[PlannedService]) -> Result<(), Failure> {
-    let (mut names, mut repositories) = (BTreeMap::new(), BTreeMap::new());
-    for service in services {
-        for (taken, key, name) in [
-            (
-                names.insert(service.service.to_string(), &service.module),
-                "service",
-                service.service.to_string(),
-            ),
-            (
-                repositories.insert(service.repository.to_string(), &service.module),
-                "repository",
-                service.repository.to_string(),
-            ),
+/// Two modules must not become one ECS service or push over each other's image, whichever of them is deployed now. A name that
+/// cannot be made is the concern of whoever deploys the module.
+pub(crate) fn distinct(inventory: &[Module], names: &Names) -> Result<(), Failure> {
+    let (mut services, mut repositories) = (BTreeMap::new(), BTreeMap::new());
+    for module in inventory.iter().map(|module| &module.name) {
+        let service = names.service(module).ok().map(|name| name.to_string());
+        let repository = names.repository(module).ok().map(|name| name.to_string());
+        for (key, name, taken) in [
+            ("service", service, &mut services),
+            ("repository", repository, &mut repositories),
         ] {
-            if let Some(other) = taken {
+            let Some(name) = name else { continue };
+            if let Some(other) = taken.insert(name.clone(), module) {
                 return Err(Failure::usage(format!(
-                    "`{other}` and `{}` share the {key} `{name}`",
-                    service.module
+                    "`{other}` and `{module}` share the {key} `{name}`"
                 ))
-                .hint(format!(
-                    "put {{service}} into the environment's `{key}` in windlass.toml"
-                )));
+                .hint(names.how_to_tell_apart(key)));
             }
         }
     }

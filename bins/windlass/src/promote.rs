@@ -25,11 +25,13 @@ pub(crate) struct Promotable {
 }
 
 impl Pipeline<'_> {
-    /// Finds out what `source` runs that this environment does not. Without names it is every service that runs there.
+    /// Finds out what `source` runs that this environment does not. Without names it is every service that runs there. With
+    /// `check` a rollout there that is not completed is an error.
     pub(crate) async fn find_promotable(
         &self,
         source: &Pipeline<'_>,
         names: &[String],
+        check: bool,
     ) -> Result<Vec<Promotable>, Failure> {
         let modules: Vec<Module> = if names.is_empty() {
             self.inventory()?
@@ -43,7 +45,7 @@ impl Pipeline<'_> {
         let mut promotable = Vec::new();
         let planned = self.planned(&modules, &here, &[], &format!("it runs in {from}"))?;
         for plan in planned {
-            let Some(image) = self.serving(&plan, &there, from, !names.is_empty())? else {
+            let Some(image) = self.serving(&plan, &there, from, !names.is_empty(), check)? else {
                 continue;
             };
             let runs = here
@@ -56,6 +58,7 @@ impl Pipeline<'_> {
             }
             promotable.push(self.promotable(plan, image)?);
         }
+        self.refuse_missing(promotable.iter().map(|promotable| &promotable.ready.plan))?;
         Ok(promotable)
     }
 
@@ -66,16 +69,20 @@ impl Pipeline<'_> {
         there: &BTreeMap<ModuleName, Live>,
         from: &str,
         asked: bool,
+        check: bool,
     ) -> Result<Option<PinnedImage>, Failure> {
         let module = &plan.module;
         let live = there.get(module);
-        if let Some(unfinished) = live.and_then(|live| live.unfinished.as_ref()) {
+        // Promoted unseen, it is what was completed last.
+        let unfinished = live.and_then(|live| live.unfinished.as_ref());
+        if let Some(unfinished) = unfinished.filter(|_| check) {
             return Err(Failure::new(
                 Exit::Negative,
                 format!("a rollout of `{unfinished}` to `{module}` is not completed in `{from}`"),
             )
             .hint(format!(
-                "what does not serve there is not promoted: end it with `windlass run --environment {from}`"
+                "what does not serve there is not promoted: end it with `windlass run --environment {from}`, or promote what was \
+                 completed last with --no-source-check"
             )));
         }
         let Some(image) = live.and_then(|live| live.image.as_ref()) else {

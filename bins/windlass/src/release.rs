@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::names;
 use crate::outcome::ServiceRun;
 use crate::pipeline::Pipeline;
+use crate::plan::PlannedService;
 use crate::rollout::{RolledOut, Rollout, RolloutOptions, Rollouts};
 use crate::verdict::Verdict;
 
@@ -50,7 +51,7 @@ impl Pipeline<'_> {
         let rolled = match self.roll_out(ready).await {
             Ok(rolled) => rolled,
             // The other services' outcomes must not be lost over this one's.
-            Err(failure) => RolledOut::not_known(failure.message().to_owned()),
+            Err(failure) => self.broken_off(&ready.plan, &failure),
         };
         let module = ready.plan.module.to_string();
         let verdict = rolled.verdict;
@@ -67,6 +68,18 @@ impl Pipeline<'_> {
             seconds: rolled.seconds,
         });
         (module, verdict)
+    }
+
+    /// The end of a service whose rollout or way back could not be begun.
+    pub(crate) fn broken_off(&self, plan: &PlannedService, failure: &Failure) -> RolledOut {
+        let rolled = RolledOut::broken_off(failure);
+        self.listeners.tell(&Event::Finished {
+            service: plan.module.to_string(),
+            verdict: rolled.verdict,
+            reason: rolled.reason.clone(),
+            seconds: rolled.seconds,
+        });
+        rolled
     }
 
     async fn roll_out(&self, ready: &Ready) -> Result<RolledOut, Failure> {

@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-use windlass_cli::{Exit, Failure, Format, Printer, printable};
+use change_detect::ModuleName;
+use serde_json::json;
+use windlass_cli::{Failure, Printer, printable};
 
-use crate::outcome::{DryOutcome, PlanOutcome, RunOutcome};
+use crate::outcome::{BackOutcome, DryOutcome, PlanOutcome, RunOutcome};
 use crate::plan::short;
-use crate::rollback::WayBack;
 use crate::terminal::bytes;
 
 /// One line per service, and one for the whole.
 pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure> {
     if let Some(reason) = &outcome.nothing {
-        return printer.line(&printable(&format!("nothing to do: {reason}")));
+        printer.line(&printable(&format!("nothing to do: {reason}")))?;
+        return removed(&outcome.removed, printer);
     }
     let width = width(
         outcome
@@ -25,18 +26,23 @@ pub(crate) fn run(outcome: &RunOutcome, printer: &Printer) -> Result<(), Failure
         let module = service.plan.module.as_str();
         let mut line = format!("{module:width$}  {:11}  ", service.verdict.word());
         match (&service.reason, service.digest()) {
-            (Some(reason), _) => line.push_str(reason),
-            (None, Some(digest)) => {
+            (Some(reason), _) if !service.verdict.is_good() => line.push_str(reason),
+            (reason, Some(digest)) => {
                 let commit = service
                     .commit
                     .as_ref()
                     .map_or("unknown", |commit| commit.short());
                 write!(line, "{commit}  {digest}").expect("writing to a String cannot fail");
+                if let Some(reason) = reason {
+                    write!(line, "  {reason}").expect("writing to a String cannot fail");
+                }
             }
+            (Some(reason), None) => line.push_str(reason),
             (None, None) => {}
         }
         printer.line(&printable(&line))?;
     }
+    removed(&outcome.removed, printer)?;
     if outcome.services.is_empty() {
         return Ok(());
     }
@@ -103,46 +109,43 @@ pub(crate) fn dry(outcome: &DryOutcome, printer: &Printer) -> Result<(), Failure
 }
 
 /// What a dry run of `rollback` found.
-pub(crate) fn ways_back(
-    environment: &str,
-    ways: &[WayBack],
-    printer: &Printer,
-) -> Result<Exit, Failure> {
-    if printer.format() == Format::Json {
-        let services: Vec<Value> = ways
-            .iter()
-            .map(|way| {
-                json!({
-                    "module": way.plan.module, "service": way.plan.service, "from": way.plan.from,
-                    "from_commit": way.plan.from_commit, "to": way.to,
-                })
-            })
-            .collect();
-        printer.json(&json!({
-            "schema": 1, "command": "rollback", "environment": environment, "services": services,
-        }))?;
-        return Ok(Exit::Done);
-    }
+pub(crate) fn back(outcome: &BackOutcome, printer: &Printer) -> Result<(), Failure> {
     printer.line(&format!(
-        "{} of `{environment}` would go back",
-        services(ways.len())
+        "{} of `{}` would go back",
+        services(outcome.services.len()),
+        outcome.environment
     ))?;
-    for way in ways {
-        let before = way
-            .plan
+    let width = width(outcome.services.iter().map(|back| back.module.as_str()));
+    for back in &outcome.services {
+        let before = back
             .from
             .as_ref()
             .map_or_else(|| "nothing".to_owned(), short);
-        let to = way.to.as_ref().map_or_else(
-            || "the last revision that was deployed with success".to_owned(),
-            |arn| arn.short().to_owned(),
-        );
+        let image = back
+            .image
+            .as_ref()
+            .map_or_else(|| "no image".to_owned(), short);
         printer.line(&printable(&format!(
-            "  {}  {before} -> {to}",
-            way.plan.module
+            "  {:width$}  {before} -> {image}  {}",
+            back.module.as_str(),
+            back.to.short()
         )))?;
     }
-    Ok(Exit::Done)
+    Ok(())
+}
+
+/// The step outputs of a dry run of `rollback`.
+pub(crate) fn back_outputs(outcome: &BackOutcome) -> Vec<(&'static str, String)> {
+    let names: Vec<&str> = outcome
+        .services
+        .iter()
+        .map(|back| back.module.as_str())
+        .collect();
+    vec![
+        ("services", json!(names).to_string()),
+        ("has_changes", (!names.is_empty()).to_string()),
+        ("count", names.len().to_string()),
+    ]
 }
 
 /// The step outputs of a dry run.
@@ -163,7 +166,8 @@ pub(crate) fn dry_outputs(outcome: &DryOutcome) -> Vec<(&'static str, String)> {
 pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failure> {
     let head = outcome.head.id.short();
     if let Some(reason) = &outcome.nothing {
-        return printer.line(&printable(&format!("nothing to do: {reason}")));
+        printer.line(&printable(&format!("nothing to do: {reason}")))?;
+        return removed(&outcome.removed, printer);
     }
     let title = printable(&outcome.head.title).replace('\n', " ");
     printer.line(&format!(
@@ -204,9 +208,13 @@ pub(crate) fn plan(outcome: &PlanOutcome, printer: &Printer) -> Result<(), Failu
             "", service.why
         )))?;
     }
-    for module in &outcome.removed {
+    removed(&outcome.removed, printer)
+}
+
+fn removed(modules: &[ModuleName], printer: &Printer) -> Result<(), Failure> {
+    for module in modules {
         printer.line(&printable(&format!(
-            "  {module}  is deployed but no longer in the repository: left alone"
+            "{module} is deployed and no longer in the repository: left alone"
         )))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! One report of a run: JSON, Markdown and a drawn page.
 
+mod dry;
 mod graph;
 mod html;
 mod markdown;
@@ -8,11 +9,14 @@ mod timeline;
 
 use std::path::Path;
 
+use serde::Serialize;
 use windlass_cli::Failure;
 
 use crate::args::ReportArgs;
 use crate::outcome::RunOutcome;
 
+pub(crate) use self::dry::{back_markdown, dry_markdown, plan_markdown};
+pub(crate) use self::html::cut;
 pub(crate) use self::markdown::markdown;
 
 /// Refuses, before anything is begun, files that cannot be written afterwards.
@@ -31,22 +35,39 @@ pub(crate) fn check(reports: &ReportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the reports that were asked for.
-pub(crate) fn write(outcome: &RunOutcome, reports: &ReportArgs) -> Result<(), Failure> {
-    if let Some(file) = &reports.report_json {
-        let mut text = serde_json::to_string_pretty(outcome).map_err(|error| {
-            Failure::unreachable("cannot write the report as JSON").caused_by(&error)
-        })?;
-        text.push('\n');
-        save(file, &text)?;
-    }
-    if let Some(file) = &reports.report_markdown {
-        save(file, &markdown(outcome))?;
-    }
-    if let Some(file) = &reports.report_html {
-        save(file, &page::page(outcome))?;
-    }
-    Ok(())
+/// Writes the reports for people that were asked for; returns those that could not be written.
+pub(crate) fn write_pages(outcome: &RunOutcome, reports: &ReportArgs) -> Vec<Failure> {
+    let markdown = reports
+        .report_markdown
+        .as_ref()
+        .map(|file| save(file, &markdown(outcome)));
+    let html = reports
+        .report_html
+        .as_ref()
+        .map(|file| save(file, &page::page(outcome)));
+    markdown
+        .into_iter()
+        .chain(html)
+        .filter_map(Result::err)
+        .collect()
+}
+
+/// Writes a report as Markdown, if it was asked for.
+pub(crate) fn write_markdown(text: &str, reports: &ReportArgs) -> Result<(), Failure> {
+    let file = reports.report_markdown.as_ref();
+    file.map_or(Ok(()), |file| save(file, text))
+}
+
+/// Writes the report as JSON, if it was asked for.
+pub(crate) fn write_json(outcome: &impl Serialize, reports: &ReportArgs) -> Result<(), Failure> {
+    let Some(file) = &reports.report_json else {
+        return Ok(());
+    };
+    let mut text = serde_json::to_string_pretty(outcome).map_err(|error| {
+        Failure::unreachable("cannot write the report as JSON").caused_by(&error)
+    })?;
+    text.push('\n');
+    save(file, &text)
 }
 
 fn files(reports: &ReportArgs) -> impl Iterator<Item = (&'static str, &Path)> {

@@ -1,10 +1,10 @@
 //! `windlass rollback`: an earlier revision of a service, brought back because somebody asks for it.
 
-use ecs_deployer::{RollbackRequest, TaskDefinitionArn};
+use change_detect::CommitId;
+use ecs_deployer::{ImageRef, RollbackRequest, TaskDefinitionArn};
 use futures_util::stream::{self, StreamExt};
 use windlass_cli::Failure;
 
-use crate::event::Event;
 use crate::failures;
 use crate::names;
 use crate::outcome::ServiceRun;
@@ -12,16 +12,26 @@ use crate::pipeline::Pipeline;
 use crate::plan::PlannedService;
 use crate::rollout::{GoBack, RolledOut};
 
-/// A service that is to go back.
+/// A service that is to go back, and where to.
 #[derive(Debug, Clone)]
 pub(crate) struct WayBack {
     pub(crate) plan: PlannedService,
-    /// Where to; `None` leaves that to the deployer.
-    pub(crate) to: Option<TaskDefinitionArn>,
+    /// The revision.
+    pub(crate) to: TaskDefinitionArn,
+    /// What it runs.
+    pub(crate) image: Option<ImageRef>,
+}
+
+impl WayBack {
+    /// The commit of the revision, when its image's tag tells.
+    pub(crate) fn commit(&self) -> Option<CommitId> {
+        self.image.as_ref().and_then(names::commit_of)
+    }
 }
 
 impl Pipeline<'_> {
-    /// Finds the services that are to go back, and the revision if one is named.
+    /// Finds the services that are to go back, and for each the revision. Nothing is touched, and one that cannot go back is an
+    /// error.
     pub(crate) async fn find_way_back(
         &self,
         services: &[String],
@@ -52,23 +62,33 @@ impl Pipeline<'_> {
                     "`windlass status --environment {environment}` shows what was"
                 )));
             }
-            let to = match to {
-                Some(to) => Some(self.revision(&plan, to).await?),
-                None => None,
-            };
-            ways.push(WayBack { plan, to });
+            let mut request = self.way_back_request(&plan);
+            if let Some(to) = to {
+                request = request.to(self.revision(&plan, to).await?);
+            }
+            let way = ecs_deployer::way_back(&*self.adapters.plane, &request)
+                .await
+                .map_err(|error| failures::deploy(&error))?;
+            ways.push(WayBack {
+                plan,
+                to: way.task_definition,
+                image: way.image,
+            });
         }
         Ok(ways)
     }
 
-    /// The revision that a number, `family:number` or an ARN names. It must exist.
+    fn way_back_request(&self, plan: &PlannedService) -> RollbackRequest {
+        RollbackRequest::new(self.names.cluster().clone(), plan.service.clone())
+    }
+
+    /// The revision that a number, `family:number` or an ARN names.
     async fn revision(
         &self,
         plan: &PlannedService,
         to: &str,
     ) -> Result<TaskDefinitionArn, Failure> {
-        let number = to.parse::<u32>().ok();
-        let text = match number {
+        let text = match to.parse::<u32>().ok() {
             Some(number) => {
                 let states = self
                     .adapters
@@ -83,17 +103,11 @@ impl Pipeline<'_> {
             }
             None => to.to_owned(),
         };
-        let arn: TaskDefinitionArn = text.parse().map_err(|error: ecs_deployer::InvalidName| {
+        text.parse().map_err(|error: ecs_deployer::InvalidName| {
             Failure::usage(format!("`{to}` is no revision"))
                 .caused_by(&error)
                 .hint("write its number, or FAMILY:NUMBER, or the ARN of the task definition")
-        })?;
-        self.adapters
-            .plane
-            .describe_task_definition(&arn)
-            .await
-            .map_err(|error| failures::deploy(&error))?;
-        Ok(arn)
+        })
     }
 
     /// Brings the revisions back, all services at once within the configured number.
@@ -107,16 +121,7 @@ impl Pipeline<'_> {
     async fn go_back_one(&self, way: &WayBack) {
         let rolled = match self.bring_back(way).await {
             Ok(rolled) => rolled,
-            Err(failure) => {
-                let rolled = RolledOut::not_known(failure.message().to_owned());
-                self.listeners.tell(&Event::Finished {
-                    service: way.plan.module.to_string(),
-                    verdict: rolled.verdict,
-                    reason: rolled.reason.clone(),
-                    seconds: rolled.seconds,
-                });
-                rolled
-            }
+            Err(failure) => self.broken_off(&way.plan, &failure),
         };
         let image = rolled
             .deployment
@@ -144,10 +149,7 @@ impl Pipeline<'_> {
             &plan.service,
             self.names.health(&plan.module)?,
         )?;
-        let mut request = RollbackRequest::new(self.names.cluster().clone(), plan.service.clone());
-        if let Some(to) = &way.to {
-            request = request.to(to.clone());
-        }
+        let request = self.way_back_request(plan).to(way.to.clone());
         Ok(self
             .rollouts()
             .go_back(&GoBack {

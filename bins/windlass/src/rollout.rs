@@ -11,13 +11,19 @@ use ecs_deployer::{
 };
 use health_checker::{Probe, Target, TargetReport};
 use image_tagger::PinnedImage;
+use windlass_cli::{Exit, Failure};
 
 use crate::config::OnFailure;
 use crate::event::{Event, Listeners};
-use crate::names::image_ref;
+use crate::failures;
+use crate::names::{commit_of, image_ref};
 use crate::verdict::Verdict;
 
 pub(crate) use self::back::GoBack;
+
+/// Why a good verdict is the control plane's alone.
+const NOT_ASKED: &str =
+    "ECS says so; the service itself was not asked, for the environment has no `health`";
 
 /// The parts of a rollout that all services of a run share.
 pub(crate) struct Rollouts<'a> {
@@ -84,7 +90,7 @@ impl Rollouts<'_> {
     async fn follow(&self, rollout: &Rollout<'_>) -> RolledOut {
         let deployment = match self.deploy_and_watch(rollout).await {
             Ok(outcome) => outcome,
-            Err(error) => return RolledOut::unknown(&error),
+            Err(error) => return RolledOut::broken_off(&failures::deploy(&error)),
         };
         let verdict = match deployment.verdict {
             ecs_deployer::Verdict::Deployed => Verdict::Deployed,
@@ -99,10 +105,37 @@ impl Rollouts<'_> {
             _ => Verdict::Failed,
         };
         let ended = RolledOut::after(verdict, deployment);
-        if verdict.is_good() {
-            self.confirm_new(rollout, ended).await
+        if verdict == Verdict::Unchanged {
+            // The image is the one that runs, whatever commit it was built from once more: it answers as it did.
+            let runs = self.running_commit(rollout, &ended).await;
+            let mut ended = self.confirm_new(rollout, ended, runs.as_ref()).await;
+            if ended.verdict.is_good()
+                && let (Some(commit), Some(runs)) = (rollout.commit, &runs)
+                && commit != runs
+            {
+                ended.reason = Some(format!(
+                    "the image of {} is the one that runs already, since {}",
+                    commit.short(),
+                    runs.short()
+                ));
+            }
+            ended
+        } else if verdict.is_good() {
+            self.confirm_new(rollout, ended, rollout.commit).await
         } else {
             ended
+        }
+    }
+
+    /// The commit by whose tag the image runs that was left alone.
+    async fn running_commit(&self, rollout: &Rollout<'_>, ended: &RolledOut) -> Option<CommitId> {
+        let arn = ended.deployment.as_ref()?.task_definition.as_ref()?;
+        match self.plane.describe_task_definition(arn).await {
+            Ok(definition) => definition
+                .containers()
+                .iter()
+                .find_map(|(_, image)| commit_of(image)),
+            Err(_) => rollout.from.cloned(),
         }
     }
 
@@ -193,9 +226,14 @@ impl Rollouts<'_> {
     }
 
     /// The rollout is done: from now on every answer must be the new build's.
-    async fn confirm_new(&self, rollout: &Rollout<'_>, mut ended: RolledOut) -> RolledOut {
-        let Some(report) = self.check(rollout, rollout.commit).await else {
-            return ended;
+    async fn confirm_new(
+        &self,
+        rollout: &Rollout<'_>,
+        mut ended: RolledOut,
+        commit: Option<&CommitId>,
+    ) -> RolledOut {
+        let Some(report) = self.check(rollout, commit).await else {
+            return self.unseen(rollout, ended);
         };
         if report.verdict == health_checker::Verdict::Healthy {
             ended.health = Some(report);
@@ -264,6 +302,15 @@ impl Rollouts<'_> {
         }
     }
 
+    /// Nobody said where to ask: what the control plane says is all there is.
+    fn unseen(&self, rollout: &Rollout<'_>, mut ended: RolledOut) -> RolledOut {
+        ended.reason = Some(NOT_ASKED.to_owned());
+        self.listeners.tell(&Event::NotAsked {
+            service: rollout.module.to_owned(),
+        });
+        ended
+    }
+
     /// The deployer has gone back by itself.
     async fn confirm_old(&self, rollout: &Rollout<'_>, deployment: ServiceOutcome) -> RolledOut {
         let ended = RolledOut::after(Verdict::RolledBack, deployment);
@@ -283,7 +330,7 @@ impl Rollouts<'_> {
         match self.check(rollout, rollout.from).await {
             None => {
                 ended.verdict = Verdict::RolledBack;
-                ended.reason = Some(format!("{problem}; rolled back to {old}"));
+                ended.reason = Some(format!("{problem}; rolled back to {old}; {NOT_ASKED}"));
             }
             Some(report) if report.verdict == health_checker::Verdict::Healthy => {
                 ended.verdict = Verdict::RolledBack;
@@ -333,19 +380,14 @@ impl RolledOut {
         }
     }
 
-    fn unknown(error: &ecs_deployer::Error) -> Self {
-        let hint = error
-            .hint()
-            .map(|hint| format!(" ({hint})"))
-            .unwrap_or_default();
-        Self::not_known(format!("{error}{hint}"))
-    }
-
-    /// An outcome that could not be seen, with the reason.
-    pub(crate) fn not_known(reason: String) -> Self {
+    /// What could not be begun, or not be followed.
+    pub(crate) fn broken_off(failure: &Failure) -> Self {
         Self {
-            verdict: Verdict::Unknown,
-            reason: Some(reason),
+            verdict: match failure.exit() {
+                Exit::Usage => Verdict::Refused,
+                _ => Verdict::Unknown,
+            },
+            reason: Some(failure.in_a_line()),
             deployment: None,
             rollback: None,
             health: None,
@@ -357,4 +399,34 @@ impl RolledOut {
 /// The commit as a health check expects it.
 pub(crate) fn revision(commit: &CommitId) -> health_checker::Revision {
     commit.as_str().parse().expect("a commit id is a revision")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_cannot_be_deployed_to_is_refused_and_a_lost_line_is_not_known() {
+        let deadlock = ecs_deployer::Error::Deadlock {
+            service: "web".parse().unwrap(),
+            desired: 2,
+        };
+        let ended = RolledOut::broken_off(&failures::deploy(&deadlock));
+        assert_eq!(ended.verdict, Verdict::Refused);
+        assert!(
+            ended.reason.unwrap().contains("maximum percent"),
+            "the hint"
+        );
+
+        let lost = ecs_deployer::Error::Unreachable {
+            operation: "describe services",
+            source: "the line is cut".into(),
+        };
+        let ended = RolledOut::broken_off(&failures::deploy(&lost));
+        assert_eq!(ended.verdict, Verdict::Unknown);
+        assert!(
+            ended.reason.unwrap().contains("the line is cut"),
+            "the cause"
+        );
+    }
 }

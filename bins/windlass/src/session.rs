@@ -1,24 +1,22 @@
 //! One command of the user's, from its arguments to its exit code.
 
-use windlass_cli::{CommonArgs, EventLog, Exit, Failure, Format, GithubActions, Printer};
+use windlass_cli::{CommonArgs, EventLog, Exit, Failure, Format, Printer};
 
 use crate::adapters::Adapters;
 use crate::args::{
-    ChangeArgs, DeployArgs, DispatchArgs, PlanArgs, PromoteArgs, RepoArgs, RollbackArgs, RunArgs,
-    UnlockArgs,
+    ChangeArgs, DeployArgs, DispatchArgs, PlanArgs, PromoteArgs, RepoArgs, ReportArgs,
+    RollbackArgs, RunArgs, UnlockArgs,
 };
 use crate::checkout::Checkout;
 use crate::choice::{Order, WantedImage};
 use crate::config::{Config, Environment};
 use crate::dispatch;
 use crate::dry;
-use crate::event::{Listener, Listeners};
+use crate::event::{Event, Listener, Listeners};
 use crate::ledger::Ledger;
 use crate::lock::{LockPlace, Unlocked};
 use crate::names::Names;
-use crate::outcome::PlanOutcome;
 use crate::pipeline::Pipeline;
-use crate::render;
 use crate::task::Task;
 use crate::work;
 
@@ -34,11 +32,20 @@ pub(crate) async fn run(
             repo: args.repo.clone(),
             range: args.range.clone(),
         };
-        return plan(&plan_args, common, printer).await;
+        return dry::plan(&plan_args, &args.change.reports, common, printer).await;
     }
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
     session
-        .perform(&Task::Run(&args.range), None, &args.change, common, printer)
+        .perform(
+            &Task::Run {
+                range: &args.range,
+                allow_dirty: args.allow_dirty,
+            },
+            None,
+            &args.change,
+            common,
+            printer,
+        )
         .await
 }
 
@@ -48,22 +55,7 @@ pub(crate) async fn plan(
     common: &CommonArgs,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
-    let adapters = session.peek().await?;
-    let log = common.events.as_deref().map(EventLog::open).transpose()?;
-    let listeners = Listeners(log.iter().map(|log| log as &dyn Listener).collect());
-    let ledger = Ledger::default();
-    let outcome: PlanOutcome = session
-        .pipeline(&adapters, &listeners, &ledger)
-        .plan(&args.range)
-        .await?;
-    match printer.format() {
-        Format::Json => printer.json(&outcome)?,
-        _ => render::plan(&outcome, printer)?,
-    }
-    GithubActions::from_env().outputs(&render::plan_outputs(&outcome))?;
-    log.map_or(Ok(()), |log| log.finish())?;
-    Ok(Exit::Done)
+    dry::plan(args, &ReportArgs::default(), common, printer).await
 }
 
 /// `windlass promote`.
@@ -161,7 +153,12 @@ pub(crate) async fn rollback(
 }
 
 /// `windlass unlock`.
-pub(crate) async fn unlock(args: &UnlockArgs, printer: &Printer) -> Result<Exit, Failure> {
+pub(crate) async fn unlock(
+    args: &UnlockArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let log = common.events.as_deref().map(EventLog::open).transpose()?;
     let session = Session::open(&args.repo, "HEAD", &args.environment)?;
     let name = session.names.environment();
     let unlocked = session.lock_place().await?.unlock(name, args.force).await?;
@@ -169,6 +166,13 @@ pub(crate) async fn unlock(args: &UnlockArgs, printer: &Printer) -> Result<Exit,
         Unlocked::Free => (false, None),
         Unlocked::Removed(holder) => (true, holder.as_ref()),
     };
+    if let Some(log) = &log {
+        log.hear(&Event::Unlocked {
+            environment: name.to_owned(),
+            removed,
+            holder: holder.map(ToString::to_string),
+        });
+    }
     match printer.format() {
         Format::Json => printer.json(&serde_json::json!({
             "schema": 1, "environment": name, "removed": removed, "holder": holder,
@@ -184,6 +188,7 @@ pub(crate) async fn unlock(args: &UnlockArgs, printer: &Printer) -> Result<Exit,
             printer.line(&windlass_cli::printable(&text))?;
         }
     }
+    log.as_ref().map_or(Ok(()), EventLog::finish)?;
     Ok(Exit::Done)
 }
 
@@ -287,10 +292,9 @@ impl Session {
         printer: &Printer,
     ) -> Result<Exit, Failure> {
         if change.dry_run {
-            return dry::run(self, task, source, printer).await;
+            return dry::run(self, task, source, &change.reports, common, printer).await;
         }
-        let (outcome, failure) =
-            work::perform(self, task, source, change, common, printer, &[]).await?;
-        work::finish(&outcome, failure, &change.reports, printer)
+        let performed = work::perform(self, task, source, change, common, printer, &[]).await?;
+        work::finish(performed, &change.reports, printer)
     }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use change_detect::{Module, ModuleName};
 use health_checker::{Target, TargetReport};
 use serde::Serialize;
-use windlass_cli::{Exit, Failure, Format, Printer, printable};
+use windlass_cli::{CommonArgs, EventLog, Exit, Failure, Format, Printer, printable};
 
 use crate::args::StatusArgs;
 use crate::config::{Config, LOCAL, Provider};
-use crate::event::Listeners;
+use crate::event::{Event, Listener, Listeners};
 use crate::folder;
 use crate::ledger::Ledger;
 use crate::live::Live;
@@ -18,6 +18,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::short;
 use crate::render::width;
 use crate::session::Session;
+use crate::terminal::Terminal;
 
 /// How long each service is asked for its health: a look, not a wait for it to become healthy.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +49,8 @@ struct EnvironmentStatus {
 struct ServiceStatus {
     module: ModuleName,
     service: String,
+    /// Whether the repository has it still.
+    in_repository: bool,
     /// `None` if it was never deployed.
     live: Option<Live>,
     digest: Option<String>,
@@ -60,7 +63,16 @@ struct ServiceStatus {
 }
 
 /// `windlass status`.
-pub(crate) async fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &StatusArgs,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let log = common.events.as_deref().map(EventLog::open).transpose()?;
+    let terminal = Terminal::new(printer);
+    let mut all_ears: Vec<&dyn Listener> = vec![&terminal];
+    all_ears.extend(log.iter().map(|log| log as &dyn Listener));
+    let listeners = Listeners(all_ears);
     let names = if args.environment.is_empty() {
         let first = Session::open(&args.repo, "HEAD", LOCAL)?;
         all(&first.config, first.checkout.root())
@@ -70,7 +82,7 @@ pub(crate) async fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Fa
     let mut environments = Vec::new();
     for name in &names {
         let session = Session::open(&args.repo, "HEAD", name)?;
-        let status = environment(&session, args).await;
+        let status = environment(&session, args, &listeners).await;
         if args.health && session.environment.provider == Provider::Local {
             printer.note(&format!(
                 "`{name}` is local: its tasks end with each run, so there is nobody to ask for health"
@@ -96,11 +108,32 @@ pub(crate) async fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Fa
         schema: 1,
         environments,
     };
+    tell(&status, &listeners);
     match printer.format() {
         Format::Json => printer.json(&status)?,
         _ => render(&status, printer)?,
     }
+    log.as_ref().map_or(Ok(()), EventLog::finish)?;
     Ok(exit(&status.environments))
+}
+
+/// A line of the event log for each service.
+fn tell(status: &Status, listeners: &Listeners<'_>) {
+    for environment in &status.environments {
+        for service in &environment.services {
+            let live = service.live.as_ref();
+            listeners.tell(&Event::Seen {
+                environment: environment.environment.clone(),
+                service: service.module.to_string(),
+                image: live.and_then(|live| live.image.as_ref().map(ToString::to_string)),
+                commit: live.and_then(|live| live.commit.as_ref().map(ToString::to_string)),
+                health: service
+                    .health
+                    .as_ref()
+                    .map(|report| report.verdict.as_str().to_owned()),
+            });
+        }
+    }
 }
 
 /// The environments to look at if none is named.
@@ -121,10 +154,14 @@ const fn provider(session: &Session) -> &'static str {
     }
 }
 
-async fn environment(session: &Session, args: &StatusArgs) -> Result<EnvironmentStatus, Failure> {
-    let (listeners, ledger) = (Listeners(Vec::new()), Ledger::default());
+async fn environment(
+    session: &Session,
+    args: &StatusArgs,
+    listeners: &Listeners<'_>,
+) -> Result<EnvironmentStatus, Failure> {
+    let ledger = Ledger::default();
     let adapters = session.peek().await?;
-    let pipeline = session.pipeline(&adapters, &listeners, &ledger);
+    let pipeline = session.pipeline(&adapters, listeners, &ledger);
     let modules = if args.service.is_empty() {
         pipeline.inventory()?
     } else {
@@ -137,24 +174,34 @@ async fn environment(session: &Session, args: &StatusArgs) -> Result<Environment
     } else {
         BTreeMap::new()
     };
+    let mut rows: Vec<(ModuleName, bool)> =
+        keys.iter().map(|module| (module.clone(), true)).collect();
+    if args.service.is_empty() {
+        let suspects = pipeline.once_there(&live, &pipeline.detect_options(None)?);
+        for (module, found) in pipeline.left_behind(&keys, suspects).await {
+            live.extend(found.map(|found| (module.clone(), found)));
+            rows.push((module, false));
+        }
+    }
     let mut services = Vec::new();
-    for module in modules {
-        let live = live.remove(&module.name);
+    for (module, in_repository) in rows {
+        let live = live.remove(&module);
         let image = live.as_ref().and_then(|live| live.image.as_ref());
         let info = live
             .as_ref()
             .and_then(|live| live.commit.as_ref())
             .and_then(|commit| session.checkout.info(commit).ok());
         services.push(ServiceStatus {
-            service: session.names.service(&module.name)?.to_string(),
+            in_repository,
+            service: session.names.service(&module)?.to_string(),
             digest: image
                 .and_then(|image| image.as_str().split_once('@'))
                 .map(|(_, digest)| digest.to_owned()),
             commit_age_seconds: info.as_ref().map(|info| age(info.seconds)),
             commit_title: info.map(|info| info.title),
-            health: health.remove(module.name.as_str()),
+            health: health.remove(module.as_str()),
             live,
-            module: module.name,
+            module,
         });
     }
     Ok(EnvironmentStatus {
@@ -305,6 +352,9 @@ fn line(service: &ServiceStatus, tasks_run: bool) -> String {
             Some(reason) => format!("{}: {reason}", health.verdict.as_str()),
             None => health.verdict.as_str().to_owned(),
         });
+    }
+    if !service.in_repository {
+        parts.push("no longer in the repository".to_owned());
     }
     if let Some(unfinished) = &live.unfinished {
         parts.push(format!(

@@ -4,18 +4,23 @@ use windlass_cli::Failure;
 
 use crate::args::RangeArgs;
 use crate::choice::{Order, Ready};
-use crate::event::Event;
+use crate::event::{Event, Listeners};
 use crate::notify::{Announcement, Notifier};
 use crate::outcome::Commit;
 use crate::pipeline::Pipeline;
 use crate::plan::PlannedService;
 use crate::promote::Promotable;
+use crate::rollback::WayBack;
 
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Task<'a> {
     /// Deploy what changed.
-    Run(&'a RangeArgs),
+    Run {
+        range: &'a RangeArgs,
+        /// Build from a work tree that is not as the commit has it.
+        allow_dirty: bool,
+    },
     /// Deploy what somebody asks for, by hand or in a dispatch.
     Deploy {
         /// `deploy` or `dispatch`.
@@ -37,7 +42,7 @@ impl Task<'_> {
     /// The command's name.
     pub(crate) const fn command(&self) -> &'static str {
         match self {
-            Self::Run(_) => "run",
+            Self::Run { .. } => "run",
             Self::Deploy { command, .. } => command,
             Self::Promote { .. } => "promote",
             Self::Rollback { .. } => "rollback",
@@ -58,7 +63,7 @@ impl Task<'_> {
             notifier,
         };
         match self {
-            Self::Run(range) => stage.run(range).await,
+            Self::Run { range, allow_dirty } => stage.run(range, *allow_dirty).await,
             Self::Deploy { order, head, .. } => stage.deploy(order, head.clone()).await,
             Self::Promote { services, check } => stage.promote(services, *check).await,
             Self::Rollback { services, to } => stage.rollback(services, *to).await,
@@ -75,33 +80,39 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn run(&self, range: &RangeArgs) -> Result<(), Failure> {
+    async fn run(&self, range: &RangeArgs, allow_dirty: bool) -> Result<(), Failure> {
         let pipeline = self.pipeline;
         let found = pipeline.find_changed(range).await?;
         if let Some(reason) = &found.plan.nothing {
             self.nothing(reason.clone());
             return Ok(());
         }
+        pipeline.refuse_missing(&found.plan.services)?;
         let images = pipeline.images()?;
+        if pipeline.config.build.command.is_some()
+            && let Some(warning) = pipeline.checkout.require_clean(allow_dirty)?
+        {
+            pipeline.warn(warning);
+        }
         let gate = pipeline.gate_rules()?;
-        self.announce(found.plan.services.iter()).await;
-        pipeline
-            .build_and_release(&images, gate.as_ref(), &found)
-            .await
+        // A channel that hangs must not keep the work waiting.
+        let work = pipeline.build_and_release(&images, gate.as_ref(), &found);
+        tokio::join!(self.announce(found.plan.services.iter()), work).1
     }
 
     async fn deploy(&self, order: &Order, head: Option<Commit>) -> Result<(), Failure> {
         let ready = self.pipeline.find_ordered(order).await?;
         let head = head.or_else(|| self.common_commit(&ready));
         self.chosen(ready.iter(), head);
-        self.announce(ready.iter().map(|ready| &ready.plan)).await;
-        self.pipeline.release(&ready).await;
+        let work = self.pipeline.release(&ready);
+        tokio::join!(self.announce(ready.iter().map(|ready| &ready.plan)), work);
         Ok(())
     }
 
     async fn promote(&self, services: &[String], check: bool) -> Result<(), Failure> {
         let source = self.source.expect("a promotion is opened with its source");
-        let promotable = self.pipeline.find_promotable(source, services).await?;
+        let found = self.pipeline.find_promotable(source, services, check);
+        let promotable = found.await?;
         if promotable.is_empty() {
             self.nothing(nothing_to_promote(source, self.pipeline));
             return Ok(());
@@ -112,15 +123,19 @@ impl Stage<'_> {
         if check {
             source.check_source(&promotable).await?;
         }
-        self.announce(ready().map(|ready| &ready.plan)).await;
-        self.pipeline.copy_and_release(source, promotable).await
+        let plans: Vec<PlannedService> = ready().map(|ready| ready.plan.clone()).collect();
+        let work = self.pipeline.copy_and_release(source, promotable);
+        tokio::join!(self.announce(plans.iter()), work).1
     }
 
     async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
         let ways = self.pipeline.find_way_back(services, to).await?;
         self.tell_chosen(ways.iter().map(|way| &way.plan));
-        self.announce(ways.iter().map(|way| &way.plan)).await;
-        self.pipeline.go_back(&ways).await;
+        tell_ways(self.pipeline.listeners, &ways);
+        let work = self.pipeline.go_back(&ways);
+        tokio::join!(self.announce(ways.iter().map(|way| &way.plan)), work);
+        self.pipeline
+            .warn(run_brings_it_again(self.pipeline, &ways));
         Ok(())
     }
 
@@ -136,13 +151,7 @@ impl Stage<'_> {
     fn chosen<'a>(&self, ready: impl Iterator<Item = &'a Ready> + Clone, head: Option<Commit>) {
         self.pipeline.ledger.note(|entries| entries.head = head);
         self.tell_chosen(ready.clone().map(|ready| &ready.plan));
-        for ready in ready {
-            self.pipeline.listeners.tell(&Event::Resolved {
-                service: ready.plan.module.to_string(),
-                image: ready.image.to_string(),
-                commit: ready.commit.as_ref().map(ToString::to_string),
-            });
-        }
+        tell_resolved(self.pipeline.listeners, ready);
     }
 
     fn tell_chosen<'a>(&self, services: impl Iterator<Item = &'a PlannedService> + Clone) {
@@ -189,6 +198,32 @@ impl Stage<'_> {
     }
 }
 
+/// Tells the image of each service.
+pub(crate) fn tell_resolved<'a>(
+    listeners: &Listeners<'_>,
+    services: impl Iterator<Item = &'a Ready>,
+) {
+    for ready in services {
+        listeners.tell(&Event::Resolved {
+            service: ready.plan.module.to_string(),
+            image: ready.image.to_string(),
+            commit: ready.commit.as_ref().map(ToString::to_string),
+        });
+    }
+}
+
+/// Tells where each service goes back to.
+pub(crate) fn tell_ways(listeners: &Listeners<'_>, ways: &[WayBack]) {
+    for way in ways {
+        listeners.tell(&Event::GoingBack {
+            service: way.plan.module.to_string(),
+            to: way.to.short().to_owned(),
+            image: way.image.as_ref().map(ToString::to_string),
+            commit: way.commit().as_ref().map(ToString::to_string),
+        });
+    }
+}
+
 /// The commit that all images were built from, if it is one and the repository has it.
 pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<Commit> {
     let first = ready.first()?.commit.as_ref()?;
@@ -205,6 +240,16 @@ pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<
         .ok()
         .as_ref()
         .map(Commit::from)
+}
+
+/// What a rollback does not do: the commit that was gone back from stays at the branch's head.
+pub(crate) fn run_brings_it_again(pipeline: &Pipeline<'_>, ways: &[WayBack]) -> String {
+    let names: Vec<&str> = ways.iter().map(|way| way.plan.module.as_str()).collect();
+    format!(
+        "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
+        pipeline.names.environment(),
+        names.join(", ")
+    )
 }
 
 /// Why a promotion has nothing to do.

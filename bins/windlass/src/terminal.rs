@@ -67,6 +67,14 @@ impl Terminal {
         }
     }
 
+    /// Said even to those who asked for quiet.
+    fn warn(&self, text: &str) {
+        match self.rows.get() {
+            Some(rows) => rows.warn(text),
+            None => self.printer.warn(text),
+        }
+    }
+
     /// Changes a service's progress and redraws its row.
     fn update(&self, service: &str, change: impl FnOnce(&mut Progress)) {
         let line = {
@@ -145,6 +153,21 @@ impl Listener for Terminal {
                     .map_or("unknown commit", |commit| &commit[..7]);
                 self.note(&format!("         {service}  is {commit}, {image}"));
             }
+            Event::GoingBack {
+                service,
+                to,
+                image,
+                commit,
+            } => {
+                let commit = commit
+                    .as_ref()
+                    .map_or("unknown commit", |commit| &commit[..7]);
+                let image = image.as_deref().unwrap_or("no image");
+                self.note(&format!(
+                    "         {service}  goes back to {to}: {commit}, {image}"
+                ));
+            }
+            Event::Warning { message } => self.warn(message),
             Event::LockBusy {
                 environment,
                 holder,
@@ -197,7 +220,7 @@ impl Listener for Terminal {
                     .detect
                     .clone_from(change);
             }
-            Event::NothingToDo { .. } => {}
+            Event::NothingToDo { .. } | Event::Seen { .. } | Event::Unlocked { .. } => {}
             Event::BuildStarted { module, command } => {
                 self.note(&format!("build    {module}: {command}"))
             }
@@ -223,9 +246,7 @@ impl Listener for Terminal {
                 channel,
                 error: Some(error),
             } => {
-                self.note(&format!(
-                    "warning: the message to {channel} did not arrive: {error}"
-                ));
+                self.warn(&format!("the message to {channel} did not arrive: {error}"));
             }
             Event::Notified { .. } => {}
             Event::Ended => self.close(),
@@ -275,6 +296,13 @@ impl Listener for Terminal {
                 watching,
                 detail,
             } => self.health(service, *watching, detail),
+            Event::NotAsked { service } => {
+                self.fact(
+                    service,
+                    "not asked for its health: the environment has no `health`",
+                );
+                self.update(service, |progress| progress.health = "not asked".to_owned());
+            }
             Event::RollingBack { service, reason } => {
                 self.fact(service, &format!("rolling back: {reason}"));
                 self.update(service, |progress| {

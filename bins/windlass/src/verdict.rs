@@ -25,6 +25,8 @@ pub(crate) enum Verdict {
     Superseded,
     /// Neither success nor failure could be seen in time.
     TimedOut,
+    /// Its settings or what was asked for do not allow it.
+    Refused,
     /// The run was stopped before it ended.
     Cancelled,
     /// The outcome is not known: the control plane or the registry could not be reached.
@@ -44,6 +46,7 @@ impl Verdict {
             Self::RollbackFailed => "ROLLBACK FAILED",
             Self::Superseded => "superseded",
             Self::TimedOut => "timed out",
+            Self::Refused => "refused",
             Self::Cancelled => "cancelled",
             Self::Unknown => "unknown",
         }
@@ -61,6 +64,7 @@ impl Verdict {
             Self::RollbackFailed => "could not be rolled back",
             Self::Superseded => "was superseded",
             Self::TimedOut => "timed out",
+            Self::Refused => "was refused",
             Self::Cancelled => "was cancelled",
             Self::Unknown => "ended with an unknown outcome",
         }
@@ -93,6 +97,7 @@ pub(crate) fn exit(verdicts: &[Verdict]) -> Exit {
         (Verdict::TimedOut, Exit::TimedOut),
         (Verdict::RolledBack, Exit::RolledBack),
         (Verdict::Superseded, Exit::Superseded),
+        (Verdict::Refused, Exit::Usage),
         (Verdict::Cancelled, Exit::Interrupted),
     ]
     .into_iter()
@@ -104,8 +109,8 @@ pub(crate) fn exit(verdicts: &[Verdict]) -> Exit {
 mod tests {
     use super::*;
     use Verdict::{
-        Deployed, Failed, NotStarted, Restored, RollbackFailed, RolledBack, Superseded, TimedOut,
-        Unchanged, Unknown,
+        Deployed, Failed, NotStarted, Refused, Restored, RollbackFailed, RolledBack, Superseded,
+        TimedOut, Unchanged, Unknown,
     };
 
     #[test]
@@ -124,6 +129,9 @@ mod tests {
             (&[TimedOut, NotStarted], Exit::TimedOut),
             (&[Unknown, RolledBack], Exit::Unreachable),
             (&[NotStarted], Exit::Negative),
+            (&[Refused, NotStarted], Exit::Usage),
+            (&[Refused, Deployed], Exit::Partial),
+            (&[Refused, Unknown], Exit::Unreachable),
         ] {
             assert_eq!(exit(verdicts), expected, "{verdicts:?}");
         }

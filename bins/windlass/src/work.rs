@@ -20,10 +20,21 @@ use crate::terminal::Terminal;
 use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
+/// How a task ended.
+#[derive(Debug)]
+pub(crate) struct Performed {
+    pub(crate) outcome: RunOutcome,
+    /// What ended it before its time.
+    pub(crate) failure: Option<Failure>,
+    /// What went wrong after it, and changed nothing about it: a state that was not saved, a lock that was not let go of, a log
+    /// that is incomplete.
+    pub(crate) trouble: Vec<Failure>,
+}
+
 /// Performs a task until it ends or the process is asked to stop. In all cases the environment is closed, its lock let go,
 /// people are told, and the event log is complete.
 ///
-/// The failure that ended it is returned beside the outcome; an `Err` is one before anything was begun.
+/// An `Err` is a failure before anything was begun.
 pub(crate) async fn perform(
     session: &Session,
     task: &Task<'_>,
@@ -32,7 +43,7 @@ pub(crate) async fn perform(
     common: &CommonArgs,
     printer: &Printer,
     more: &[&dyn Listener],
-) -> Result<(RunOutcome, Option<Failure>), Failure> {
+) -> Result<Performed, Failure> {
     guard::check(
         session.names.environment(),
         &session.environment,
@@ -66,27 +77,24 @@ pub(crate) async fn perform(
     listeners.tell(&Event::Ended);
     let mut outcome = outcome(session, task, source, &end, &ledger, &timeline);
     if worth_telling(&outcome, &end) {
-        outcome.notifications = notifier.ended(&outcome, &listeners).await;
+        outcome.notifications = notifier.ended(&outcome, &listeners, interrupted()).await;
     }
     terminal.close();
     if let End::Interrupted(signal) = end {
         let note = open.after_interrupt();
         printer.note(&format!("interrupted by {signal}: {note}"));
     }
-    // The run's own failure is the one to report; a state that could not be saved comes next.
-    let closed = open.close().await;
-    let logged = log.as_ref().map_or(Ok(()), EventLog::finish);
-    match end {
-        End::Failed(failure) => Ok((outcome, Some(failure))),
-        End::Done | End::Interrupted(_) => {
-            let failure = closed.and(logged).err();
-            if let (Some(failure), Exit::Done) = (&failure, outcome.exit) {
-                outcome.exit = failure.exit();
-                outcome.exit_code = failure.exit().code();
-            }
-            Ok((outcome, failure))
-        }
-    }
+    let mut trouble = open.close().await;
+    trouble.extend(log.as_ref().and_then(|log| log.finish().err()));
+    let failure = match end {
+        End::Failed(failure) => Some(failure),
+        End::Done | End::Interrupted(_) => None,
+    };
+    Ok(Performed {
+        outcome,
+        failure,
+        trouble,
+    })
 }
 
 /// Nobody wants to hear that there was nothing to do, or that a command was mistyped.
@@ -107,11 +115,12 @@ fn outcome(
     timeline: &Timeline,
 ) -> RunOutcome {
     let entries = ledger.entries();
-    let (error, interrupted) = match end {
+    let (failure, interrupted) = match end {
         End::Done => (None, None),
-        End::Failed(failure) => (Some(failure.message().to_owned()), None),
+        End::Failed(failure) => (Some(failure), None),
         End::Interrupted(signal) => (None, Some((*signal).to_owned())),
     };
+    let error = failure.map(|failure| failure.message().to_owned());
     let services = match (&error, &interrupted) {
         (_, Some(signal)) => {
             entries.services(Verdict::Cancelled, &format!("interrupted by {signal}"))
@@ -133,7 +142,10 @@ fn outcome(
         services,
         removed: entries.removed,
         nothing: entries.nothing,
+        warnings: entries.warnings,
         error,
+        causes: failure.map_or_else(Vec::new, |failure| failure.causes().to_vec()),
+        hint: failure.and_then(|failure| failure.remedy().map(str::to_owned)),
         interrupted,
         gates: entries.gates,
         logs: entries.logs,
@@ -149,30 +161,77 @@ fn outcome(
     }
 }
 
-/// Renders how a task ended.
+/// Tells how a task ended, in all places that are told, and returns its exit code. Where one cannot be told the others are told
+/// all the same; a verdict that is not good stays what it is, and a good one that could not be told becomes that failure.
 pub(crate) fn finish(
-    outcome: &RunOutcome,
-    failure: Option<Failure>,
+    performed: Performed,
     reports: &ReportArgs,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    // What was refused before it began has only its error.
-    let refused = failure.as_ref().is_some_and(|failure| {
+    let Performed {
+        mut outcome,
+        failure,
+        mut trouble,
+    } = performed;
+    let github = GithubActions::from_env();
+    let tell_code = |outcome: &RunOutcome| {
+        let json = report::write_json(outcome, reports);
+        let outputs = github.outputs(&render::run_outputs(outcome));
+        json.err().into_iter().chain(outputs.err())
+    };
+    trouble.extend(report::write_pages(&outcome, reports));
+    trouble.extend(github.summary(&report::markdown(&outcome)).err());
+    charge(&mut outcome, &trouble);
+    trouble.extend(tell_code(&outcome));
+    // What tells the exit code is told again when it has changed meanwhile.
+    if charge(&mut outcome, &trouble) {
+        let _ = tell_code(&outcome).count();
+    }
+    trouble.extend(print(&outcome, failure.as_ref(), printer).err());
+    if charge(&mut outcome, &trouble) {
+        let _ = tell_code(&outcome).count();
+    }
+    let failure = failure.or_else(|| {
+        let charged = trouble
+            .first()
+            .is_some_and(|first| first.exit() == outcome.exit);
+        (charged
+            && outcome
+                .services
+                .iter()
+                .all(|service| service.verdict.is_good()))
+        .then(|| trouble.remove(0))
+    });
+    for failure in &trouble {
+        printer.warn(&failure.in_a_line());
+    }
+    failure.map_or(Ok(outcome.exit), Err)
+}
+
+/// Makes the first trouble the exit code of a task that is done; says whether it did.
+fn charge(outcome: &mut RunOutcome, trouble: &[Failure]) -> bool {
+    let (Some(first), Exit::Done) = (trouble.first(), outcome.exit) else {
+        return false;
+    };
+    outcome.exit = first.exit();
+    outcome.exit_code = first.exit().code();
+    true
+}
+
+/// The answer on stdout.
+fn print(
+    outcome: &RunOutcome,
+    failure: Option<&Failure>,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    // What was refused before it began has only its error, for people.
+    let refused = failure.is_some_and(|failure| {
         !outcome.announced && (failure.exit() == Exit::Usage || outcome.services.is_empty())
     });
-    if !refused {
-        match printer.format() {
-            Format::Json => printer.json(outcome)?,
-            _ => render::run(outcome, printer)?,
-        }
-    }
-    let github = GithubActions::from_env();
-    let written = report::write(outcome, reports)
-        .and_then(|()| github.outputs(&render::run_outputs(outcome)))
-        .and_then(|()| github.summary(&report::markdown(outcome)));
-    match failure {
-        Some(failure) => Err(failure),
-        None => written.map(|()| outcome.exit),
+    match printer.format() {
+        Format::Json => printer.json(outcome),
+        _ if refused => Ok(()),
+        _ => render::run(outcome, printer),
     }
 }
 
@@ -263,18 +322,18 @@ impl Open {
             })
     }
 
-    /// Closes the environments, then lets go of their locks.
-    async fn close(self) -> Result<(), Failure> {
-        let mut closed = Ok(());
+    /// Closes the environments, then lets go of their locks; returns what went wrong.
+    async fn close(self) -> Vec<Failure> {
+        let mut trouble = Vec::new();
         for adapters in self.adapters.iter().chain(&self.source) {
-            closed = closed.and(adapters.site.close().await);
+            trouble.extend(adapters.site.close().await.err());
         }
         if let Some((place, holder)) = &self.pending {
-            closed = closed.and(place.abandon(holder).await);
+            trouble.extend(place.abandon(holder).await.err());
         }
         for lock in self.locks {
-            closed = closed.and(lock.release().await);
+            trouble.extend(lock.release().await.err());
         }
-        closed
+        trouble
     }
 }

@@ -26,6 +26,39 @@ pub struct Worktree {
     changed: BTreeMap<RepoPath, Option<EntryKind>>,
 }
 
+impl GitSource {
+    /// The tracked files whose content in the index or the work tree is not that of `HEAD`, as `git status` tells them. Untracked
+    /// files are none of them, and a submodule is one of them unless only untracked files stand in it.
+    ///
+    /// # Errors
+    /// [`Error::NoWorktree`] in a bare repository, and [`Error::Unreadable`] if the `git` program cannot tell.
+    pub fn modified(&self) -> Result<Vec<RepoPath>, Error> {
+        if self.workdir().is_none() {
+            return Err(Error::NoWorktree {
+                path: self.git_dir().to_owned(),
+            });
+        }
+        let what = || "the state of the work tree".to_owned();
+        let out = self
+            .program
+            .run(&[
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--no-renames",
+                "--untracked-files=no",
+                "--ignore-submodules=untracked",
+            ])
+            .map_err(|problem| problem.or(|problem| unreadable(what(), problem.into())))?;
+        out.split(|byte| *byte == 0)
+            .filter(|line| line.len() > 3)
+            .map(|line| {
+                RepoPath::from_bytes(&line[3..]).map_err(|error| unreadable(what(), error.into()))
+            })
+            .collect()
+    }
+}
+
 impl Worktree {
     /// Looks at the work tree of a repository.
     ///

@@ -8,7 +8,7 @@ use super::watch::{Reading, Watch};
 use crate::{
     DeploymentId, DeploymentStatus, Error, Event, RollbackRequest, RolloutState,
     ServiceDeploymentStatus as Status, ServiceOutcome, ServiceState, ServiceUpdate, StopType,
-    TaskDefinitionArn, Verdict,
+    TaskDefinitionArn, Verdict, WayBack,
 };
 
 /// Who goes back.
@@ -44,19 +44,9 @@ pub(super) async fn rollback(
         return Ok(watch.end(Verdict::Superseded, Some(only.clone()), None, Some(reason)));
     }
     let before = earlier_revision(&watch, &state).await;
-    let Some(to) = request.to.clone().or_else(|| before.clone()) else {
-        return Err(Error::NoEarlierRevision {
-            service: request.service.clone(),
-        });
-    };
-    let definition = watch.definition(&to).await?;
-    // `family:revision` was given, and the service's deployments have ARNs.
-    let to = definition.arn().unwrap_or(to);
-    watch.image = definition
-        .containers()
-        .into_iter()
-        .next()
-        .map(|(_, image)| image);
+    let target = target(&watch, &state, request, before.as_ref()).await?;
+    let to = target.task_definition;
+    watch.image = target.image;
     let settled = primary
         .as_ref()
         .filter(|primary| primary.is_completed() && primary.task_definition == to);
@@ -78,6 +68,62 @@ pub(super) async fn rollback(
     let reason = format!("{}: asked to go back", request.service);
     let from = primary.map(|primary| primary.task_definition);
     go_back(watch, under_way.as_ref(), id, from, reason).await
+}
+
+/// Where a way back would lead, found out without a change.
+pub(super) async fn way_back(
+    watch: Watch<'_>,
+    request: &RollbackRequest,
+) -> Result<WayBack, Error> {
+    let state = watch.first_look().await?;
+    check_kind(&state)?;
+    let before = match &request.to {
+        Some(_) => None,
+        None => earlier_revision(&watch, &state).await,
+    };
+    target(&watch, &state, request, before.as_ref()).await
+}
+
+async fn target(
+    watch: &Watch<'_>,
+    state: &ServiceState,
+    request: &RollbackRequest,
+    before: Option<&TaskDefinitionArn>,
+) -> Result<WayBack, Error> {
+    let Some(to) = request.to.as_ref().or(before) else {
+        return Err(Error::NoEarlierRevision {
+            service: request.service.clone(),
+        });
+    };
+    let definition = watch.definition(to).await?;
+    // `family:revision` was given, and the service's deployments have ARNs.
+    let to = definition.arn().unwrap_or_else(|| to.clone());
+    if request.to.is_some() && !is_its_own(watch, state, &to).await {
+        return Err(Error::NotItsRevision {
+            service: request.service.clone(),
+            task_definition: to,
+            family: state.task_definition.family().to_owned(),
+        });
+    }
+    let image = definition
+        .containers()
+        .into_iter()
+        .next()
+        .map(|(_, image)| image);
+    Ok(WayBack {
+        task_definition: to,
+        image,
+    })
+}
+
+/// Whether a revision is of the family that the service runs, or was deployed to it before it was given that family.
+async fn is_its_own(watch: &Watch<'_>, state: &ServiceState, to: &TaskDefinitionArn) -> bool {
+    to.family() == state.task_definition.family()
+        || state
+            .deployments
+            .iter()
+            .any(|deployment| deployment.task_definition == *to)
+        || history::successful(watch, |_| true).await.contains(to)
 }
 
 /// The last revision that was deployed with success, other than the one that runs.

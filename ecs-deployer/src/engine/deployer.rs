@@ -5,8 +5,8 @@ use super::watch::Watch;
 use super::{back, begin, history};
 use crate::{
     ClusterName, ControlPlane, DeployRequest, Deployment, DeploymentId, DeploymentStatus, Error,
-    Observer, Options, RollbackRequest, ServiceDeploymentStatus, ServiceName, ServiceOutcome,
-    ServiceState, TaskLogs, TaskRunner, Verdict,
+    Event, Observer, Options, RollbackRequest, ServiceDeploymentStatus, ServiceName,
+    ServiceOutcome, ServiceState, TaskLogs, TaskRunner, Verdict, WayBack,
 };
 
 /// Deploys, follows and goes back.
@@ -162,7 +162,8 @@ impl<'a> Deployer<'a> {
     /// one that runs; where the records cannot be read, that of the completed deployment that is being replaced.
     ///
     /// # Errors
-    /// [`Error::NoEarlierRevision`] when none is named and none is known; else as [`deploy`](Self::deploy).
+    /// [`Error::NoEarlierRevision`] when none is named and none is known, [`Error::NotItsRevision`] when the one that is named is
+    /// of another family and was never deployed to the service; else as [`deploy`](Self::deploy).
     pub async fn rollback(
         &self,
         request: &RollbackRequest,
@@ -171,6 +172,22 @@ impl<'a> Deployer<'a> {
     ) -> Result<ServiceOutcome, Error> {
         let watch = Watch::new(*self, &request.cluster, &request.service, options, observer);
         back::rollback(watch, request).await
+    }
+
+    /// Finds out where [`rollback`](Self::rollback) would lead. Nothing is changed.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn way_back(&self, request: &RollbackRequest) -> Result<WayBack, Error> {
+        let (options, observer) = (Options::default(), |_: Event| {});
+        let watch = Watch::new(
+            *self,
+            &request.cluster,
+            &request.service,
+            &options,
+            &observer,
+        );
+        back::way_back(watch, request).await
     }
 }
 
@@ -247,4 +264,15 @@ pub async fn rollback(
     Deployer::new(plane)
         .rollback(request, options, observer)
         .await
+}
+
+/// [`Deployer::way_back`] on a control plane alone.
+///
+/// # Errors
+/// As there.
+pub async fn way_back(
+    plane: &dyn ControlPlane,
+    request: &RollbackRequest,
+) -> Result<WayBack, Error> {
+    Deployer::new(plane).way_back(request).await
 }

@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ecs_deployer::sim::{Behaviour, ServiceSpec};
-use ecs_deployer::{ControlPlane, Error, Event, Options, Verdict, deploy, wait};
+use ecs_deployer::{
+    ControlPlane, Error, Event, Options, RollbackRequest, ServiceUpdate, TaskDefinition, Verdict,
+    deploy, rollback, wait, way_back,
+};
 
 use crate::meddled::Meddled;
 use crate::stage::{NEW, OLD, Stage, name, reason, request, service};
@@ -217,4 +220,60 @@ async fn what_succeeded_and_was_replaced_since_is_not_called_deployed() {
         outcome.superseded_by.is_some() && !outcome.notes.is_empty(),
         "{outcome:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_way_back_leads_is_told_without_a_change() {
+    let stage = of_two(|spec| spec).await;
+    let before = stage.state().await;
+    let asked = RollbackRequest::new(name(), service());
+    let way = way_back(&stage.cluster, &asked).await.unwrap();
+    assert_eq!(way.task_definition.short(), "web:1");
+    assert_eq!(way.image.unwrap().as_str(), OLD);
+    let way = way_back(&stage.cluster, &asked.to("web:2".parse().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(way.image.unwrap().as_str(), SECOND);
+    assert_eq!(stage.state().await.deployments, before.deployments);
+
+    let fresh = Stage::new(|spec| spec).await;
+    let nowhere = way_back(&fresh.cluster, &RollbackRequest::new(name(), service())).await;
+    assert!(
+        matches!(nowhere, Err(Error::NoEarlierRevision { .. })),
+        "{nowhere:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_services_revision_is_refused_before_anything_is_begun() {
+    let stage = of_two(|spec| spec).await;
+    let other = TaskDefinition::new(serde_json::json!({
+        "family": "other",
+        "containerDefinitions": [{"name": "other", "image": "registry.example/other:1", "essential": true}],
+    }));
+    let other = stage
+        .cluster
+        .register_task_definition(&other)
+        .await
+        .unwrap();
+    let request = RollbackRequest::new(name(), service()).to(other.clone());
+    let refused = rollback(&stage.cluster, &request, &Options::default(), &|_| {}).await;
+    let Err(error @ Error::NotItsRevision { .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(error.is_usage() && error.hint().unwrap().contains("`web`"));
+    assert_eq!(stage.image().await, SECOND);
+
+    // One that the service ran before it was given its family is its own.
+    let update = ServiceUpdate::new(name(), service()).task_definition(other);
+    stage.cluster.update_service(&update).await.unwrap();
+    stage
+        .until(Duration::from_secs(900), |state| {
+            state.primary().unwrap().is_completed()
+        })
+        .await;
+    let request = RollbackRequest::new(name(), service()).to("web:2".parse().unwrap());
+    let back = rollback(&stage.cluster, &request, &Options::default(), &|_| {}).await;
+    assert_eq!(back.unwrap().verdict, Verdict::RolledBack);
+    assert_eq!(stage.image().await, SECOND);
 }

@@ -11,6 +11,9 @@ use windlass_cli::Failure;
 
 use super::{Attempt, Holder, Lock, Unlocked, describe};
 
+/// How often a lock is tried for that is there when it is put and gone when it is read.
+const ATTEMPTS: usize = 3;
+
 /// `s3://BUCKET/PREFIX/ENVIRONMENT.lock.json`.
 #[derive(Debug, Clone)]
 pub(crate) struct S3Place {
@@ -24,6 +27,21 @@ pub(crate) struct S3Place {
 pub(crate) struct S3Lock {
     place: S3Place,
     id: String,
+}
+
+/// The object as it was at a moment.
+#[derive(Debug)]
+struct Found {
+    /// `None` if its text cannot be understood.
+    holder: Option<Holder>,
+    /// Which version of it.
+    etag: Option<String>,
+}
+
+impl Found {
+    fn is_of(&self, id: &str) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.id == id)
+    }
 }
 
 /// The bucket and the prefix of a lock's URL, the prefix without slashes at its ends.
@@ -57,41 +75,46 @@ impl S3Place {
     }
 
     pub(super) async fn attempt(&self, holder: &Holder) -> Result<Attempt, Failure> {
-        let body = serde_json::to_vec(holder)
-            .map_err(|error| Failure::unreachable("cannot write the lock").caused_by(&error))?;
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&self.key)
-            .if_none_match("*")
-            .content_type("application/json")
-            .body(ByteStream::from(body))
-            .send()
-            .await;
-        let lock = || {
-            Lock::S3(S3Lock {
-                place: self.clone(),
-                id: holder.id.clone(),
-            })
-        };
-        match put {
-            Ok(_) => Ok(Attempt::Taken(lock(), None)),
-            // 412: there is one. 409: another put or delete was under way at the same moment.
-            Err(error) if matches!(status(&error), Some(412 | 409)) => {
-                let found = self.read().await?;
-                // An answer that was lost makes the client repeat a put that had succeeded.
-                match found {
-                    Some(found) if found.id == holder.id => Ok(Attempt::Taken(lock(), None)),
-                    found => Ok(Attempt::Busy(found)),
+        for _ in 0..ATTEMPTS {
+            let body = serde_json::to_vec(holder)
+                .map_err(|error| Failure::unreachable("cannot write the lock").caused_by(&error))?;
+            let put = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(&self.key)
+                .if_none_match("*")
+                .content_type("application/json")
+                .body(ByteStream::from(body))
+                .send()
+                .await;
+            let taken = || {
+                let lock = S3Lock {
+                    place: self.clone(),
+                    id: holder.id.clone(),
+                };
+                Ok(Attempt::Taken(Lock::S3(lock), None))
+            };
+            match put {
+                Ok(_) => return taken(),
+                // 412: there is one. 409: another put or delete was under way at the same moment.
+                Err(error) if matches!(status(&error), Some(412 | 409)) => {
+                    match self.read().await? {
+                        // An answer that was lost makes the client repeat a put that had succeeded.
+                        Some(found) if found.is_of(&holder.id) => return taken(),
+                        Some(found) => return Ok(Attempt::Busy(found.holder)),
+                        // It was let go of between the two: it is there to be taken.
+                        None => {}
+                    }
                 }
+                Err(error) => return Err(self.failed("put", &error)),
             }
-            Err(error) => Err(self.failed("put", &error)),
         }
+        Ok(Attempt::Busy(None))
     }
 
-    /// Who holds it; `None` if nobody does or the text cannot be understood.
-    async fn read(&self) -> Result<Option<Holder>, Failure> {
+    /// What is there; `None` if nobody holds it.
+    async fn read(&self) -> Result<Option<Found>, Failure> {
         let got = self
             .client
             .get_object()
@@ -101,63 +124,67 @@ impl S3Place {
             .await;
         match got {
             Ok(object) => {
+                let etag = object.e_tag().map(str::to_owned);
                 let bytes = object.body.collect().await.map_err(|error| {
                     Failure::unreachable(format!("cannot read the lock `{}`", self.url()))
                         .caused_by(&error)
                 })?;
-                Ok(serde_json::from_slice(&bytes.into_bytes()).ok())
+                Ok(Some(Found {
+                    holder: serde_json::from_slice(&bytes.into_bytes()).ok(),
+                    etag,
+                }))
             }
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(self.failed("read", &error)),
         }
     }
 
-    async fn is_there(&self) -> Result<bool, Failure> {
-        let head = self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(&self.key)
-            .send()
-            .await;
-        match head {
-            Ok(_) => Ok(true),
-            Err(error) if status(&error) == Some(404) => Ok(false),
-            Err(error) => Err(self.failed("read", &error)),
+    /// Lets go of the lock of this holder. One that was forced away and taken by another run is that run's.
+    pub(super) async fn release(&self, id: &str) -> Result<(), Failure> {
+        match self.read().await? {
+            Some(found) if found.is_of(id) => self.delete(&found).await.map(drop),
+            _ => Ok(()),
         }
     }
 
-    /// Lets go of the lock of this holder. One that was forced away and taken by another run is that run's.
-    pub(super) async fn release(&self, id: &str) -> Result<(), Failure> {
-        let mine = self.read().await?.is_some_and(|holder| holder.id == id);
-        if mine { self.delete().await } else { Ok(()) }
-    }
-
-    async fn delete(&self) -> Result<(), Failure> {
-        self.client
+    /// Removes exactly what was found, and says whether it did: it may be gone meanwhile, or another run's.
+    ///
+    /// Conditional deletes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>.
+    async fn delete(&self, found: &Found) -> Result<bool, Failure> {
+        let deleted = self
+            .client
             .delete_object()
             .bucket(&self.bucket)
             .key(&self.key)
+            .set_if_match(found.etag.clone())
             .send()
-            .await
-            .map(drop)
-            .map_err(|error| self.failed("remove", &error))
+            .await;
+        match deleted {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(status(&error), Some(412 | 404)) => Ok(false),
+            Err(error) => Err(self.failed("remove", &error)),
+        }
     }
 
     pub(super) async fn unlock(&self, environment: &str, force: bool) -> Result<Unlocked, Failure> {
-        if !self.is_there().await? {
+        let Some(found) = self.read().await? else {
             return Ok(Unlocked::Free);
-        }
-        let holder = self.read().await?;
+        };
         if !force {
             return Err(Failure::unreachable(format!(
                 "the environment `{environment}` is locked: {}",
-                describe(holder.as_ref())
+                describe(found.holder.as_ref())
             ))
             .hint("whether that run still lives cannot be seen from here: look, then repeat this with --force"));
         }
-        self.delete().await?;
-        Ok(Unlocked::Removed(holder))
+        if self.delete(&found).await? {
+            return Ok(Unlocked::Removed(found.holder));
+        }
+        Err(Failure::unreachable(format!(
+            "the lock of `{environment}` was not removed: it was let go of meanwhile, or taken by another run; it was that of {}",
+            describe(found.holder.as_ref())
+        ))
+        .hint("repeat this to see who holds it now"))
     }
 
     fn failed<E>(&self, what: &str, error: &SdkError<E, HttpResponse>) -> Failure

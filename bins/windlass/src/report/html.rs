@@ -30,7 +30,7 @@ pub(super) fn link(url: &str, text: &str) -> String {
 }
 
 /// Text cut to a number of characters, with a mark where it was cut.
-pub(super) fn cut(text: &str, characters: usize) -> String {
+pub(crate) fn cut(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();
     }

@@ -36,7 +36,14 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
             &mut text,
             &format!("Nothing to do: {}.", markdown_cell(reason)),
         );
+        removed(&mut text, outcome);
         return text;
+    }
+    for warning in &outcome.warnings {
+        line(
+            &mut text,
+            &format!("**Warning:** {}", markdown_cell(warning)),
+        );
     }
     if let Some(error) = &outcome.error {
         line(
@@ -51,6 +58,7 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
         );
     }
     services(&mut text, outcome);
+    removed(&mut text, outcome);
     for gate in &outcome.gates {
         let why = gate.reason().map_or("", |finding| &finding.message);
         line(
@@ -86,6 +94,16 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
         }
     }
     text
+}
+
+fn removed(text: &mut String, outcome: &RunOutcome) {
+    for module in &outcome.removed {
+        let module = markdown_cell(module.as_str());
+        line(
+            text,
+            &format!("{module} is deployed and no longer in the repository: it was left alone."),
+        );
+    }
 }
 
 fn line(text: &mut String, line: &str) {

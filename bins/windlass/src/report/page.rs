@@ -48,6 +48,9 @@ pub(super) fn page(outcome: &RunOutcome) -> String {
     if let Some(reason) = &outcome.nothing {
         paragraph(&mut page, &format!("Nothing to do: {}.", escape(reason)));
     }
+    for warning in &outcome.warnings {
+        paragraph(&mut page, &format!("Warning: {}", escape(warning)));
+    }
     if let Some(error) = &outcome.error {
         page.push_str(&format!("<pre class=\"error\">{}</pre>\n", escape(error)));
     }

@@ -5,8 +5,9 @@ use std::time::Instant;
 use ecs_deployer::{RollbackRequest, ServiceOutcome};
 use health_checker::Target;
 
-use super::{RolledOut, Rollouts, revision};
+use super::{NOT_ASKED, RolledOut, Rollouts, revision};
 use crate::event::Event;
+use crate::failures;
 use crate::names::commit_of;
 use crate::verdict::Verdict;
 
@@ -46,7 +47,7 @@ impl Rollouts<'_> {
         let outcome = ecs_deployer::rollback(self.plane, &way.request, &options, &observer).await;
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(error) => return RolledOut::unknown(&error),
+            Err(error) => return RolledOut::broken_off(&failures::deploy(&error)),
         };
         let verdict = match outcome.verdict {
             ecs_deployer::Verdict::RolledBack | ecs_deployer::Verdict::Deployed => {
@@ -69,7 +70,14 @@ impl Rollouts<'_> {
     ) -> RolledOut {
         let commit = outcome.image.as_ref().and_then(commit_of);
         let mut ended = RolledOut::after(verdict, outcome);
-        let Some(target) = way.target.clone().filter(|_| verdict.is_good()) else {
+        if !verdict.is_good() {
+            return ended;
+        }
+        let Some(target) = way.target.clone() else {
+            ended.reason = Some(NOT_ASKED.to_owned());
+            self.listeners.tell(&Event::NotAsked {
+                service: way.module.to_owned(),
+            });
             return ended;
         };
         let target = match &commit {

@@ -105,6 +105,13 @@ fn the_pushed_digest_is_deployed_and_answers() {
     );
     assert_eq!(aws.tag("sdt-dev/alpha", "latest").as_deref(), Some(digest));
 
+    // What left the repository is told of; what runs an image of other origin in the same cluster is not.
+    assert_eq!(
+        document["removed"],
+        serde_json::json!(["old"]),
+        "{document}"
+    );
+
     // The tag of the live image now tells the commit: without a base there is nothing to do.
     let again = run(&repo, &aws, &[]);
     assert!(again.json()["nothing"].is_string(), "{again:?}");
@@ -186,7 +193,118 @@ fn a_denied_call_names_the_action() {
 fn a_service_that_does_not_exist_is_named() {
     let aws = FakeAws::start(Behaviour::HasNoService);
     let repo = repository(&aws);
-    run(&repo, &aws, &["--base", "HEAD~1"]).assert_refused(2, &["sdt-dev-alpha", "sdt-dev"]);
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
+    run(&repo, &aws, &["--base", "HEAD~1"]).assert_refused_after_start(
+        2,
+        &[
+            "`sdt-dev-alpha`",
+            "`sdt-dev`",
+            "infrastructure code",
+            "detect.services",
+        ],
+    );
+}
+
+#[test]
+fn a_module_without_a_service_stands_in_nobodys_way_until_it_is_to_be_deployed() {
+    let aws = FakeAws::start(Behaviour::HasOneService);
+    let repo = repository(&aws);
+    repo.write("services/beta/main.txt", "one\n");
+    repo.write("services/gamma/main.txt", "one\n");
+    repo.commit("Two that have no service");
+    let status = on(&repo, &aws, &["status", "-e", "dev"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert_eq!(
+        status.stdout.matches("not deployed").count(),
+        2,
+        "{status:?}"
+    );
+    assert!(status.stdout.contains("alpha"), "{status:?}");
+
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
+    let plan = on(&repo, &aws, &["plan", "-e", "dev", "--base", "HEAD~1"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    assert_eq!(
+        (verdicts(&ended.json()), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    // Both are new: they are refused by name, and what would be refused is said by the plan.
+    let refused = run(&repo, &aws, &[]);
+    refused
+        .assert_refused_after_start(2, &["`sdt-dev-beta`", "`sdt-dev-gamma`", "detect.services"]);
+    let plan = on(&repo, &aws, &["plan", "-e", "dev"]);
+    assert!(
+        plan.code == 0 && plan.stderr.contains("warning: `beta` cannot be deployed"),
+        "{plan:?}"
+    );
+    let deploy = ["deploy", "-e", "dev", "-s", "beta"];
+    on(&repo, &aws, &deploy).assert_refused_after_start(2, &["`sdt-dev-beta`"]);
+}
+
+#[test]
+fn without_an_address_for_health_the_verdict_says_that_nobody_was_asked() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    let config = config(&aws, true);
+    let without: Vec<&str> = config
+        .lines()
+        .filter(|line| !line.starts_with("health ="))
+        .collect();
+    repo.write("windlass.toml", &without.join("\n"));
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    let document = ended.json();
+    assert_eq!(
+        (verdicts(&document), ended.code),
+        (all(&["alpha"], "deployed"), 0),
+        "{ended:?}"
+    );
+    let reason = document["services"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("was not asked"), "{reason}");
+    assert!(
+        ended.stderr.contains("not asked for its health"),
+        "{ended:?}"
+    );
+}
+
+const OTHER: &str = r#"{"id":"2","command":"run","environment":"dev","user":"bob","host":"runner-8","pid":43,
+    "run_url":null,"since":1700000001}"#;
+
+#[test]
+fn a_lock_that_changed_hands_meanwhile_is_not_removed_and_one_that_is_gone_is_taken() {
+    let aws = FakeAws::start(Behaviour::Completes);
+    let repo = repository(&aws);
+    let with_lock = config(&aws, true).replace(
+        "insecure-http = true",
+        "insecure-http = true\nlock = \"s3://state/locks\"",
+    );
+    repo.write("windlass.toml", &with_lock);
+    repo.commit("Lock for all");
+    let key = "locks/dev.lock.json";
+    aws.put_object(key, &OTHER.replace("bob", "ada"));
+    aws.take_over(OTHER);
+    on(&repo, &aws, &["unlock", "-e", "dev", "--force"])
+        .assert_refused(3, &["was not removed", "another run"]);
+    assert_eq!(aws.object(key).as_deref(), Some(OTHER.as_bytes()));
+
+    // Let go of between the refused put and the look at who holds it.
+    aws.vanish();
+    let idle = run(&repo, &aws, &["--base", "HEAD"]);
+    assert_eq!(idle.code, 0, "{idle:?}");
+    assert_eq!(aws.object(key), None);
+
+    // Forced away and taken by another run while this one lets go.
+    aws.take_over(OTHER);
+    let idle = run(&repo, &aws, &["--base", "HEAD"]);
+    assert_eq!(idle.code, 0, "{idle:?}");
+    assert_eq!(aws.object(key).as_deref(), Some(OTHER.as_bytes()));
 }
 
 #[test]

@@ -68,6 +68,96 @@ fn a_configuration_that_is_not_there() {
 }
 
 #[test]
+fn two_modules_that_would_become_one_service_are_refused_whichever_is_deployed() {
+    let repo = Repo::with_services(&["größe 2"]);
+    assert_eq!(repo.run(&[]).1, 0);
+    let running = || {
+        let document = repo.windlass(&["status", "--format", "json"]).json();
+        document["environments"][0]["services"][0]["live"].clone()
+    };
+    let before = running();
+    repo.write("services/gr-e-2/main.txt", "one\n");
+    repo.commit("Add a service of the same name");
+    for arguments in [
+        &["run", "-e", "local"][..],
+        &["plan"],
+        &["deploy", "-e", "local", "-s", "gr-e-2"],
+        &["status"],
+    ] {
+        repo.windlass(arguments).assert_refused(
+            2,
+            &[
+                "`gr-e-2`",
+                "`größe 2`",
+                "share the service `gr-e-2`",
+                "rename one of them",
+            ],
+        );
+    }
+    repo.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    assert_eq!(running(), before);
+}
+
+#[test]
+fn what_the_configuration_gets_wrong_is_refused_before_anything_is_told_or_made() {
+    for (section, names) in [
+        (
+            "[environments.local]\nprovider = \"local\"\nhealth = \"nourl/{service}\"\n",
+            &["nourl", "environments.local.health"][..],
+        ),
+        ("[build]\ncommand = \"\"\n", &["build.command", "empty"]),
+        (
+            "[build]\ncommand = \"mvn 'x\"\n",
+            &["build.command", "not closed"],
+        ),
+        ("[health]\ntimeout = \"0s\"\n", &["health.timeout"]),
+        (
+            "[notify.slack]\nwebhook-env = \"\"\n",
+            &["notify.slack.webhook-env"],
+        ),
+    ] {
+        let repo = Repo::with_services(&["alpha"]);
+        repo.write("windlass.toml", section);
+        repo.commit("Mistype");
+        run(&repo, &[]).assert_refused(2, names);
+        assert!(!repo.path().join(".windlass").exists(), "{section}");
+    }
+}
+
+#[test]
+fn a_name_of_any_length_is_shown_in_part() {
+    let repo = Repo::with_services(&["alpha"]);
+    let long = "x".repeat(100_000);
+    let ended = repo.windlass(&["deploy", "-e", "local", "-s", &long]);
+    ended.assert_refused(2, &["`xxx", "the services are: alpha"]);
+    assert!(ended.stderr.len() < 1000, "{}", ended.stderr.len());
+}
+
+#[test]
+fn who_asks_for_json_gets_one_document_of_what_was_refused() {
+    let repo = Repo::with_services(&["alpha"]);
+    for (arguments, word) in [
+        (&["run", "-e", "locl"][..], "locl"),
+        (&["run", "-e", "local", "--base", "nowhere"], "nowhere"),
+        (&["plan", "--base", "nowhere"], "nowhere"),
+        (&["status", "-e", "locl"], "locl"),
+    ] {
+        let ended = repo.windlass(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(ended.code, 2, "{ended:?}");
+        let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert!(
+            document["error"].as_str().unwrap().contains(word),
+            "{document}"
+        );
+        assert!(
+            document["hint"].is_string() && document["causes"].is_array(),
+            "{document}"
+        );
+        assert_eq!(document["exit_code"], 2);
+    }
+}
+
+#[test]
 fn a_repository_without_commits() {
     run(&Repo::empty(), &[]).assert_refused(2, &["commit"]);
 }

@@ -50,6 +50,13 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// Under `nohup` the tests' processes ignore it, too, and are to.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+}
+
 fn changed_repository() -> Repo {
     let repo = Repo::with_services(&["alpha", "beta"]);
     // Slow enough that the signal finds the rollout under way.
@@ -66,7 +73,10 @@ fn changed_repository() -> Repo {
 
 #[test]
 fn ctrl_c_ends_with_130_and_the_next_run_completes() {
-    for name in ["-INT", "-TERM"] {
+    for name in ["-INT", "-TERM", "-HUP"] {
+        if name == "-HUP" && hangup_is_ignored() {
+            continue;
+        }
         let repo = changed_repository();
         let child = start(&repo);
         signal(&child, name);
@@ -120,5 +130,28 @@ fn a_revert_after_an_interruption_converges_to_the_revert() {
         (verdicts(&document), code),
         (all(&["alpha"], "deployed"), 0),
         "{document}"
+    );
+}
+
+#[test]
+fn what_was_completed_last_is_promoted_unseen_past_a_rollout_that_is_not() {
+    let repo = changed_repository();
+    let config = "[environments.local]\nprovider = \"local\"\nspeed = 40\n\
+                  [environments.staging]\nprovider = \"local\"\nspeed = 200\n";
+    std::fs::write(repo.path().join("windlass.toml"), config).unwrap();
+    let child = start(&repo);
+    signal(&child, "-INT");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    let promote = [
+        "promote", "--from", "local", "--to", "staging", "--format", "json",
+    ];
+    let refused = repo.windlass(&promote);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("--no-source-check"), "{refused:?}");
+    let ended = repo.windlass(&[&promote[..], &["--no-source-check"]].concat());
+    assert_eq!(
+        (verdicts(&ended.json()), ended.code),
+        (all(&["alpha", "beta"], "deployed"), 0),
+        "{ended:?}"
     );
 }

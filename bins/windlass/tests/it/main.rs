@@ -16,6 +16,7 @@ mod moto;
 mod notify;
 mod outputs;
 mod repo;
+mod rollback;
 mod run;
 mod stages;
 mod workflows;

@@ -120,6 +120,96 @@ fn a_dead_webhook_is_told_and_does_not_change_the_verdict() {
 }
 
 #[test]
+fn quiet_does_not_hide_a_message_that_did_not_arrive() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (url, _messages) = webhook("404 Not Found");
+    let mut command = repo.command(&["run", "-e", "local", "--quiet"]);
+    let ended = Ended::of(command.env("HOOK", url).output().unwrap());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.stderr.contains("warning: the message to") && ended.stderr.contains("did not arrive"),
+        "{ended:?}"
+    );
+}
+
+/// A webhook that takes messages and never answers.
+fn hanging() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            held.push(stream);
+        }
+    });
+    url
+}
+
+#[test]
+#[cfg(unix)]
+fn a_channel_that_hangs_neither_delays_the_work_nor_survives_an_interrupt() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let events = repo.path().join(".git/events");
+    let child = repo
+        .command(&[
+            "run",
+            "-e",
+            "local",
+            "--format",
+            "json",
+            "--events",
+            events.to_str().unwrap(),
+        ])
+        .env("HOOK", hanging())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let text = loop {
+        let text = std::fs::read_to_string(&events).unwrap_or_default();
+        // The work is done, and now the last message hangs.
+        if text.contains("\"event\":\"ended\"") {
+            break text;
+        }
+        assert!(std::time::Instant::now() < deadline, "{text}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    let place = |event: &str| text.find(&format!("\"event\":\"{event}\""));
+    assert!(
+        place("pushed").unwrap() < place("notified").unwrap(),
+        "the push waited for the message: {text}"
+    );
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let begun = std::time::Instant::now();
+    let signalled = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(signalled.success());
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    let document = ended.json();
+    // What was deployed is deployed.
+    assert_eq!(
+        (ended.code, &document["services"][0]["verdict"]),
+        (0, &Value::from("deployed")),
+        "{ended:?}"
+    );
+    assert!(
+        document["notifications"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("SIGINT"),
+        "{document}"
+    );
+}
+
+#[test]
 fn a_variable_that_is_not_set_is_refused_before_anything_happens() {
     let repo = configured("[notify.slack]\nwebhook-env = \"NO_SUCH_HOOK\"");
     repo.windlass(&["run", "-e", "local"])

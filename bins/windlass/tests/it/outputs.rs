@@ -1,5 +1,9 @@
 //! What CI reads: step outputs, the step summary, the event log.
 
+use std::process::Stdio;
+
+use serde_json::Value;
+
 use crate::repo::{Ended, Repo};
 
 #[test]
@@ -61,4 +65,194 @@ fn an_event_log_that_cannot_be_written_is_refused_before_anything_happens() {
     repo.windlass(&["run", "-e", "local", "--events", "no/such/folder/events"])
         .assert_refused(2, &["no/such/folder"]);
     assert!(!repo.path().join(".windlass").exists());
+}
+
+/// A run whose service fails and is rolled back, or does not.
+fn changed(broken: bool) -> Repo {
+    let repo = Repo::with_services(&["alpha"]);
+    assert_eq!(repo.run(&[]).1, 0);
+    if broken {
+        repo.write("services/alpha/local-task.toml", "health = \"DOWN\"\n");
+    }
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.commit("Change alpha");
+    repo
+}
+
+#[test]
+#[cfg(unix)]
+fn a_verdict_outlives_a_file_that_cannot_be_written_and_all_others_are_written() {
+    let full = || {
+        Stdio::from(
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open("/dev/full")
+                .unwrap(),
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let outputs = folder.path().join("outputs");
+    // What cannot be written, each alone: step outputs, events, a report, stdout.
+    for case in 0..4 {
+        let repo = changed(true);
+        let mut command = repo.command(&["run", "-e", "local", "--report-json"]);
+        command.arg(&json).env("GITHUB_OUTPUT", &outputs);
+        match case {
+            0 => drop(command.env("GITHUB_OUTPUT", "/nonexistent/outputs")),
+            1 => drop(command.args(["--events", "/dev/full"])),
+            2 => drop(command.args(["--report-html", "/dev/full"])),
+            _ => {}
+        }
+        let output = if case == 3 {
+            command
+                .stdout(full())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+        } else {
+            command.output()
+        };
+        let ended = Ended::of(output.unwrap());
+        assert_eq!(ended.code, 5, "{case}: {ended:?}");
+        assert!(ended.stderr.contains("warning: "), "{case}: {ended:?}");
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        assert_eq!(report["exit_code"], 5, "{case}");
+        if case != 0 {
+            let outputs = std::fs::read_to_string(&outputs).unwrap();
+            assert_eq!(value(&outputs, "exit_code"), "5", "{case}");
+        }
+        std::fs::remove_file(&json).unwrap();
+        let _ = std::fs::remove_file(&outputs);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn what_was_done_and_could_not_be_told_is_a_failure_that_all_reports_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let repo = changed(false);
+    let mut command = repo.command(&["run", "-e", "local", "--format", "json", "--report-json"]);
+    command
+        .arg(&json)
+        .env("GITHUB_OUTPUT", "/nonexistent/outputs");
+    let ended = Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("error: cannot write to `/nonexistent/outputs`"),
+        "{ended:?}"
+    );
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(
+        (&report["exit_code"], &ended.json()["exit_code"]),
+        (&Value::from(3), &Value::from(3))
+    );
+    assert_eq!(report["services"][0]["verdict"], "deployed");
+}
+
+#[test]
+fn a_dry_run_writes_what_it_is_asked_to_write() {
+    let repo = changed(false);
+    assert_eq!(repo.run(&[]).1, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for arguments in [
+        &["plan", "--base", "HEAD~1"][..],
+        &["run", "-e", "local", "--base", "HEAD~1", "--dry-run"],
+        &["deploy", "-e", "local", "-s", "alpha", "--dry-run"],
+        &["rollback", "-e", "local", "-s", "alpha", "--dry-run"],
+    ] {
+        let mut command = repo.command(arguments);
+        command
+            .arg("--events")
+            .arg(path("events"))
+            .env("GITHUB_OUTPUT", path("outputs"))
+            .env("GITHUB_STEP_SUMMARY", path("summary"));
+        let has_reports = arguments[0] != "plan";
+        if has_reports {
+            command.arg("--report-json").arg(path("json"));
+            command.arg("--report-markdown").arg(path("markdown"));
+        }
+        let ended = Ended::of(command.output().unwrap());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+        assert_eq!(
+            value(&read("outputs"), "services"),
+            "[\"alpha\"]",
+            "{arguments:?}"
+        );
+        assert!(
+            read("summary").contains("| alpha | "),
+            "{arguments:?}: {}",
+            read("summary")
+        );
+        assert!(
+            read("events").contains("\"service\":\"alpha\""),
+            "{arguments:?}"
+        );
+        if has_reports {
+            let json: Value = serde_json::from_str(&read("json")).unwrap();
+            assert_eq!(json["services"][0]["module"], "alpha", "{arguments:?}");
+            assert_eq!(read("markdown"), read("summary"));
+        }
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+    let html = [
+        "deploy",
+        "-e",
+        "local",
+        "-s",
+        "alpha",
+        "--dry-run",
+        "--report-html",
+    ];
+    let page = path("page.html");
+    repo.windlass(&[&html[..], &[page.to_str().unwrap()]].concat())
+        .assert_refused(2, &["--report-html", "dry run"]);
+}
+
+#[test]
+fn status_and_unlock_write_events() {
+    let repo = changed(false);
+    let events = repo.path().join(".git/events");
+    for (arguments, word) in [
+        (&["status"][..], "\"event\":\"seen\""),
+        (&["unlock", "-e", "local"], "\"event\":\"unlocked\""),
+    ] {
+        let ended = repo.windlass(&[arguments, &["--events", events.to_str().unwrap()]].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(std::fs::read_to_string(&events).unwrap().contains(word));
+    }
+}
+
+#[test]
+fn what_ended_a_run_is_told_with_its_causes_and_its_remedy() {
+    let repo = Repo::with_services(&["alpha"]);
+    repo.write("windlass.toml", "[build]\nimage = \"oci:{path}/image\"\n");
+    repo.commit("Say where images are");
+    let (document, code) = repo.run(&[]);
+    assert_eq!(code, 2, "{document}");
+    assert!(
+        document["error"].is_string() && document["causes"].is_array(),
+        "{document}"
+    );
+    assert!(
+        document["hint"].as_str().unwrap().contains("build.image"),
+        "{document}"
+    );
+    // And so it is when the lock is busy, before anything is known of the run.
+    let lock = std::fs::File::open(repo.path().join(".windlass/local/lock")).unwrap();
+    lock.lock().unwrap();
+    let (document, code) = repo.run(&[]);
+    assert_eq!((code, &document["exit_code"]), (3, &Value::from(3)));
+    assert!(
+        document["hint"].as_str().unwrap().contains("--wait-lock"),
+        "{document}"
+    );
 }

@@ -148,7 +148,12 @@ impl Ended {
         assert!(self.stderr.contains("hint: "), "{self:?}");
         assert!(!self.stderr.contains("panicked"), "{self:?}");
         assert_eq!(self.stderr.matches("error: ").count(), 1, "{self:?}");
-        assert_eq!(self.stdout, "", "{self:?}");
+        // Who asked for JSON is told in JSON, too.
+        let document = serde_json::from_str::<Value>(&self.stdout);
+        assert!(
+            self.stdout.is_empty() || document.is_ok_and(|document| document["error"].is_string()),
+            "{self:?}"
+        );
         for name in names {
             assert!(self.stderr.contains(name), "`{name}` is not in {self:?}");
         }

@@ -240,6 +240,37 @@ fn a_removed_service_is_reported_and_left_alone() {
         (all(&["alpha"], "deployed"), 0)
     );
     assert_eq!(document["removed"], serde_json::json!(["gamma"]));
+
+    // It runs on, and is told of when no commit that still runs has it any more, and when there is nothing to do.
+    repo.write("services/alpha/main.txt", "three\n");
+    repo.write("services/beta/main.txt", "three\n");
+    repo.commit("Change the others");
+    let summary = repo.path().join(".git/summary.md");
+    for services in [&["alpha", "beta"][..], &[]] {
+        let (document, code) = repo.run(&["--report-markdown", summary.to_str().unwrap()]);
+        assert_eq!((verdicts(&document), code), (all(services, "deployed"), 0));
+        assert_eq!(document["removed"], serde_json::json!(["gamma"]));
+        let markdown = std::fs::read_to_string(&summary).unwrap();
+        assert!(
+            markdown.contains("gamma is deployed and no longer"),
+            "{markdown}"
+        );
+    }
+    for arguments in [&["run", "-e", "local"][..], &["plan"], &["status"]] {
+        let ended = repo.windlass(arguments);
+        assert!(
+            ended.stdout.contains("gamma") && ended.stdout.contains("no longer in the repository"),
+            "{ended:?}"
+        );
+    }
+    let status = repo.windlass(&["status", "--format", "json"]).json();
+    let services = status["environments"][0]["services"].as_array().unwrap();
+    let gamma = services
+        .iter()
+        .find(|service| service["module"] == "gamma")
+        .unwrap();
+    assert_eq!(gamma["in_repository"], false);
+    assert!(gamma["live"]["image"].is_string(), "{gamma}");
 }
 
 #[test]
@@ -263,14 +294,27 @@ fn the_build_command_makes_the_image() {
     repo.commit("Build with a command");
     let ended = repo.windlass(&["run", "--environment", "local", "--format", "json"]);
     let document = ended.json();
-    // The copied image is the one that runs: the health check must find out that it is not the new build.
-    assert_eq!(verdicts(&document), all(&["alpha"], "failed"), "{document}");
+    // The copied image is the one that runs already, built from another commit: it must answer as it did.
+    assert_eq!(
+        verdicts(&document),
+        all(&["alpha"], "unchanged"),
+        "{document}"
+    );
     assert_eq!(
         document["services"][0]["deployment"]["verdict"],
         "unchanged"
     );
-    assert_eq!(document["services"][0]["health"]["verdict"], "stale");
-    assert_eq!(ended.code, 1);
+    assert_eq!(document["services"][0]["health"]["verdict"], "healthy");
+    let reason = document["services"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("runs already"), "{reason}");
+    assert_eq!(ended.code, 0);
+    // The next run does the same, and a change of the image is deployed.
+    let (document, code) = repo.run(&[]);
+    assert_eq!(
+        (verdicts(&document), code),
+        (all(&["alpha"], "unchanged"), 0),
+        "{document}"
+    );
 }
 
 #[test]

@@ -183,3 +183,31 @@ fn a_run_killed_in_any_stage_is_taken_up_by_the_next() {
         );
     }
 }
+
+#[test]
+fn a_work_tree_that_is_not_as_the_commit_has_it_is_not_built_unasked() {
+    let repo = workspace("true");
+    repo.write("services/alpha/src/main.rs", "fn main() { panic!() }\n");
+    repo.write("notes.txt", "an untracked file is nobody's concern\n");
+    repo.windlass(&["run", "-e", "local"])
+        .assert_refused_after_start(2, &["`services/alpha/src/main.rs`", "--allow-dirty"]);
+    // Staged is changed, too.
+    repo.git(&["add", "services"]);
+    repo.windlass(&["run", "-e", "local"])
+        .assert_refused_after_start(2, &["services/alpha/src/main.rs"]);
+    let ended = repo.windlass(&["run", "-e", "local", "--allow-dirty", "--format", "json"]);
+    let document = ended.json();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        document["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("services/alpha/src/main.rs")
+            && ended.stderr.contains("warning: the images are named after"),
+        "{ended:?}"
+    );
+
+    // A build may change what is tracked: it is looked at before the build alone.
+    let repo = workspace("sh -c 'date >> Cargo.toml'");
+    assert_eq!(repo.run(&[]).1, 0);
+}

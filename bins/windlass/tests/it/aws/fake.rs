@@ -21,6 +21,8 @@ pub(super) enum Behaviour {
     Completes,
     /// Every call is denied.
     Denies,
+    /// The cluster has no service but `sdt-dev-alpha`.
+    HasOneService,
     /// The cluster has no service.
     HasNoService,
     /// An update is completed, and the registry wants `ada` with `hunter2`.
@@ -42,6 +44,10 @@ struct State {
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     /// What stands in the bucket `state`, by its path.
     objects: BTreeMap<String, Vec<u8>>,
+    /// An object is gone when it is read, once.
+    vanishes: bool,
+    /// Another run's object, which takes the place of one just before that is deleted.
+    taken_over: Option<Vec<u8>>,
 }
 
 impl FakeAws {
@@ -85,6 +91,16 @@ impl FakeAws {
     pub(super) fn put_object(&self, key: &str, body: &str) {
         let mut state = self.state.lock().unwrap();
         state.objects.insert(format!("/state/{key}"), body.into());
+    }
+
+    /// The next object that is read is gone by then.
+    pub(super) fn vanish(&self) {
+        self.state.lock().unwrap().vanishes = true;
+    }
+
+    /// The next object that is deleted is another one by then.
+    pub(super) fn take_over(&self, body: &str) {
+        self.state.lock().unwrap().taken_over = Some(body.into());
     }
 
     /// The digest that a tag names.
@@ -260,18 +276,36 @@ fn bucket(
             Answer::plain("200 OK")
         }
         "DELETE" => {
+            if let Some(other) = state.taken_over.take() {
+                state.objects.insert(key.clone(), other);
+            }
+            let there = state.objects.get(&key).map(|body| etag(body));
+            if headers
+                .get("if-match")
+                .is_some_and(|asked| there.as_ref() != Some(asked))
+            {
+                return Answer::plain("412 Precondition Failed");
+            }
             state.objects.remove(&key);
             Answer::plain("204 No Content")
+        }
+        _ if std::mem::take(&mut state.vanishes) => {
+            state.objects.remove(&key);
+            missing()
         }
         _ => match state.objects.get(&key) {
             Some(body) => Answer {
                 status: "200 OK",
-                headers: Vec::new(),
+                headers: vec![("ETag", etag(body))],
                 body: body.clone(),
             },
             None => missing(),
         },
     }
+}
+
+fn etag(body: &[u8]) -> String {
+    format!("\"{}\"", image_tagger::Digest::of(body))
 }
 
 fn aws(
@@ -300,6 +334,41 @@ fn aws(
             );
             json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]})
         }
+        "DescribeServices" if behaviour == Behaviour::HasOneService => {
+            state.polls += u32::from(state.updated);
+            let known = |name: &&Value| **name == json!("sdt-dev-alpha");
+            let names = input["services"].as_array().unwrap();
+            let missing: Vec<Value> = names
+                .iter()
+                .filter(|name| !known(name))
+                .map(|name| json!({"arn": format!("{ARN}:service/sdt-dev/{}", name.as_str().unwrap()), "reason": "MISSING"}))
+                .collect();
+            let found: Vec<Value> = names.iter().filter(known).map(|_| service(state)).collect();
+            json!({"services": found, "failures": missing})
+        }
+        "ListServices" => {
+            let arns = ["alpha", "old", "redis"]
+                .map(|name| format!("{ARN}:service/sdt-dev/sdt-dev-{name}"));
+            json!({"serviceArns": arns})
+        }
+        // Two more of the cluster: one that left the repository, and one that never was in it.
+        "DescribeServices"
+            if input["services"][0]
+                .as_str()
+                .is_some_and(|name| name != "sdt-dev-alpha") =>
+        {
+            let other = |name: &Value| {
+                let mut other = service(&State::default());
+                let family = format!("{ARN}:task-definition/{}:7", name.as_str().unwrap());
+                other["serviceName"] = name.clone();
+                other["taskDefinition"] = json!(family);
+                other["deployments"][0]["taskDefinition"] = json!(family);
+                other
+            };
+            let names = input["services"].as_array().unwrap();
+            let others: Vec<Value> = names.iter().map(other).collect();
+            json!({"services": others, "failures": []})
+        }
         "DescribeServices" => {
             state.polls += u32::from(state.updated);
             json!({"services": [service(state)], "failures": []})
@@ -308,6 +377,10 @@ fn aws(
             let asked = input["taskDefinition"].as_str().unwrap();
             let mut definition = match &state.registered {
                 Some(registered) if asked.ends_with(":2") => registered.clone(),
+                _ if asked.contains("sdt-dev-old:") => definition(&format!(
+                    "{address}/sdt-dev/old:sha-00112233445566778899aabbccddeeff00112233"
+                )),
+                _ if asked.contains("sdt-dev-redis:") => definition("docker.io/library/redis:7"),
                 _ => definition(&format!("{address}/sdt-dev/alpha:latest")),
             };
             definition["taskDefinitionArn"] = json!(asked);
