@@ -1,12 +1,25 @@
 //! `cargo xtask test stack`: the reference deployment, checked without a cloud.
 
+mod account;
+mod action;
+mod applied;
+mod balancer;
+mod checkout;
 mod copy;
+mod costs;
 mod dashboards;
 mod describe;
 mod environments;
+mod function;
+mod gate;
+mod http;
+mod iam;
 mod modules;
 mod planted;
+mod privilege;
 mod program;
+mod refusal;
+mod state;
 mod terraform;
 mod tools;
 mod workflows;
@@ -101,6 +114,7 @@ struct Bench {
 /// Runs the checks by themselves, and prints how they ended.
 pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     needs::ensure()?;
+    account::build()?;
     let stack = check(options, &node::ensure()?)?;
     for name in stack.failures() {
         println!("failed: stack: {name}");
@@ -135,8 +149,10 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
         full: options.full,
         scratch,
     };
+    let world = applied::World::new(&bench);
     let mut jobs = Vec::new();
     // The longest first, so that no worker is left with it at the end.
+    jobs.push(applied::job(&bench, &world));
     jobs.extend(environments::jobs(&bench)?);
     jobs.extend(modules::jobs(&bench)?);
     jobs.extend(planted::jobs(&bench)?);
@@ -144,6 +160,8 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
     jobs.extend(tools::jobs(&bench));
     jobs.extend(workflows::jobs(&bench));
     jobs.extend(describe::jobs(&bench)?);
+    // Last: they wait for the account that the first has made.
+    jobs.extend(privilege::jobs(&world));
     if let Some(only) = &options.only {
         jobs.retain(|job| job.name.contains(only));
         if jobs.is_empty() {
