@@ -310,7 +310,7 @@ pub(super) fn tells_absent(request: &Request) -> Need {
 /// The registry of ECR, which speaks the OCI distribution protocol and asks IAM for each request.
 fn registry(request: &Request) -> Option<Vec<Need>> {
     let path = request.path().strip_prefix("/v2/")?;
-    let (name, rest) = ["/manifests/", "/blobs/", "/tags/"]
+    let (name, rest) = ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
         .iter()
         .find_map(|part| {
             path.split_once(part)
@@ -327,6 +327,8 @@ fn registry(request: &Request) -> Option<Vec<Need>> {
     let actions: &[&str] = match request.method.as_str() {
         _ if path.is_empty() => &[],
         "GET" | "HEAD" if rest.starts_with("/manifests/") => &["BatchGetImage"],
+        // Which action ECR asks for here it does not say; what is listed are manifests.
+        "GET" if rest.starts_with("/referrers/") => &["BatchGetImage"],
         "PUT" if rest.starts_with("/manifests/") => &["PutImage"],
         "GET" if rest.starts_with("/tags/") => &["ListImages"],
         "POST" if is_upload => &["InitiateLayerUpload"],

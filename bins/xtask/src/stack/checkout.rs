@@ -126,7 +126,7 @@ pub(super) fn configuration(
     let order = state.output("deploy_order");
     Ok(format!(
         "[detect]\nlayout = \"directories\"\n\n[build]\ncommand = \"sh image.sh {{path}}\"\nimage = \"oci:{{path}}/target/image\"\n\n\
-         [deploy]\norder = {order}\n\n[health]\nsuccesses = 2\ninterval = \"100ms\"\ntimeout = \"20s\"\n\n{}",
+         [deploy]\norder = {order}\ntimeout = \"1m\"\n\n[health]\nsuccesses = 2\ninterval = \"100ms\"\ntimeout = \"20s\"\n\n{}",
         environment(
             name,
             &[

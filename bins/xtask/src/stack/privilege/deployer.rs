@@ -9,8 +9,28 @@ use super::super::checkout::{self, Checkout, arguments};
 use super::super::program::Said;
 use super::{Role, Row, Scene};
 
-/// Without these a deployment is followed nevertheless, and what is missing is said.
-const GOES_ON: &[&str] = &[];
+/// Without these a deployment is looked into, followed and taken back nevertheless, by what is left.
+const GOES_ON: &[&str] = &[
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+    "ecs:DescribeServiceDeployments",
+    "ecs:DescribeServiceRevisions",
+    "ecs:DescribeTasks",
+    "ecs:ListServiceDeployments",
+    "ecs:ListTasks",
+    "ecs:StopServiceDeployment",
+    "iam:GetRole",
+    "logs:DescribeLogGroups",
+    "logs:GetLogEvents",
+    "secretsmanager:DescribeSecret",
+];
+
+/// No program here asks for single layers before it uploads them; Amazon ECR documents the action for pushes.
+const LAYERS: &[(&str, &str)] = &[(
+    "ecr:BatchCheckLayerAvailability",
+    "for pushes that look for a layer first, which none of these did",
+)];
 
 pub(super) const DEV: Role = Role {
     name: "sdt-dev-deployer",
@@ -89,7 +109,7 @@ pub(super) const DEV: Role = Role {
             does_without: &["ecr:DescribeRepositories"],
         },
     ],
-    others: &[],
+    others: LAYERS,
     own: None,
 };
 
@@ -104,7 +124,7 @@ pub(super) const STAGING: Role = Role {
         goes_on: GOES_ON,
         does_without: &["ecr:DescribeRepositories"],
     }],
-    others: &[],
+    others: LAYERS,
     own: Some(&["ReadPromoted", "SeeServices", "HoldLock"]),
 };
 
@@ -271,6 +291,8 @@ fn ecs_deployer(scene: &Scene<'_>, checkout: &Checkout) -> Result<Said, Error> {
             "--image",
             &image,
             "--insecure-http",
+            "--timeout",
+            "1m",
             "-v",
         ],
     )
