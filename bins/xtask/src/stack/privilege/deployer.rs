@@ -124,7 +124,13 @@ pub(super) const STAGING: Role = Role {
         goes_on: GOES_ON,
         does_without: &["ecr:DescribeRepositories"],
     }],
-    others: LAYERS,
+    others: &[
+        LAYERS[0],
+        (
+            "ecr:GetDownloadUrlForLayer",
+            "for layers that the registry does not mount from one repository into the other, as this one does",
+        ),
+    ],
     own: Some(&["ReadPromoted", "SeeServices", "HoldLock"]),
 };
 
