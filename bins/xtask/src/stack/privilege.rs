@@ -25,10 +25,11 @@ use super::{Job, Outcome};
 
 /// Refusals that a program does not name yet, though it fails or goes on as it should: a registry refuses a `HEAD` without a word, and windlass shows
 /// no notes on how a rollout is followed.
-const UNNAMED: [(&str, &str); 10] = [
+const UNNAMED: [(&str, &str); 11] = [
     ("ecs-deployer", "ecr:GetDownloadUrlForLayer"),
     ("ecs-deployer", "ecs:DescribeServiceDeployments"),
     ("image-tagger", "ecr:BatchGetImage"),
+    ("image-tagger", "ecr:InitiateLayerUpload"),
     ("windlass", "ecr:InitiateLayerUpload"),
     ("windlass", "ecs:DescribeServiceDeployments"),
     ("windlass", "ecs:DescribeServiceRevisions"),
