@@ -1,6 +1,6 @@
 //! What the tasks need to know of the workspace's manifests.
 //!
-//! A reader for the few keys that matter, in the form in which this workspace writes them: a TOML parser would be this program's only dependency.
+//! A reader for the few keys that matter, in the form in which this workspace writes them: a TOML parser would be most of this program's dependencies.
 
 use std::collections::BTreeMap;
 use std::fs;

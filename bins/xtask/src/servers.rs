@@ -20,39 +20,48 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const TRIES: usize = 3;
 
 /// A kind of server.
-struct Kind {
-    name: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
     /// The variable that tells the tests where it is; a test that does not find it skips itself and says so.
-    variable: &'static str,
+    pub(crate) variable: &'static str,
     /// What stands before `127.0.0.1:PORT` in the variable's value.
-    scheme: &'static str,
+    pub(crate) scheme: &'static str,
     /// A path that is answered with 200 once the server serves.
-    path: &'static str,
+    pub(crate) path: &'static str,
     /// The command line for a port, with a folder of its own to write into.
-    launch: fn(&Launch<'_>) -> io::Result<Vec<String>>,
+    pub(crate) launch: fn(&Launch<'_>) -> io::Result<Vec<String>>,
 }
 
-struct Launch<'a> {
+/// What a command line is made of.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
     python: &'a Path,
     scratch: &'a Path,
-    port: u16,
+    pub(crate) port: u16,
 }
 
+/// CNCF's registry.
+pub(crate) const REGISTRY: Kind = Kind {
+    name: "docker-registry",
+    variable: "WINDLASS_TEST_REGISTRY",
+    scheme: "",
+    path: "/v2/",
+    launch: registry,
+};
+
+/// moto, which answers as AWS does.
+pub(crate) const MOTO: Kind = Kind {
+    name: "moto",
+    variable: "WINDLASS_TEST_MOTO",
+    scheme: "http://",
+    path: "/moto-api/",
+    launch: moto,
+};
+
 const KINDS: [Kind; 3] = [
-    Kind {
-        name: "docker-registry",
-        variable: "WINDLASS_TEST_REGISTRY",
-        scheme: "",
-        path: "/v2/",
-        launch: registry,
-    },
-    Kind {
-        name: "moto",
-        variable: "WINDLASS_TEST_MOTO",
-        scheme: "http://",
-        path: "/moto-api/",
-        launch: moto,
-    },
+    REGISTRY,
+    MOTO,
     Kind {
         name: "Pushgateway",
         variable: "WINDLASS_TEST_PUSHGATEWAY",
@@ -104,7 +113,7 @@ pub(crate) struct Servers {
     tools: Vec<(&'static str, String)>,
 }
 
-/// A server that runs, until it is dropped.
+/// A server that runs. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server {
     name: &'static str,
@@ -165,7 +174,7 @@ impl Servers {
 }
 
 impl Server {
-    /// Where it is, as the tests are told.
+    /// `127.0.0.1:PORT`, with the kind's scheme before it.
     pub(crate) fn value(&self) -> &str {
         &self.value
     }
@@ -192,7 +201,8 @@ pub(crate) fn one(name: &str, python: &Path) -> Result<Server, Error> {
     start(kind, python)
 }
 
-fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {
+/// Starts a server and returns when it answers.
+pub(crate) fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {
     for attempt in 1..=TRIES {
         let mut server = launch(kind, python, attempt)
             .map_err(|source| Error::broken(format!("cannot start {}", kind.name), source))?;
@@ -217,10 +227,11 @@ fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {
 
 fn launch(kind: &Kind, python: &Path, attempt: usize) -> io::Result<Server> {
     let port = free_port()?;
+    // Several of a kind may run, so the port is part of the name.
     let scratch: PathBuf =
         cargo::keep()
             .join("run")
-            .join(format!("{}-{}-{attempt}", id(), kind.name));
+            .join(format!("{}-{}-{port}-{attempt}", id(), kind.name));
     fs::create_dir_all(&scratch)?;
     let mut holder = Command::new(std::env::current_exe()?);
     holder

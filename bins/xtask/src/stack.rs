@@ -1,15 +1,28 @@
 //! `cargo xtask test stack`: the reference deployment, the project's actions and its workflows, checked without a cloud.
 
+mod account;
 mod act;
+mod action;
 mod actions;
+mod applied;
+mod balancer;
+mod checkout;
 mod copy;
+mod costs;
 mod dashboards;
 mod describe;
 mod environments;
+mod function;
+mod gate;
+mod http;
+mod iam;
 mod modules;
 mod planted;
+mod privilege;
 mod program;
 mod project;
+mod refusal;
+mod state;
 mod stub;
 mod terraform;
 mod tools;
@@ -105,6 +118,7 @@ struct Bench {
 /// Runs the checks by themselves, and prints how they ended.
 pub(crate) fn run(options: &Options) -> Result<Verdict, Error> {
     needs::ensure()?;
+    account::build()?;
     let stack = check(options, &node::ensure()?)?;
     for name in stack.failures() {
         println!("failed: stack: {name}");
@@ -139,8 +153,10 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
         full: options.full,
         scratch,
     };
+    let world = applied::World::new(&bench);
     let mut jobs = Vec::new();
     // The longest first, so that no worker is left with it at the end.
+    jobs.push(applied::job(&bench, &world));
     jobs.extend(environments::jobs(&bench)?);
     jobs.extend(modules::jobs(&bench)?);
     jobs.extend(planted::jobs(&bench)?);
@@ -150,6 +166,8 @@ pub(crate) fn check(options: &Options, modules: &Path) -> Result<Stack, Error> {
     jobs.extend(project::jobs(&bench));
     jobs.extend(workflows::jobs(&bench));
     jobs.extend(describe::jobs(&bench)?);
+    // Last: they wait for the account that the first has made.
+    jobs.extend(privilege::jobs(&world));
     if let Some(only) = &options.only {
         jobs.retain(|job| job.name.contains(only));
         if jobs.is_empty() {

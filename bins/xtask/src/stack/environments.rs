@@ -10,9 +10,9 @@ use super::terraform::Terraform;
 use super::{Bench, Job, Outcome, copy, program};
 
 /// The backend of the checks: a file beside the configuration.
-const BACKEND: &str = "terraform {\n  backend \"local\" {}\n}\n";
+pub(super) const BACKEND: &str = "terraform {\n  backend \"local\" {}\n}\n";
 /// Where the form of an id is checked that nobody makes up but AWS: an override beside the module, with one of that form.
-const MADE_UP: [(&str, &str); 2] = [
+pub(super) const MADE_UP: [(&str, &str); 2] = [
     (
         "modules/amplify/made_up_override.tf",
         "resource \"aws_amplify_branch\" \"this\" {\n  app_id = \"d1a2b3c4d5e6f7\"\n}\n",

@@ -34,9 +34,15 @@ impl Said {
 }
 
 /// Runs `command` in an environment of its own; both of its streams are read as one.
-pub(super) fn run(mut command: Command) -> Result<Said, Error> {
+pub(super) fn run(command: Command) -> Result<Said, Error> {
+    run_with(command, &[])
+}
+
+/// The same with these variables, which win over the environment's.
+pub(super) fn run_with(mut command: Command, variables: &[(&str, String)]) -> Result<Said, Error> {
     let line = cargo::typed(&command);
     scrub(&mut command);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     let broken = |source: io::Error| Error::broken(&line, source);
     let (mut reader, writer) = io::pipe().map_err(broken)?;
     command

@@ -44,6 +44,16 @@ impl Terraform {
 
     /// Runs the command in `folder`.
     pub(super) fn run(&self, folder: &Path, arguments: &[&str]) -> Result<Said, Error> {
+        self.run_with(folder, arguments, &[])
+    }
+
+    /// The same with these variables.
+    pub(super) fn run_with(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, String)],
+    ) -> Result<Said, Error> {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
@@ -51,6 +61,6 @@ impl Terraform {
             .env("TF_CLI_CONFIG_FILE", "/dev/null")
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1");
-        program::run(command)
+        program::run_with(command, variables)
     }
 }

@@ -1,4 +1,5 @@
-# What has to be there before the environments: the bucket of their state, one for packages, and roles for GitHub's workflows.
+# What has to be there before the environments: the bucket of their state, one for packages, one for the locks of deployments, and roles
+# for GitHub's workflows.
 
 locals {
   account   = data.aws_caller_identity.current.account_id
@@ -7,6 +8,8 @@ locals {
   buckets = {
     state     = "${var.project}-terraform-state-${local.account}"
     artifacts = "${var.project}-artifacts-${local.account}"
+    # A bucket of their own, so that a deployer has no right on the state, nor on the key that opens it.
+    locks = "${var.project}-locks-${local.account}"
   }
 }
 
@@ -79,11 +82,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = each.value.id
 
   rule {
-    bucket_key_enabled = true
+    bucket_key_enabled = each.key != "locks"
 
+    # A lock says who deploys since when, which S3's own key is good enough for.
     apply_server_side_encryption_by_default {
-      sse_algorithm     = "aws:kms"
-      kms_master_key_id = aws_kms_key.state.arn
+      sse_algorithm     = each.key == "locks" ? "AES256" : "aws:kms"
+      kms_master_key_id = each.key == "locks" ? null : aws_kms_key.state.arn
     }
   }
 }

@@ -13,6 +13,11 @@ output "artifacts_bucket" {
   value       = aws_s3_bucket.this["artifacts"].bucket
 }
 
+output "lock" {
+  description = "Value of environments.NAME.lock in windlass.toml: one run at a time, whichever machine it is on."
+  value       = "s3://${aws_s3_bucket.this["locks"].bucket}"
+}
+
 output "lock_table" {
   description = "DynamoDB table of locks, or null."
   value       = one(aws_dynamodb_table.locks[*].name)

@@ -4,6 +4,8 @@ locals {
   ecs      = "arn:${local.partition}:ecs:${var.region}:${local.account}"
   ecr      = "arn:${local.partition}:ecr:${var.region}:${local.account}:repository"
   iam      = "arn:${local.partition}:iam::${local.account}:role"
+  logs     = "arn:${local.partition}:logs:${var.region}:${local.account}:log-group"
+  secrets  = "arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret"
   names    = { for environment, _ in var.subjects : environment => "${var.project}-${environment}" }
   provider = var.github_oidc_provider_arn == null ? "arn:${local.partition}:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com" : var.github_oidc_provider_arn
 }
@@ -60,6 +62,7 @@ data "aws_iam_policy_document" "deployer" {
       "ecr:CompleteLayerUpload",
       "ecr:GetDownloadUrlForLayer",
       "ecr:InitiateLayerUpload",
+      "ecr:ListImages", # which commits the tag that moves has had
       "ecr:PutImage",
       "ecr:UploadLayerPart",
     ]
@@ -71,7 +74,7 @@ data "aws_iam_policy_document" "deployer" {
 
     content {
       sid       = "ReadPromoted"
-      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"]
       resources = ["${local.ecr}/${var.project}-${statement.value}/*"]
     }
   }
@@ -90,13 +93,23 @@ data "aws_iam_policy_document" "deployer" {
     resources = ["${local.ecs}:service/${local.names[each.key]}/${local.names[each.key]}-*"]
   }
 
-  # List, describe, stop, continue: the whole course of a deployment.
+  # List, describe, stop, continue: the whole course of a deployment. As a pattern, for tools that check policies know the last two not yet.
   statement {
     sid     = "FollowDeployments"
     actions = ["ecs:*ServiceDeployment*"]
     resources = [
       "${local.ecs}:service/${local.names[each.key]}/${local.names[each.key]}-*",
       "${local.ecs}:service-deployment/${local.names[each.key]}/${local.names[each.key]}-*/*",
+    ]
+  }
+
+  # A rollback goes to what the records call the last success.
+  statement {
+    sid     = "ReadRevisions"
+    actions = ["ecs:DescribeServiceRevisions"]
+    resources = [
+      "${local.ecs}:service/${local.names[each.key]}/${local.names[each.key]}-*",
+      "${local.ecs}:service-revision/${local.names[each.key]}/${local.names[each.key]}-*/*",
     ]
   }
 
@@ -141,6 +154,47 @@ data "aws_iam_policy_document" "deployer" {
     sid       = "SeeTasks"
     actions   = ["ecs:DescribeTasks"]
     resources = ["${local.ecs}:task/${local.names[each.key]}/*"]
+  }
+
+  statement {
+    sid       = "ReadTaskLogs"
+    actions   = ["logs:GetLogEvents"]
+    resources = ["${local.logs}:/ecs/${local.names[each.key]}-*:log-stream:*"]
+  }
+
+  # What ecs-deployer looks up before it deploys: roles, log groups and secrets that are not there. It reads no secret's value. No service
+  # here takes a parameter of Systems Manager or is stopped by an alarm; where one does, that takes ssm:DescribeParameters or
+  # cloudwatch:DescribeAlarms.
+  statement {
+    sid       = "LookUpRoles"
+    actions   = ["iam:GetRole"]
+    resources = ["${local.iam}/${local.names[each.key]}-*"]
+  }
+
+  statement {
+    sid       = "LookUpLogGroups"
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["*"] # takes no resource
+  }
+
+  statement {
+    sid       = "LookUpSecrets"
+    actions   = ["secretsmanager:DescribeSecret"]
+    resources = ["${local.secrets}:${var.project}/${each.key}/*", "${local.secrets}:rds!db-*"]
+  }
+
+  # One run at a time; a promotion holds the environment still that it comes from, too.
+  statement {
+    sid       = "HoldLock"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    resources = [for name in compact([each.key, lookup(var.promotions, each.key, "")]) : "arn:${local.partition}:s3:::${local.buckets.locks}/${name}.lock.json"]
+  }
+
+  # Without it S3 answers 403 when nobody holds the lock. No condition on s3:prefix: asking for one object has no prefix.
+  statement {
+    sid       = "TellAbsent"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${local.buckets.locks}"]
   }
 
   # Only these roles, and only to tasks: whoever may pass any role has the rights of the strongest.

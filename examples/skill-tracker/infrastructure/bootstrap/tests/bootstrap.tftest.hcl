@@ -24,6 +24,17 @@ run "the_state_is_versioned_encrypted_private_and_refuses_plain_http" {
     error_message = "the backend locks by itself"
   }
 
+  # Locks are kept apart from the state, and a deployer reaches its own alone.
+  assert {
+    condition     = output.lock == "s3://sdt-locks-123456789012" && one(one(aws_s3_bucket_server_side_encryption_configuration.this["locks"].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256" && !strcontains(aws_iam_role_policy.deployer["dev"].policy, "terraform-state")
+    error_message = "the locks are with the state"
+  }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.deployer["staging"].policy).Statement : s.Resource if s.Sid == "HoldLock"] == [["arn:aws:s3:::sdt-locks-123456789012/dev.lock.json", "arn:aws:s3:::sdt-locks-123456789012/staging.lock.json"]]
+    error_message = "a promotion holds the lock of where it comes from, and no third one"
+  }
+
   # Roles: who may assume them.
   assert {
     condition     = jsondecode(aws_iam_role.deployer["dev"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:acme/skill-tracker:environment:dev" && jsondecode(aws_iam_role.deployer["dev"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
@@ -34,14 +45,16 @@ run "the_state_is_versioned_encrypted_private_and_refuses_plain_http" {
   assert {
     condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.deployer["dev"].policy).Statement : s.Action])) == toset([
       "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart", "ecs:DescribeServices", "ecs:UpdateService", "ecs:*ServiceDeployment*",
-      "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:ListTasks", "ecs:DescribeTasks", "iam:PassRole",
+      "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart", "ecs:DescribeServices", "ecs:UpdateService", "ecs:*ServiceDeployment*",
+      "ecs:DescribeServiceRevisions", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:ListTasks", "ecs:DescribeTasks",
+      "iam:PassRole", "iam:GetRole", "logs:GetLogEvents", "logs:DescribeLogGroups", "secretsmanager:DescribeSecret", "s3:GetObject", "s3:PutObject",
+      "s3:DeleteObject", "s3:ListBucket",
     ])
     error_message = "the deployer has not exactly the actions that windlass needs"
   }
 
   assert {
-    condition     = toset([for s in jsondecode(aws_iam_role_policy.deployer["staging"].policy).Statement : s.Sid if s.Resource == "*"]) == toset(["Login", "ReadTaskDefinitions", "FindTasks"])
+    condition     = toset([for s in jsondecode(aws_iam_role_policy.deployer["staging"].policy).Statement : s.Sid if s.Resource == "*"]) == toset(["Login", "ReadTaskDefinitions", "FindTasks", "LookUpLogGroups"])
     error_message = "a statement is open to every resource that need not be"
   }
 
