@@ -79,16 +79,14 @@ impl Budget {
     pub(crate) fn state(
         &self,
         basis: Basis,
-        actual: Amount,
+        actual: Result<Amount, String>,
         projected: Option<Amount>,
     ) -> BudgetState {
-        let alerts = alerts(
-            &self.thresholds,
-            AlertPart::Actual,
-            self.limit,
-            Some(actual),
-        )
-        .chain(alerts(
+        let (actual, unknown) = match actual {
+            Ok(actual) => (Some(actual), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let alerts = alerts(&self.thresholds, AlertPart::Actual, self.limit, actual).chain(alerts(
             &self.projected_thresholds,
             AlertPart::Projected,
             self.limit,
@@ -98,7 +96,8 @@ impl Budget {
             name: self.name.clone(),
             keeper: BudgetKeeper::Config,
             limit: self.limit,
-            actual,
+            actual: actual.unwrap_or_default(),
+            unknown,
             projected,
             currency: self.currency.clone(),
             basis: Some(basis),
@@ -159,7 +158,7 @@ pub struct BudgetAlert {
     pub threshold: u32,
     /// What it is held against.
     pub part: AlertPart,
-    /// Whether it is reached; `None` when there is no forecast to tell by.
+    /// Whether it is reached; `None` when what it is held against is not known.
     pub reached: Option<bool>,
 }
 
@@ -175,6 +174,8 @@ pub struct BudgetState {
     pub limit: Amount,
     /// How much is spent.
     pub actual: Amount,
+    /// Why that is not known, if it is not.
+    pub unknown: Option<String>,
     /// How much is expected to be spent by the month's end.
     pub projected: Option<Amount>,
     /// The currency.
@@ -200,6 +201,7 @@ impl BudgetState {
             keeper: BudgetKeeper::Aws,
             limit: budget.limit,
             actual: budget.actual,
+            unknown: None,
             projected: budget.forecast,
             currency: budget.currency.clone(),
             basis: None,
@@ -209,8 +211,11 @@ impl BudgetState {
         }
     }
 
-    /// The part that is spent, to ten digits; `None` when nothing is allowed.
+    /// The part that is spent, to ten digits; `None` when nothing is allowed, or it is not known.
     pub fn used(&self) -> Option<Amount> {
+        if self.unknown.is_some() {
+            return None;
+        }
         self.actual.over(self.limit)
     }
 
@@ -263,7 +268,7 @@ mod tests {
             100_u32.into(),
             "USD".parse().unwrap(),
         );
-        let state = budget.state(Basis::Unblended, 80_u32.into(), None);
+        let state = budget.state(Basis::Unblended, Ok(80_u32.into()), None);
         let reached: Vec<_> = state.alerts.iter().map(|alert| alert.reached).collect();
         assert_eq!(reached, [Some(true), Some(false), None]);
         assert_eq!(state.used().unwrap().to_string(), "0.8");

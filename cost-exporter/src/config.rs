@@ -97,7 +97,7 @@ pub struct CloudWatchConfig {
     pub region: Option<String>,
     /// By what costs are added up.
     pub groupings: Vec<Grouping>,
-    /// In which bases.
+    /// In which bases; in the first of those that are asked for if none is named.
     pub bases: Vec<Basis>,
 }
 
@@ -106,6 +106,8 @@ pub struct CloudWatchConfig {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct AwsConfig {
+    /// The account whose costs these are, where it shall not be asked for.
+    pub account: Option<String>,
     /// The account whose AWS Budgets are read.
     pub budgets_account: Option<String>,
 }
@@ -165,7 +167,7 @@ impl Config {
     /// How to refresh, by this configuration.
     ///
     /// # Errors
-    /// When a value is out of its bounds, or two budgets have one name.
+    /// When a value is out of its bounds, two budgets have one name, or a basis is wanted that is not asked for.
     pub fn options(&self) -> Result<Options, InvalidConfig> {
         let invalid = |key: &str, value: &dyn ToString, reason| InvalidConfig {
             key: key.to_owned(),
@@ -225,7 +227,30 @@ impl Config {
         }
         let budgets: Result<Vec<Budget>, InvalidConfig> =
             self.budget.iter().map(BudgetConfig::budget).collect();
-        Ok(options.budgets(budgets?))
+        let options = options.budgets(budgets?);
+        const NOT_ASKED: &str = "it is not among the `bases` that are asked for";
+        let asked = |basis: &&Basis| !options.bases.contains(basis);
+        for budget in &options.budgets {
+            if let Some(basis) = budget.basis.as_ref().filter(asked) {
+                return Err(invalid(
+                    &format!("budget.basis of {}", budget.name),
+                    basis,
+                    NOT_ASKED,
+                ));
+            }
+        }
+        match self.cloudwatch.bases.iter().find(asked) {
+            Some(basis) => Err(invalid("cloudwatch.bases", basis, NOT_ASKED)),
+            None => Ok(options),
+        }
+    }
+
+    /// The bases that CloudWatch gets: those that are named, or the first of those that are asked for.
+    pub fn cloudwatch_bases(&self) -> Vec<Basis> {
+        match self.cloudwatch.bases.as_slice() {
+            [] => vec![Options::default().bases(self.bases.clone()).main_basis],
+            named => named.to_vec(),
+        }
     }
 }
 
@@ -300,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn cloudwatch_gets_the_first_basis_unless_it_is_told_otherwise() {
+        let bases = |text: &str| {
+            serde_json::from_str::<Config>(text)
+                .unwrap()
+                .cloudwatch_bases()
+        };
+        assert_eq!(bases("{}"), [Basis::Unblended]);
+        assert_eq!(
+            bases(r#"{"bases":["amortized","blended"]}"#),
+            [Basis::Amortized]
+        );
+        assert_eq!(
+            bases(r#"{"cloudwatch":{"bases":["blended"]}}"#),
+            [Basis::Blended]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         for (text, part) in [
             (r#"{"tags":"x"}"#, "tags"),
@@ -315,6 +358,14 @@ mod tests {
                 "thresholds of a",
             ),
             (r#"{"bases":["net"]}"#, "net"),
+            (
+                r#"{"bases":["amortized"],"cloudwatch":{"bases":["unblended"]}}"#,
+                "`cloudwatch.bases` cannot be `unblended`",
+            ),
+            (
+                r#"{"bases":["amortized"],"budget":[{"name":"a","limit":1,"basis":"unblended"}]}"#,
+                "basis of a` cannot be `unblended`",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(part), "{error}");

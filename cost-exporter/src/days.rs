@@ -9,25 +9,34 @@ use crate::period::midnight;
 use crate::statement::{Series, Statement};
 use crate::{
     Amount, Basis, DaySample, Error, Grouping, Label, Labels, LedgerDay, SinkKind, SinkState,
-    SinkStyle,
+    SinkStyle, ToldDay,
 };
 
 /// What to publish of the days.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) days: Vec<DaySample>,
-    /// How many series the sink does not take any more, because their day is too long ago.
+    /// How many series it will never have, because their day was too long ago when it was first seen. Told once.
     pub(crate) too_old: usize,
+    /// How many corrections of what it has came too late. Told once.
+    pub(crate) lost: usize,
 }
 
-/// What a sink lacks of these days. For one that keeps days, its state is brought up to date here: it gets all days each
+/// What is remembered of what was told.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) sink: &'a mut SinkState,
+    pub(crate) history: &'a mut BTreeMap<Date, ToldDay>,
+}
+
+/// What a sink lacks of these days. For those that keep days, the history is brought up to date here: they get all days each
 /// time, so that no run depends on what became of the last one's file.
 pub(crate) fn changes<'a>(
     statement: &Statement<'_>,
     days: impl IntoIterator<Item = (Date, &'a LedgerDay)>,
     style: &SinkStyle,
     asked: &[Basis],
-    state: &mut SinkState,
+    told: Told<'_>,
     now: Timestamp,
 ) -> Result<Changes, Error> {
     let mut changes = Changes::default();
@@ -40,41 +49,41 @@ pub(crate) fn changes<'a>(
                     .unwrap_or_default(),
             );
         }
-        let sent = state.sent_of(date);
+        let wanted = |labels: &Labels| still_wanted(labels, style, asked);
+        let sent = match style.kind {
+            SinkKind::Snapshot => return Ok(changes),
+            SinkKind::Additive { .. } => told.sink.sent_of(date),
+            SinkKind::History => told
+                .history
+                .get(&date)
+                .into_iter()
+                .flat_map(|day| day.series.iter().cloned())
+                .filter(|(labels, _)| wanted(labels))
+                .collect(),
+        };
         // What was sent under a name that is gone now, because the cap leaves it no series, is worth nothing there.
-        for labels in sent
-            .keys()
-            .filter(|labels| still_wanted(labels, style, asked))
-        {
+        for labels in sent.keys().filter(|labels| wanted(labels)) {
             series.entry(labels.clone()).or_default();
         }
         match style.kind {
-            SinkKind::Snapshot => return Ok(changes),
             SinkKind::Additive { reach, .. } => {
                 let late = midnight(date)
                     .saturating_add(reach)
                     .is_ok_and(|last| last < now);
-                for (labels, value) in series {
-                    let had = sent.get(&labels).copied().unwrap_or_default();
-                    let change = value.minus(had).map_err(Error::inexact(date.to_string()))?;
-                    if change.is_zero() {
-                        continue;
-                    }
-                    match late {
-                        true => changes.too_old += 1,
-                        false => changes.days.push(sample(
-                            date,
-                            day,
-                            day.revision,
-                            labels,
-                            value,
-                            change,
-                        )),
-                    }
+                let lacking = lacking(date, &series, &sent)?;
+                match late {
+                    true => too_late(date, lacking, told.sink, &mut changes),
+                    false => changes
+                        .days
+                        .extend(lacking.into_iter().map(|(labels, change)| {
+                            let value = series.get(&labels).copied().unwrap_or_default();
+                            sample(date, day, day.revision, labels, value, change)
+                        })),
                 }
             }
-            SinkKind::History => {
-                let revision = revision(state.revisions.get(&date).copied(), &sent, &series);
+            _ => {
+                let last = told.history.get(&date).map(|day| day.revision);
+                let revision = revision(last, &sent, &series);
                 for (labels, value) in &series {
                     let had = sent.get(labels).copied().unwrap_or_default();
                     let change = value.minus(had).map_err(Error::inexact(date.to_string()))?;
@@ -82,12 +91,59 @@ pub(crate) fn changes<'a>(
                         .days
                         .push(sample(date, day, revision, labels.clone(), *value, change));
                 }
-                state.revisions.insert(date, revision);
-                state.set(date, series);
+                // Series that this sink does not take were told by another one.
+                let kept = told.history.entry(date).or_default();
+                let mut all: BTreeMap<Labels, Amount> = kept.series.drain(..).collect();
+                all.extend(series);
+                *kept = ToldDay {
+                    revision,
+                    series: all.into_iter().collect(),
+                };
             }
         }
     }
     Ok(changes)
+}
+
+/// The differences that a sink lacks.
+fn lacking(
+    date: Date,
+    series: &Series,
+    sent: &BTreeMap<Labels, Amount>,
+) -> Result<Vec<(Labels, Amount)>, Error> {
+    let mut lacking = Vec::new();
+    for (labels, value) in series {
+        let had = sent.get(labels).copied().unwrap_or_default();
+        let change = value.minus(had).map_err(Error::inexact(date.to_string()))?;
+        if !change.is_zero() {
+            lacking.push((labels.clone(), change));
+        }
+    }
+    Ok(lacking)
+}
+
+/// Counts what comes too late, unless it was told before.
+fn too_late(
+    date: Date,
+    lacking: Vec<(Labels, Amount)>,
+    sink: &mut SinkState,
+    changes: &mut Changes,
+) {
+    if lacking.is_empty() {
+        return;
+    }
+    if !sink.sent.contains_key(&date) {
+        if sink.never_sent.insert(date) {
+            changes.too_old += lacking.len();
+        }
+        return;
+    }
+    let before: BTreeMap<Labels, Amount> = sink.lost.remove(&date).into_iter().flatten().collect();
+    let news = lacking
+        .iter()
+        .filter(|(labels, change)| before.get(labels) != Some(change));
+    changes.lost += news.count();
+    sink.lost.insert(date, lacking);
 }
 
 /// Whether a series is one of those that are made now. What was sent before the configuration left it out stays as it was.

@@ -1,20 +1,26 @@
 //! A refresh: read the days, remember them, publish them.
 
+mod budgets;
 mod fetch;
+mod forecast;
 mod publish;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::time::Instant;
 
+use crate::book::Book;
 use crate::cap::Kept;
 use crate::meter::Meter;
-use crate::period::{following, months_before, next_month, previous, today};
+use crate::period::{following, months_before, previous, today};
 use crate::samples::Facts;
 use crate::statement::Statement;
 use crate::{
-    Basis, BudgetSource, BudgetState, CostSource, Currency, Error, Event, Forecast, ForecastQuery,
-    Ledger, LedgerState, MetricSink, MonthTotal, Observer, Options, Outcome, Period, Projection,
+    Basis, BudgetSource, CostSource, Currency, Error, Event, Ledger, LedgerState, MetricSink,
+    MonthTotal, Observer, Options, Outcome, Period, RunId,
 };
+
+pub use crate::book::abandon;
 
 /// For how many months back days are asked for again that may still change.
 const MONTHS: i32 = 3;
@@ -38,110 +44,136 @@ pub struct Parts<'a> {
 /// published before every page was read. A forecast or budgets that cannot be read are told and fail nothing, and a sink that
 /// fails costs no other one anything.
 ///
-/// The ledger is saved twice: before anything is published, with what is about to be put where things add up, and afterwards.
-/// So a run that is dropped in between, or runs beside another one, puts nothing twice; what it had begun to put is taken as
-/// put, and told as [`Event::Unsettled`] in the next run.
+/// The ledger is saved before each request that is billed, with the request; before anything is published, with what is about
+/// to be put where things add up; and afterwards. While a refresh is at work the ledger is locked ([`Options::lease`]), so that
+/// of two at once the second ends before it asks or puts anything. A run that is dropped puts nothing twice either: what it
+/// had begun to put is taken as put, and told as [`Event::Unsettled`] in the next run. That one has to wait for the end of
+/// the lease, unless [`abandon`] ends it.
 ///
 /// # Errors
-/// When costs cannot be read or the ledger cannot be kept. Requests that were sent are counted all the same.
+/// When costs cannot be read, the ledger cannot be kept, is another bill's, or is in another run's hands. Requests that were
+/// sent are counted all the same.
 pub async fn refresh(
     parts: &Parts<'_>,
     options: &Options,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
-    let (mut state, version) = parts.ledger.load().await?;
-    let clock = today(now);
-    let today = options
-        .period
-        .map_or(clock, |period| previous(period.end()).min(clock));
-    let period = asked(options, &state, today)?;
-    let before = state.requests_in(clock);
-    let mut meter = Meter::new(
-        options.most_requests,
-        options.most_month_requests,
-        before,
-        observer,
-    );
-    observer.observe(Event::Started {
-        period,
-        most_requests: options.most_requests,
-    });
-
-    let read = fetch::days(parts.source, options, period, &mut meter, observer).await;
-    let days = match read {
-        Ok(days) => days,
-        Err(error) => {
-            // What was asked was paid for. The error that counts is the first one.
-            state.count_requests(clock, meter.sent().into());
-            let _ = parts.ledger.save(&state, &version).await;
-            return Err(error);
-        }
-    };
-    let corrected = fetch::merge(&mut state, days, &options.bases, today, observer);
-    let present = today == clock;
-    let (forecast, no_forecast) = match options.forecast && present {
-        true => self::forecast(parts.source, options, today, &mut meter, observer).await,
-        false => (None, None),
-    };
-    state.count_requests(clock, meter.sent().into());
-    state.forget_before(
-        months_before(today, 1).min(period.start()),
-        months_before(today, MONTHS),
-    );
-
-    let ledger_days = state.days.clone();
-    let kept = Kept::choose(options.cap, ledger_days.values());
-    let statement = Statement::new(&ledger_days, kept, today);
-    let (projected, no_projection) = projection(&statement, options, forecast.as_ref())?;
-    if let Some(reason) = &no_projection {
-        observer.observe(Event::NoForecast {
-            reason: reason.clone(),
-            hint: None,
-        });
-    }
-    let budgets = budgets(
-        parts.budgets,
-        &statement,
-        options,
-        projected.as_ref(),
-        observer,
-    )
-    .await?;
-    let facts = Facts {
-        projected: projected.as_ref(),
-        budgets: &budgets,
-        spending: meter.spending(),
-    };
-    let shown = options.period.unwrap_or(period);
-    let sinks = publish::all(
+    let run = options.run.clone().unwrap_or_else(RunId::random);
+    let clock = options.clock.unwrap_or(now);
+    let begun = Instant::now();
+    let mut book = Book::open(parts.ledger, run, clock, options.lease).await?;
+    book.state
+        .check(parts.source.bill().as_ref(), &options.tag)?;
+    let work = Work {
         parts,
         options,
-        &statement,
-        &facts,
-        publish::When {
+        now,
+        begun,
+        observer,
+    };
+    let refreshed = work.refresh(&mut book).await;
+    if refreshed.is_err() {
+        book.let_go().await;
+    }
+    refreshed
+}
+
+/// A refresh with the ledger in its hands.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    parts: &'a Parts<'a>,
+    options: &'a Options,
+    now: Timestamp,
+    begun: Instant,
+    observer: &'a dyn Observer,
+}
+
+impl Work<'_> {
+    async fn refresh(self, book: &mut Book<'_>) -> Result<Outcome, Error> {
+        let Self {
+            parts,
+            options,
+            now,
+            observer,
+            ..
+        } = self;
+        let today = options
+            .period
+            .map_or(today(now), |period| previous(period.end()).min(today(now)));
+        let present = today == crate::period::today(now);
+        let period = asked(options, &book.state, today)?;
+        observer.observe(Event::Started {
+            period,
+            most_requests: options.most_requests,
+        });
+        let mut meter = Meter::new(options, parts.source.is_billed(), observer);
+        let days = fetch::days(
+            parts.source,
+            options,
+            period,
+            (&mut meter, &mut *book),
+            observer,
+        )
+        .await?;
+        let state = &mut book.state;
+        state.bill = parts.source.bill().or(state.bill.take());
+        state.tag = Some(options.tag.clone());
+        let corrected = fetch::merge(state, days, &options.bases, today, observer);
+        let (forecast, no_forecast) = match options.forecast && present {
+            true => self.forecast(today, &mut meter, book).await,
+            false => (None, None),
+        };
+        book.state.forget_before(
+            months_before(today, 1).min(period.start()),
+            months_before(today, MONTHS),
+        );
+
+        let days = book.state.days.clone();
+        let kept = Kept::choose(options.cap, days.values());
+        let statement = Statement::new(&days, kept, today);
+        let (projected, no_projection) =
+            forecast::projection(&statement, options, forecast.as_ref())?;
+        if let Some(reason) = &no_projection {
+            observer.observe(Event::NoForecast {
+                reason: reason.clone(),
+                hint: None,
+            });
+        }
+        let budgets = self.budgets(&statement, projected.as_ref()).await?;
+        let facts = Facts {
+            projected: projected.as_ref(),
+            budgets: &budgets,
+            spending: meter.spending(book),
+        };
+        let shown = options.period.unwrap_or(period);
+        let when = publish::When {
             now,
             present,
             shown,
-        },
-        (state, version),
-        observer,
-    )
-    .await?;
-    Ok(Outcome {
-        at: now,
-        today,
-        period,
-        spending: meter.spending(),
-        corrected,
-        estimated_days: statement.month().filter(|(_, day)| day.estimated).count(),
-        month: month(&statement)?,
-        forecast,
-        no_forecast: no_forecast.or(no_projection),
-        projected,
-        budgets,
-        sinks,
-    })
+        };
+        let sinks = publish::all(parts, options, &statement, &facts, when, book, observer).await?;
+        Ok(Outcome {
+            at: now,
+            today,
+            period,
+            spending: meter.spending(book),
+            corrected,
+            estimated_days: statement.month().filter(|(_, day)| day.estimated).count(),
+            month: month(&statement)?,
+            forecast,
+            no_forecast: no_forecast.or(no_projection),
+            projected,
+            budgets,
+            sinks,
+        })
+    }
+
+    /// Until when something may take that the refresh can go on without: a third of the time that is left.
+    fn patience(self) -> Option<Instant> {
+        let left = self.options.within?.saturating_sub(self.begun.elapsed());
+        Some(Instant::now() + left / 3)
+    }
 }
 
 /// The days to ask for: those that are wanted, the month they end in, and earlier ones that may still change.
@@ -152,7 +184,12 @@ fn asked(options: &Options, state: &LedgerState, today: Date) -> Result<Period, 
         None => {
             let last_month = months_before(today, 1);
             let oldest = months_before(today, MONTHS);
-            let known = state.days.range(last_month..month).count();
+            // A day that was read in other bases only is as good as unknown.
+            let known = state
+                .days
+                .range(last_month..month)
+                .filter(|(_, day)| options.bases.iter().all(|basis| day.bases.contains(basis)))
+                .count();
             let unknown = i64::try_from(known) != Ok(i64::from(last_month.days_in_month()));
             let changing = state
                 .days
@@ -173,122 +210,6 @@ fn asked(options: &Options, state: &LedgerState, today: Date) -> Result<Period, 
     Period::new(start, following(today)).map_err(|error| Error::Inconsistent {
         problem: error.to_string(),
     })
-}
-
-/// The forecast of the days from today on, or why there is none.
-async fn forecast(
-    source: &dyn CostSource,
-    options: &Options,
-    today: Date,
-    meter: &mut Meter<'_>,
-    observer: &dyn Observer,
-) -> (Option<Forecast>, Option<String>) {
-    let Ok(period) = Period::new(today, next_month(today)) else {
-        return (None, None);
-    };
-    let query = ForecastQuery {
-        period,
-        basis: options.main_basis,
-        level: options.level,
-    };
-    match meter
-        .ask("forecast costs", || source.forecast(&query))
-        .await
-    {
-        Ok(forecast) => (Some(forecast), None),
-        Err(error) => {
-            let reason = error.chain();
-            observer.observe(Event::NoForecast {
-                reason: reason.clone(),
-                hint: error.hint(),
-            });
-            (None, Some(reason))
-        }
-    }
-}
-
-/// The days before today and the forecast of the others, or why they do not make a month.
-fn projection(
-    statement: &Statement<'_>,
-    options: &Options,
-    forecast: Option<&Forecast>,
-) -> Result<(Option<Projection>, Option<String>), Error> {
-    let Some(forecast) = forecast else {
-        return Ok((None, None));
-    };
-    let today = statement.today();
-    let known = statement
-        .month()
-        .filter(|(date, day)| *date < today && !day.cells.is_empty())
-        .count();
-    let past = usize::try_from(today.day() - 1).unwrap_or(0);
-    if known < past {
-        let reason = format!(
-            "the month cannot be projected: {} of its {past} days so far are not known yet",
-            past - known
-        );
-        return Ok((None, Some(reason)));
-    }
-    let basis = options.main_basis;
-    let spent = statement.month_sum(
-        basis,
-        |date| date < today,
-        |key| key.currency == forecast.currency,
-    )?;
-    let end = |rest: crate::Amount| spent.plus(rest).map_err(Error::inexact("the projection"));
-    let projection = Projection {
-        mean: end(forecast.mean)?,
-        lower: end(forecast.lower)?,
-        upper: end(forecast.upper)?,
-        currency: forecast.currency.clone(),
-        basis,
-        level: options.level,
-    };
-    Ok((Some(projection), None))
-}
-
-async fn budgets(
-    source: Option<&dyn BudgetSource>,
-    statement: &Statement<'_>,
-    options: &Options,
-    projected: Option<&Projection>,
-    observer: &dyn Observer,
-) -> Result<Vec<BudgetState>, Error> {
-    let mut states = Vec::new();
-    for budget in &options.budgets {
-        let basis = budget.basis.unwrap_or(options.main_basis);
-        let actual = statement.month_sum(
-            basis,
-            |_| true,
-            |key| {
-                key.currency == budget.currency
-                    && budget
-                        .environment
-                        .as_ref()
-                        .is_none_or(|wanted| *wanted == key.environment)
-                    && budget
-                        .service
-                        .as_ref()
-                        .is_none_or(|wanted| *wanted == key.service)
-            },
-        )?;
-        let end = projected
-            .filter(|end| {
-                budget.covers_everything() && end.basis == basis && end.currency == budget.currency
-            })
-            .map(|end| end.mean);
-        states.push(budget.state(basis, actual, end));
-    }
-    if let Some(source) = source {
-        match source.budgets().await {
-            Ok(found) => states.extend(found.iter().map(BudgetState::of_aws)),
-            Err(error) => observer.observe(Event::NoBudgets {
-                reason: error.chain(),
-                hint: error.hint(),
-            }),
-        }
-    }
-    Ok(states)
 }
 
 /// The month so far, by basis and currency.

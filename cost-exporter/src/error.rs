@@ -73,6 +73,24 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The request never left this machine, so it did nothing and cost nothing.
+    #[error("cannot {operation}: the request could not be sent")]
+    NotSent {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// A stream cannot be written.
+    #[error("cannot {operation}")]
+    Write {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// One more request would cost more than is allowed.
     #[error("request {next} of this {scope} is not sent: only {limit} are allowed, at $0.01 each")]
     RequestBudget {
@@ -101,6 +119,20 @@ pub enum Error {
     /// Somebody else changed the ledger since it was read.
     #[error("the ledger was changed by another run since it was read")]
     LedgerConflict,
+    /// Somebody else is at work on the ledger, or was cut off not long ago.
+    #[error("another run is at work on the ledger, or was cut off: it has until {until}")]
+    AnotherRun {
+        /// When its time ends.
+        until: jiff::Timestamp,
+    },
+    /// The ledger is that of another bill, or tells environments apart by another tag.
+    #[error("the ledger has {kept}, and {wanted} is wanted")]
+    ForeignLedger {
+        /// What the ledger has.
+        kept: String,
+        /// What is wanted.
+        wanted: String,
+    },
     /// What is kept as the ledger cannot be read.
     #[error("the ledger cannot be read: {problem}")]
     InvalidLedger {
@@ -158,19 +190,29 @@ impl Error {
             }
             Self::Throttled { .. } => "ask less often: costs change a few times a day at most".to_owned(),
             Self::PagesChanged { .. } => "run again".to_owned(),
-            Self::Unreachable { .. } => "check the network, the region and the credentials, then run again".to_owned(),
+            Self::Unreachable { .. } | Self::NotSent { .. } => "check the network, the region and the credentials, then run again".to_owned(),
             Self::RequestBudget { scope: "month", .. } => {
                 "ask less often, or allow more requests a month".to_owned()
             }
             Self::RequestBudget { .. } => "allow more requests, or ask for fewer days".to_owned(),
             Self::LedgerConflict => "let only one exporter run at a time, then run again".to_owned(),
+            Self::AnotherRun { .. } => {
+                "wait for its end and run again; a run that was killed leaves the ledger locked until then, so that nothing is put twice".to_owned()
+            }
+            Self::ForeignLedger { .. } => {
+                "keep a ledger for each account and tag: name another one with --ledger, or move this one away".to_owned()
+            }
             Self::InvalidLedger { .. } => {
                 "move the ledger away to begin a new one; what was put to CloudWatch already would then be put again".to_owned()
             }
             Self::InvalidSaved { .. } => {
                 "save one with: aws ce get-cost-and-usage --granularity DAILY --metrics UnblendedCost --group-by Type=DIMENSION,Key=SERVICE Type=TAG,Key=Environment --time-period Start=…,End=…".to_owned()
             }
-            Self::Refused { .. } | Self::Inexact { .. } | Self::Inconsistent { .. } | Self::File { .. } => return None,
+            Self::Refused { .. }
+            | Self::Inexact { .. }
+            | Self::Inconsistent { .. }
+            | Self::File { .. }
+            | Self::Write { .. } => return None,
         };
         Some(hint)
     }
@@ -179,11 +221,14 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::InvalidLedger { .. } | Self::InvalidSaved { .. } | Self::File { .. }
+            Self::InvalidLedger { .. }
+                | Self::ForeignLedger { .. }
+                | Self::InvalidSaved { .. }
+                | Self::File { .. }
         )
     }
 
-    /// Whether asking again later may help.
+    /// Whether asking again in a moment may help.
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
     }

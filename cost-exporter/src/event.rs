@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::{Period, SinkName};
+use crate::{BudgetName, Period, SinkName};
 
 /// Something that happened during a refresh.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +26,13 @@ pub enum Event {
         /// What is asked.
         operation: &'static str,
         /// How many requests there were so far, with this one.
+        requests: u32,
+    },
+    /// A request never left this machine: it is not counted after all.
+    NotSent {
+        /// What was asked.
+        operation: &'static str,
+        /// How many requests there were so far, without this one.
         requests: u32,
     },
     /// A request failed and is sent again.
@@ -74,6 +81,27 @@ pub enum Event {
         sink: SinkName,
         /// How many series of days.
         items: usize,
+    },
+    /// Days lie too far back for a sink. Each is told once.
+    TooOld {
+        /// The sink.
+        sink: SinkName,
+        /// Series of days that the sink never had anything of, and will not have.
+        never_sent: usize,
+        /// Series of days that the sink has as they were: their corrections are lost to it.
+        lost: usize,
+    },
+    /// A sink shows the present, and the days that were asked for are past: it was left as it is.
+    LeftAlone {
+        /// The sink.
+        sink: SinkName,
+    },
+    /// A budget watches costs of which there are none, so that nothing can be said of it.
+    BudgetUnknown {
+        /// The budget.
+        budget: BudgetName,
+        /// What it watches.
+        reason: String,
     },
     /// A sink has everything that it was given.
     Published {

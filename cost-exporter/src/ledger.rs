@@ -1,6 +1,7 @@
 //! What is remembered between runs: the days as they were last seen, and what each sink was given of them.
 
 mod file;
+mod run;
 mod state;
 
 use std::fmt::Debug;
@@ -12,7 +13,8 @@ use crate::Error;
 
 pub use file::FileLedger;
 pub(crate) use file::replace;
-pub use state::{LedgerCell, LedgerDay, LedgerState, SentDays, SinkState};
+pub use run::{ActiveRun, RunId};
+pub use state::{LedgerCell, LedgerDay, LedgerState, SentDays, SinkState, ToldDay};
 
 /// Which state of the ledger was read, to be handed back when it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,6 +35,7 @@
 //! the contract checks and an AWS on loopback.
 
 mod amount;
+mod book;
 mod budget;
 mod cap;
 mod chargeback;
@@ -79,18 +80,19 @@ pub use cost::{
     AwsBudget, Basis, Cell, CellKey, CostPage, CostQuery, DayPart, Forecast, ForecastQuery,
     InvalidBasis, PageToken,
 };
-pub use engine::{Parts, refresh};
+pub use engine::{Parts, abandon, refresh};
 pub use error::Error;
 pub use event::{Event, Observer};
 pub use focus::{FocusRow, focus_rows};
 #[cfg(feature = "http")]
 pub use http::{GatewayUrl, InvalidGatewayUrl, MetricsServer, Pushgateway};
 pub use ledger::{
-    FileLedger, Ledger, LedgerCell, LedgerDay, LedgerState, LedgerVersion, SentDays, SinkState,
+    ActiveRun, FileLedger, Ledger, LedgerCell, LedgerDay, LedgerState, LedgerVersion, RunId,
+    SentDays, SinkState, ToldDay,
 };
 pub use metric::{DaySample, Label, Labels, Metric, Sample};
 pub use names::{
-    BilledService, BudgetName, CostEnvironment, Currency, InvalidName, SinkName, TagKey,
+    BillName, BilledService, BudgetName, CostEnvironment, Currency, InvalidName, SinkName, TagKey,
 };
 pub use options::Options;
 pub use outcome::{MonthTotal, Outcome, Projection, SinkOutcome, Spending};

@@ -5,7 +5,10 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use crate::{Amount, Error, Event, Observer, outcome::Spending};
+use tokio::time::Instant;
+
+use crate::book::Book;
+use crate::{Amount, Error, Event, Observer, Options, outcome::Spending};
 
 /// How often a request is sent at most.
 const TRIES: u32 = 4;
@@ -16,29 +19,25 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 pub(crate) struct Meter<'a> {
     most: u32,
     most_month: u64,
-    before: u64,
+    billed: bool,
     sent: u32,
     observer: &'a dyn Observer,
 }
 
 impl<'a> Meter<'a> {
-    /// A meter for a refresh in a month that has seen so many requests before.
-    pub(crate) fn new(most: u32, most_month: u64, before: u64, observer: &'a dyn Observer) -> Self {
+    /// A meter for a refresh. What is not billed is not counted.
+    pub(crate) fn new(options: &Options, billed: bool, observer: &'a dyn Observer) -> Self {
         Self {
-            most,
-            most_month,
-            before,
+            most: options.most_requests,
+            most_month: options.most_month_requests,
+            billed,
             sent: 0,
             observer,
         }
     }
 
-    pub(crate) const fn sent(&self) -> u32 {
-        self.sent
-    }
-
-    pub(crate) fn spending(&self) -> Spending {
-        let month_requests = self.before + u64::from(self.sent);
+    pub(crate) fn spending(&self, book: &Book<'_>) -> Spending {
+        let month_requests = book.requests();
         Spending {
             requests: self.sent,
             most_requests: self.most,
@@ -48,10 +47,14 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Sends a request, and again while that may help and is allowed. Every try counts: a throttled one may be billed too.
+    /// Sends a request, and again while that may help and is allowed. Each is written down before it is sent, so that no end
+    /// of this program leaves it uncounted. Every try counts, for a throttled one may be billed too, but not one that never
+    /// left. What takes longer than `until` counts as not answered.
     pub(crate) async fn ask<T, F, A>(
         &mut self,
+        book: &mut Book<'_>,
         operation: &'static str,
+        until: Option<Instant>,
         call: F,
     ) -> Result<T, Error>
     where
@@ -60,33 +63,61 @@ impl<'a> Meter<'a> {
     {
         let mut tries = 0;
         loop {
-            self.allow()?;
-            self.sent += 1;
             tries += 1;
-            self.observer.observe(Event::Asked {
-                operation,
-                requests: self.sent,
-            });
-            match call().await {
+            self.begin(book, operation).await?;
+            let error = match in_time(until, operation, call()).await {
                 Ok(answer) => return Ok(answer),
-                // The error tells more than that the budget is used up.
-                Err(error) if !error.is_passing() || tries == TRIES || self.allow().is_err() => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    let wait = jittered(FIRST_WAIT * 2_u32.pow(tries - 1));
-                    self.observer.observe(Event::Retried {
-                        operation,
-                        reason: error.chain(),
-                        wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                    });
-                    tokio::time::sleep(wait).await;
-                }
+                Err(error) => error,
+            };
+            if matches!(error, Error::NotSent { .. }) {
+                self.take_back(book, operation);
             }
+            // The error tells more than that the budget is used up.
+            if !error.is_passing() || tries == TRIES || self.allow(book).is_err() {
+                return Err(error);
+            }
+            let wait = jittered(FIRST_WAIT * 2_u32.pow(tries - 1));
+            if until.is_some_and(|until| Instant::now() + wait >= until) {
+                return Err(error);
+            }
+            self.observer.observe(Event::Retried {
+                operation,
+                reason: error.chain(),
+                wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            });
+            tokio::time::sleep(wait).await;
         }
     }
 
-    fn allow(&self) -> Result<(), Error> {
+    async fn begin(&mut self, book: &mut Book<'_>, operation: &'static str) -> Result<(), Error> {
+        if !self.billed {
+            return Ok(());
+        }
+        self.allow(book)?;
+        book.reserve().await?;
+        self.sent += 1;
+        self.observer.observe(Event::Asked {
+            operation,
+            requests: self.sent,
+        });
+        Ok(())
+    }
+
+    fn take_back(&mut self, book: &mut Book<'_>, operation: &'static str) {
+        if self.billed {
+            book.take_back();
+            self.sent -= 1;
+            self.observer.observe(Event::NotSent {
+                operation,
+                requests: self.sent,
+            });
+        }
+    }
+
+    fn allow(&self, book: &Book<'_>) -> Result<(), Error> {
+        if !self.billed {
+            return Ok(());
+        }
         let next = u64::from(self.sent) + 1;
         if next > u64::from(self.most) {
             return Err(Error::RequestBudget {
@@ -95,15 +126,36 @@ impl<'a> Meter<'a> {
                 scope: "refresh",
             });
         }
-        if self.before + next > self.most_month {
+        let next = book.requests() + 1;
+        if next > self.most_month {
             return Err(Error::RequestBudget {
-                next: self.before + next,
+                next,
                 limit: self.most_month,
                 scope: "month",
             });
         }
         Ok(())
     }
+}
+
+/// What there is until then.
+pub(crate) async fn in_time<T>(
+    until: Option<Instant>,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(until) = until else {
+        return call.await;
+    };
+    let time = until.saturating_duration_since(Instant::now());
+    tokio::time::timeout_at(until, call)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Unreachable {
+                operation,
+                source: format!("there was no answer within {} ms", time.as_millis()).into(),
+            })
+        })
 }
 
 /// What requests cost.

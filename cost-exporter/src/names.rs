@@ -84,6 +84,15 @@ name!(
     |text| if text.is_empty() { Some("it is empty") } else { None }
 );
 name!(
+    /// Whose bill costs are of, such as `account 123456789012`. A ledger is of one bill.
+    BillName, "bill",
+    |text| match text {
+        _ if text.trim().is_empty() => Some("it is empty"),
+        _ if text.chars().any(char::is_control) => Some("it has a control character"),
+        _ => None,
+    }
+);
+name!(
     /// A currency's code, such as `USD`.
     Currency, "currency",
     |text| match text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {

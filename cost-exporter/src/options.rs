@@ -1,6 +1,10 @@
 //! How to refresh.
 
-use crate::{Basis, Budget, Period, SeriesCap, SharedCosts, TagKey};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{Basis, Budget, Period, RunId, SeriesCap, SharedCosts, TagKey};
 
 /// How to refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,15 @@ pub struct Options {
     pub shared: SharedCosts,
     /// The budgets to watch.
     pub budgets: Vec<Budget>,
+    /// The run's id, for whoever may have to [`abandon`](crate::abandon) it; without one it is made up.
+    pub run: Option<RunId>,
+    /// The time on the clock, where the costs are of another moment.
+    pub clock: Option<Timestamp>,
+    /// How long the ledger is locked for others: before costs are read and again before they are published. Publishing takes
+    /// no longer.
+    pub lease: Duration,
+    /// How long the refresh may take; what it can go on without is then left out in time.
+    pub within: Option<Duration>,
 }
 
 impl Default for Options {
@@ -45,6 +58,10 @@ impl Default for Options {
             cap: SeriesCap::default(),
             shared: SharedCosts::default(),
             budgets: Vec::new(),
+            run: None,
+            clock: None,
+            lease: Duration::from_secs(600),
+            within: None,
         }
     }
 }
@@ -113,6 +130,34 @@ impl Options {
     #[must_use]
     pub fn budgets(mut self, budgets: Vec<Budget>) -> Self {
         self.budgets = budgets;
+        self
+    }
+
+    /// Runs under this id.
+    #[must_use]
+    pub fn run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// Says that the clock shows another time than the moment which the costs are of, as with saved ones.
+    #[must_use]
+    pub const fn clock(mut self, clock: Timestamp) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Locks the ledger for so long.
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Takes no longer than this, as far as that can be helped.
+    #[must_use]
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
         self
     }
 }

@@ -96,8 +96,12 @@ pub struct SinkOutcome {
     pub samples: usize,
     /// How many series of days it was given.
     pub days: usize,
-    /// How many series of days are too old for it.
+    /// How many series of days are too old for it, which it never had anything of. They are told once.
     pub too_old: usize,
+    /// How many corrections of days it has came too late for it. They are told once.
+    pub lost: usize,
+    /// Whether it was left as it is, because it shows the present and the days are past.
+    pub left_alone: bool,
     /// What it took.
     pub published: Option<Published>,
     /// Why it took nothing.
@@ -107,13 +111,24 @@ pub struct SinkOutcome {
 }
 
 impl SinkOutcome {
-    /// Whether it has all it was given.
+    /// Whether it has all it was given, and all there was to give.
     pub fn complete(&self) -> bool {
         self.error.is_none()
+            && self.lost == 0
             && self
                 .published
                 .as_ref()
                 .is_none_or(|published| published.rejected.is_empty())
+    }
+
+    /// Whether it took nothing of what it was given.
+    pub fn failed(&self) -> bool {
+        let given = self.samples + self.days;
+        let rejected = self
+            .published
+            .as_ref()
+            .map_or(0, |published| published.rejected.len());
+        self.error.is_some() || (given > 0 && rejected == given)
     }
 }
 

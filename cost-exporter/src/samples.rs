@@ -47,11 +47,7 @@ pub(crate) fn present(
         Labels::default(),
         u32::try_from(estimated).unwrap_or(u32::MAX).into(),
     );
-    if let Some((date, _)) = statement
-        .month()
-        .filter(|(_, day)| !day.cells.is_empty())
-        .last()
-    {
+    if let Some(date) = statement.latest() {
         let second = Amount::of_units(midnight(date).as_second().into(), 0).unwrap_or_default();
         samples.add(Metric::LatestDay, Labels::default(), second);
     }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{
-    Amount, Basis, BilledService, Cell, CostEnvironment, CostPage, CostQuery, CostSource, Currency,
-    DayPart, Error, Forecast, ForecastQuery, PageToken, TagKey, day,
+    Amount, Basis, BillName, BilledService, Cell, CostEnvironment, CostPage, CostQuery, CostSource,
+    Currency, DayPart, Error, Forecast, ForecastQuery, PageToken, TagKey, day,
 };
 
 /// Costs out of a saved document: answers of Cost Explorer as `aws ce get-cost-and-usage` prints them (one, or an array of
@@ -34,6 +36,25 @@ struct Day {
 #[serde(rename_all = "PascalCase")]
 struct Answer {
     results_by_time: Vec<ResultByTime>,
+    #[serde(default)]
+    group_definitions: Vec<GroupDefinition>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GroupDefinition {
+    #[serde(rename = "Type")]
+    kind: String,
+    key: String,
+}
+
+/// What tells the parts of a document apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Probe {
+    results_by_time: Option<IgnoredAny>,
+    charge_period_start: Option<IgnoredAny>,
+    next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +63,8 @@ struct ResultByTime {
     time_period: TimePeriod,
     #[serde(default)]
     groups: Vec<Group>,
+    #[serde(default)]
+    total: BTreeMap<String, Metric>,
     #[serde(default)]
     estimated: bool,
 }
@@ -63,7 +86,7 @@ struct Group {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metric {
-    amount: String,
+    amount: Box<RawValue>,
     unit: String,
 }
 
@@ -74,14 +97,14 @@ struct Row {
     charge_period_start: String,
     service_name: String,
     billing_currency: String,
-    billed_cost: Value,
-    effective_cost: Option<Value>,
+    billed_cost: Box<RawValue>,
+    effective_cost: Option<Box<RawValue>>,
     #[serde(default)]
     tags: Option<BTreeMap<String, Value>>,
     #[serde(rename = "x_Estimated", default)]
     estimated: bool,
     #[serde(rename = "x_Costs", default)]
-    costs: BTreeMap<String, Value>,
+    costs: BTreeMap<String, Box<RawValue>>,
 }
 
 fn invalid(problem: impl Into<String>) -> Error {
@@ -96,27 +119,31 @@ impl SavedSource {
     /// # Errors
     /// When the text is no such document.
     pub fn from_json(text: &str, tag: &TagKey) -> Result<Self, Error> {
-        let document: Value =
-            serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        let parts = match document {
-            Value::Array(parts) => parts,
-            part => vec![part],
+        // Numbers are kept as they are written: as floating point they would lose digits.
+        let failed = |error: serde_json::Error| invalid(error.to_string());
+        let parts: Vec<&RawValue> = match text.trim_start().starts_with('[') {
+            true => serde_json::from_str(text).map_err(failed)?,
+            false => vec![serde_json::from_str(text).map_err(failed)?],
         };
         let mut source = Self {
             days: BTreeMap::new(),
             tag: None,
         };
+        let mut further = None;
         for (index, part) in parts.into_iter().enumerate() {
             let place =
                 |error: &dyn std::fmt::Display| invalid(format!("part {}: {error}", index + 1));
-            if part.get("ResultsByTime").is_some() {
-                let answer = Answer::deserialize(part).map_err(|error| place(&error))?;
-                answer
-                    .results_by_time
-                    .into_iter()
-                    .try_for_each(|result| source.result(result))?;
-            } else if part.get("ChargePeriodStart").is_some() {
-                let row = Row::deserialize(part).map_err(|error| place(&error))?;
+            let probe: Probe = serde_json::from_str(part.get()).map_err(|error| place(&error))?;
+            if probe.results_by_time.is_some() {
+                let answer: Answer =
+                    serde_json::from_str(part.get()).map_err(|error| place(&error))?;
+                source.answer(answer).map_err(|error| place(&error))?;
+                further = probe
+                    .next_page_token
+                    .filter(|token| !token.is_empty())
+                    .map(|_| index);
+            } else if probe.charge_period_start.is_some() {
+                let row: Row = serde_json::from_str(part.get()).map_err(|error| place(&error))?;
                 source.row(row, tag).map_err(|error| place(&error))?;
             } else {
                 return Err(place(
@@ -124,7 +151,38 @@ impl SavedSource {
                 ));
             }
         }
-        Ok(source)
+        match further {
+            None => Ok(source),
+            Some(index) => Err(invalid(format!(
+                "part {} has a `NextPageToken`, and the page that it leads to is not there: save all pages as an array",
+                index + 1
+            ))),
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        let groups: Vec<(&str, &str)> = answer
+            .group_definitions
+            .iter()
+            .map(|group| (group.kind.as_str(), group.key.as_str()))
+            .collect();
+        match groups.as_slice() {
+            [] | [("DIMENSION", "SERVICE")] | [("DIMENSION", "SERVICE"), ("TAG", _)] => {}
+            _ => {
+                let names: Vec<String> = groups
+                    .iter()
+                    .map(|(kind, key)| format!("{kind} {key}"))
+                    .collect();
+                return Err(invalid(format!(
+                    "they are grouped by `{}`: group by SERVICE first and a tag second",
+                    names.join("`, `")
+                )));
+            }
+        }
+        answer
+            .results_by_time
+            .into_iter()
+            .try_for_each(|result| self.result(result))
     }
 
     /// The last day that has costs.
@@ -144,6 +202,14 @@ impl SavedSource {
                 result.time_period.start, result.time_period.end
             )));
         }
+        // Where costs are grouped their total stands for nothing, unless there are none.
+        for metric in result.total.values() {
+            if result.groups.is_empty() && !number(&metric.amount)?.is_zero() {
+                return Err(invalid(format!(
+                    "the costs of `{date}` are not grouped: group by SERVICE first and a tag second"
+                )));
+            }
+        }
         let entry = self.days.entry(date).or_default();
         entry.estimated |= result.estimated;
         for group in result.groups {
@@ -156,10 +222,7 @@ impl SavedSource {
                 let Some(basis) = Basis::of_metric(&name) else {
                     continue;
                 };
-                let amount = metric
-                    .amount
-                    .parse()
-                    .map_err(|error: crate::InvalidAmount| invalid(error.to_string()))?;
+                let amount = number(&metric.amount)?;
                 cell.currency = metric
                     .unit
                     .parse()
@@ -179,7 +242,7 @@ impl SavedSource {
         let billed = number(&row.billed_cost)?;
         let effective = row
             .effective_cost
-            .as_ref()
+            .as_deref()
             .map(number)
             .transpose()?
             .unwrap_or(billed);
@@ -213,10 +276,10 @@ impl SavedSource {
 }
 
 /// A number of JSON by its digits, or a string that holds one.
-fn number(value: &Value) -> Result<Amount, Error> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+fn number(value: &RawValue) -> Result<Amount, Error> {
+    let text = match value.get().starts_with('"') {
+        true => serde_json::from_str(value.get()).map_err(|error| invalid(error.to_string()))?,
+        false => value.get().to_owned(),
     };
     text.parse()
         .map_err(|error: crate::InvalidAmount| invalid(error.to_string()))
@@ -234,6 +297,11 @@ pub(crate) fn cell_of_keys(keys: &[String]) -> Result<Keys, Error> {
         return Err(invalid("a group has no keys"));
     };
     let (tag, environment) = match rest {
+        [] if service.contains('$') => {
+            return Err(invalid(format!(
+                "the key `{service}` is a tag's key and value where a service should be: group by SERVICE first and a tag second"
+            )));
+        }
         [] => (None, CostEnvironment::Untagged),
         [tag] => match tag.split_once('$') {
             Some((key, value)) => (key.parse().ok(), CostEnvironment::from(value)),
@@ -299,6 +367,14 @@ impl CostSource for SavedSource {
             message: Some("saved costs have no future".to_owned()),
         })
     }
+
+    fn bill(&self) -> Option<BillName> {
+        Some("saved costs".parse().expect("the words are a name"))
+    }
+
+    fn is_billed(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
@@ -331,6 +407,25 @@ mod tests {
     }
 
     #[test]
+    fn numbers_keep_their_digits_and_pages_that_follow_each_other_are_whole() {
+        let source = read(
+            r#"[{"ChargePeriodStart":"2026-03-01","ServiceName":"S3","BillingCurrency":"USD","BilledCost":12345678.12345678901234567}]"#,
+        )
+        .unwrap();
+        let cell = &source.days[&day("2026-03-01").unwrap()].cells[0];
+        assert_eq!(
+            cell.amounts[&Basis::Unblended].to_string(),
+            "12345678.12345678901234567"
+        );
+        read(r#"[{"ResultsByTime":[],"NextPageToken":"x"},{"ResultsByTime":[]}]"#).unwrap();
+        // Of days without costs there is a total of nothing.
+        read(
+            r#"{"ResultsByTime":[{"TimePeriod":{"Start":"2026-03-01","End":"2026-03-02"},"Total":{"UnblendedCost":{"Amount":"0","Unit":"USD"}},"Groups":[]}]}"#,
+        )
+        .unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         for (text, part) in [
             ("{", "EOF"),
@@ -346,6 +441,26 @@ mod tests {
             (
                 r#"[{"ChargePeriodStart":"2026-03-01","ServiceName":"S3","BillingCurrency":"usd","BilledCost":"1"}]"#,
                 "`usd`",
+            ),
+            (
+                r#"{"ResultsByTime":[],"NextPageToken":"x"}"#,
+                "`NextPageToken`",
+            ),
+            (
+                r#"[{"ResultsByTime":[],"NextPageToken":"x"},{"ResultsByTime":[],"NextPageToken":"y"}]"#,
+                "part 2 has a `NextPageToken`",
+            ),
+            (
+                r#"{"ResultsByTime":[{"TimePeriod":{"Start":"2026-03-01","End":"2026-03-02"},"Total":{"UnblendedCost":{"Amount":"1","Unit":"USD"}},"Groups":[]}]}"#,
+                "not grouped",
+            ),
+            (
+                r#"{"ResultsByTime":[{"TimePeriod":{"Start":"2026-03-01","End":"2026-03-02"},"Groups":[{"Keys":["Environment$p"],"Metrics":{}}]}]}"#,
+                "`Environment$p`",
+            ),
+            (
+                r#"{"GroupDefinitions":[{"Type":"DIMENSION","Key":"LINKED_ACCOUNT"}],"ResultsByTime":[]}"#,
+                "`DIMENSION LINKED_ACCOUNT`",
             ),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{AwsBudget, CostPage, CostQuery, Error, Forecast, ForecastQuery, PageToken};
+use crate::{AwsBudget, BillName, CostPage, CostQuery, Error, Forecast, ForecastQuery, PageToken};
 
 /// Where costs are read: Cost Explorer, or something that answers like it.
 ///
 /// # Contract
 ///
-/// - **Each call is one request**, and each request is billed. An implementation never asks twice for one call: the engine
+/// - **Each call is one request**, and each request is billed, but for those that never left ([`Error::NotSent`]). An implementation never asks twice for one call: the engine
 ///   counts, and retries what may be retried.
 /// - **Pages.** A day may begin on one page and go on in the next; a cell stands on one page only. A token belongs to the
 ///   query it was answered to. [`Error::PagesChanged`] means to begin again.
@@ -35,6 +35,16 @@ pub trait CostSource: Debug + Send + Sync {
     /// # Errors
     /// As for costs, and when there is no data for a forecast.
     async fn forecast(&self, query: &ForecastQuery) -> Result<Forecast, Error>;
+
+    /// Whose bill it tells, where that is known. A ledger of another one is refused.
+    fn bill(&self) -> Option<BillName> {
+        None
+    }
+
+    /// Whether a request costs money. What does not is neither counted nor limited.
+    fn is_billed(&self) -> bool {
+        true
+    }
 }
 
 /// Where budgets are read that somebody else keeps: AWS Budgets.
@@ -65,6 +75,14 @@ macro_rules! forward {
 
             async fn forecast(&self, query: &ForecastQuery) -> Result<Forecast, Error> {
                 (**self).forecast(query).await
+            }
+
+            fn bill(&self) -> Option<BillName> {
+                (**self).bill()
+            }
+
+            fn is_billed(&self) -> bool {
+                (**self).is_billed()
             }
         }
 

@@ -70,7 +70,23 @@ impl<'a> Statement<'a> {
         Ok([part(false)?, part(true)?])
     }
 
-    /// The series of the month before, if all of its days are known.
+    /// The last day that there are costs of.
+    pub(crate) fn latest(&self) -> Option<Date> {
+        let range = ..following(self.today);
+        let costly = |(_, day): &(&Date, &LedgerDay)| !day.cells.is_empty();
+        self.days
+            .range(range)
+            .rev()
+            .find(costly)
+            .map(|(date, _)| *date)
+    }
+
+    /// All series of all days.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &'a LedgerCell> + use<'a> {
+        self.days.values().flat_map(|day| &day.cells)
+    }
+
+    /// The series of the month before, in those bases in which all of its days are known.
     pub(crate) fn previous_month(
         &self,
         grouping: Grouping,
@@ -83,8 +99,13 @@ impl<'a> Statement<'a> {
             .map(|(date, day)| (*date, day))
             .collect();
         let whole = i64::try_from(days.len()) == Ok(i64::from(first.days_in_month()));
-        whole
-            .then(|| self.grouped(days, grouping, bases))
+        let known: Vec<Basis> = Basis::ALL
+            .into_iter()
+            .filter(|basis| bases.is_empty() || bases.contains(basis))
+            .filter(|basis| days.iter().all(|(_, day)| day.bases.contains(basis)))
+            .collect();
+        (whole && !known.is_empty())
+            .then(|| self.grouped(days, grouping, &known))
             .transpose()
     }
 

@@ -117,6 +117,7 @@ pub async fn ledger_contract(ledger: &dyn Ledger) {
         LedgerDay {
             estimated: true,
             revision: 3,
+            bases: [Basis::Blended].into(),
             cells: Vec::new(),
         },
     );

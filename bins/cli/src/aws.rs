@@ -2,13 +2,23 @@
 
 pub use aws_config::SdkConfig;
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use url::Url;
 
 use crate::Failure;
 
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long one try may go without an answer. By itself the SDK waits for ever.
+const READ: Duration = Duration::from_secs(120);
+
 /// Loads region and credentials the way the AWS CLI does: environment, profile, container or instance role. A region
 /// from the project's configuration wins over the surroundings.
+///
+/// A try that is not answered within two minutes is given up, and may be made again.
 ///
 /// Endpoints may be set with `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, as in every AWS tool. An empty one is as
 /// good as none.
@@ -21,7 +31,12 @@ pub async fn load(region: Option<&str>) -> Result<SdkConfig, Failure> {
         let name = name.into_string().ok()?;
         Some((name, value.to_string_lossy().into_owned()))
     }))?;
-    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    let patience = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(READ)
+        .build();
+    let mut loader =
+        aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(patience);
     if let Some(region) = region {
         loader = loader.region(aws_config::Region::new(region.to_owned()));
     }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use cost_exporter::aws::{AwsBudgets, CloudWatchSink, CostExplorer, S3Ledger};
-use cost_exporter::{BudgetSource, Error, Event, Options, Outcome, Parts, refresh};
+use cost_exporter::aws::{AccountId, AwsBudgets, CloudWatchSink, CostExplorer, S3Ledger};
+use cost_exporter::{BudgetSource, Error, Event, Options, Outcome, Parts, RunId, abandon, refresh};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
@@ -19,6 +19,8 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Handler {
     pub(crate) source: CostExplorer,
+    /// The account of the configuration.
+    pub(crate) account: Option<AccountId>,
     pub(crate) budgets: Option<AwsBudgets>,
     pub(crate) ledger: S3Ledger,
     pub(crate) sink: CloudWatchSink,
@@ -48,8 +50,11 @@ impl Handler {
             journal::failed(request, &message, error);
             NotExported { kind, message }
         };
+        let account = self.account.clone();
+        let account = account.or_else(|| own_account(&event.context.invoked_function_arn));
+        let source = self.source.clone().account(account);
         let parts = Parts {
-            source: &self.source,
+            source: &source,
             budgets: self
                 .budgets
                 .as_ref()
@@ -58,14 +63,22 @@ impl Handler {
             sinks: &[&self.sink],
         };
         let observer = |event: Event| journal::event(request, &event);
-        let refreshed = timeout(
-            time_left(&event.context),
-            refresh(&parts, &self.options, Timestamp::now(), &observer),
-        );
+        let time = time_left(&event.context);
+        let run = RunId::random();
+        // Whoever comes after this invocation need not wait for longer than it can last.
+        let options = self
+            .options
+            .clone()
+            .run(run.clone())
+            .lease(time + LAST_WORD)
+            .within(time);
+        let refreshed = timeout(time, refresh(&parts, &options, Timestamp::now(), &observer));
         let outcome = match refreshed.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => return Err(failed(kind(&error), chain(&error), Some(&error))),
             Err(_) => {
+                // Else a retry would have to wait; if there is no time for it, that is all that happens.
+                let _ = timeout(LAST_WORD / 2, abandon(&self.ledger, &run)).await;
                 let message = "the function did not have the time that it needs; what it was putting is settled in the next run";
                 return Err(failed("OutOfTime", message.to_owned(), None));
             }
@@ -88,6 +101,7 @@ fn answer(outcome: &Outcome) -> Value {
         "projected": outcome.projected,
         "corrected": outcome.corrected,
         "samples": outcome.sinks.iter().map(|sink| sink.samples).sum::<usize>(),
+        "too_old": outcome.sinks.iter().map(|sink| sink.too_old).sum::<usize>(),
         "days": outcome.sinks.iter().map(|sink| sink.days).sum::<usize>(),
         "alerts": outcome.budgets.iter().filter(|budget| budget.alerting()).map(|budget| budget.name.as_str()).collect::<Vec<_>>(),
     })
@@ -110,10 +124,20 @@ fn incomplete(outcome: &Outcome) -> String {
         let reason = sink
             .error
             .clone()
-            .or_else(|| (!rejected.is_empty()).then(|| rejected.join("; ")))?;
+            .or_else(|| (!rejected.is_empty()).then(|| rejected.join("; ")))
+            .or_else(|| (sink.lost > 0).then(|| lost(sink.lost)))?;
         Some(format!("{}: {reason}", sink.sink))
     });
     reasons.collect::<Vec<_>>().join("; ")
+}
+
+fn lost(series: usize) -> String {
+    format!("corrections of {series} series of days came too late for it")
+}
+
+/// The account that the function, and so its role, belongs to.
+fn own_account(arn: &str) -> Option<AccountId> {
+    arn.split(':').nth(4)?.parse().ok()
 }
 
 const fn kind(error: &Error) -> &'static str {
@@ -123,6 +147,8 @@ const fn kind(error: &Error) -> &'static str {
         Error::DataUnavailable { .. } => "DataUnavailable",
         Error::RequestBudget { .. } => "RequestBudget",
         Error::LedgerConflict => "LedgerConflict",
+        Error::AnotherRun { .. } => "AnotherRun",
+        Error::ForeignLedger { .. } => "ForeignLedger",
         _ => "NotExported",
     }
 }

@@ -3,14 +3,13 @@
 use std::fmt;
 
 use aws_config::{BehaviorVersion, Region};
-use cost_exporter::aws::{AwsBudgets, CloudWatchSink, CostExplorer, S3Ledger};
+use cost_exporter::aws::{AccountId, AwsBudgets, CloudWatchSink, CostExplorer, S3Ledger};
 use cost_exporter::{Config, Options};
 
 use crate::handler::Handler;
 
 const CONFIG: &str = "COST_EXPORTER_CONFIG";
 const LEDGER: &str = "COST_EXPORTER_LEDGER";
-const NAMESPACE: &str = "Windlass/Costs";
 /// Where Cost Explorer and Budgets are.
 const HOME: &str = "us-east-1";
 
@@ -82,25 +81,15 @@ pub(crate) async fn handler(
         key,
     } = read(variable)?;
     let hint = "see the configuration of cost-exporter";
-    let namespace = config.cloudwatch.namespace.as_deref().unwrap_or(NAMESPACE);
-    let namespace = namespace.parse().map_err(|error| {
-        Fault::of(
-            CONFIG,
-            &error as &cost_exporter::aws::InvalidNamespace,
-            hint,
-        )
-    })?;
-    let account = match &config.aws.budgets_account {
-        None => None,
-        Some(text) => {
-            let account = text.parse();
-            Some(
-                account.map_err(|error: cost_exporter::aws::InvalidAccountId| {
-                    Fault::of(CONFIG, &error, hint)
-                })?,
-            )
-        }
+    let parsed = |text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => text
+            .parse::<AccountId>()
+            .map(Some)
+            .map_err(|error| Fault::of(CONFIG, &error, hint)),
     };
+    let account = parsed(&config.aws.account)?;
+    let budgets = parsed(&config.aws.budgets_account)?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = &config.cloudwatch.region {
         loader = loader.region(Region::new(region.clone()));
@@ -111,17 +100,13 @@ pub(crate) async fn handler(
         .into_builder()
         .region(Region::new(HOME))
         .build();
-    let name = "cloudwatch".parse().expect("the word is a name");
-    let mut sink = CloudWatchSink::new(name, aws_sdk_cloudwatch::Client::new(&regional), namespace);
-    if !config.cloudwatch.groupings.is_empty() {
-        sink = sink.groupings(config.cloudwatch.groupings.clone());
-    }
-    if !config.cloudwatch.bases.is_empty() {
-        sink = sink.bases(config.cloudwatch.bases.clone());
-    }
+    let client = aws_sdk_cloudwatch::Client::new(&regional);
+    let sink = CloudWatchSink::of_config(client, None, &config)
+        .map_err(|error| Fault::of(CONFIG, &error, hint))?;
     Ok(Handler {
         source: CostExplorer::new(aws_sdk_costexplorer::Client::new(&home)),
-        budgets: account
+        account,
+        budgets: budgets
             .map(|account| AwsBudgets::new(aws_sdk_budgets::Client::new(&home), account)),
         ledger: S3Ledger::new(aws_sdk_s3::Client::new(&regional), bucket, key),
         sink,

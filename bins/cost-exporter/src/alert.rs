@@ -53,6 +53,9 @@ pub(crate) fn percent(budget: &BudgetState) -> String {
 
 /// How a budget stands, on one line.
 pub(crate) fn line(budget: &BudgetState) -> String {
+    if let Some(reason) = &budget.unknown {
+        return format!("{}: nothing can be said of it: {reason}", budget.name);
+    }
     let mut text = format!(
         "{}: {} of {} {} spent ({})",
         budget.name,
@@ -92,6 +95,8 @@ pub(crate) fn write(path: &Path, report: Option<&Value>) -> Result<(), Failure> 
         )
         .caused_by(&error)
     };
+    // A link stays one.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match report {
         Some(report) => {
             let folder = path

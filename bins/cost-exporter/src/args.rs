@@ -22,6 +22,10 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
+    /// How to write the result to stdout; `csv` is for `report` only.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(crate) format: Shape,
+
     /// Append every event to FILE, one JSON object a line.
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) events: Option<PathBuf>,
@@ -36,14 +40,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// What every binary understands. Here it is spelled out, because `report` has formats of its own.
+    /// What every binary understands. Here it is spelled out, because `report` has a format of its own.
     pub(crate) fn common(&self) -> CommonArgs {
         let mut common = CommonArgs::default();
-        common.format = match &self.command {
-            Command::Export(export) => export.format,
-            Command::Serve(_) => Format::Human,
-            Command::Report(report) if report.format == ReportFormat::Json => Format::Json,
-            Command::Report(_) | Command::Generate(_) => Format::Human,
+        common.format = match self.format {
+            Shape::Json => Format::Json,
+            Shape::Human | Shape::Csv => Format::Human,
         };
         common.events.clone_from(&self.events);
         common.quiet = self.quiet;
@@ -65,7 +67,7 @@ pub(crate) enum Command {
 }
 
 /// Where costs are read and remembered.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FromArgs {
     /// The configuration; without it `cost-exporter.toml`, if it is there.
     #[arg(long, value_name = "FILE")]
@@ -92,9 +94,17 @@ pub(crate) struct FromArgs {
     #[arg(long)]
     pub(crate) no_forecast: bool,
 
+    /// How long AWS may take to answer a call.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    pub(crate) timeout: Duration,
+
     /// The region of CloudWatch and S3. Cost Explorer has its own.
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
+
+    /// Nobody is asked for anything; `report` says so.
+    #[arg(skip)]
+    pub(crate) offline: bool,
 }
 
 /// Which days.
@@ -133,10 +143,6 @@ pub(crate) struct ExportArgs {
     /// End with exit code 1 when a budget alerts.
     #[arg(long)]
     pub(crate) fail_on_alert: bool,
-
-    /// How to write the result to stdout.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, clap::Args)]
@@ -172,21 +178,17 @@ pub(crate) struct ReportArgs {
     /// In which basis the terminal shows costs.
     #[arg(long, value_name = "BASIS")]
     pub(crate) basis: Option<Basis>,
-
-    /// How to write the report to stdout.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: ReportFormat,
 }
 
-/// The form of a report.
+/// The form of what goes to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// Bars and a trend, for people.
+pub(crate) enum Shape {
+    /// Lines for people; of a report bars and a trend.
     #[default]
     Human,
-    /// An array of rows with the column names of FOCUS.
+    /// One JSON document; of a report an array of rows with the column names of FOCUS.
     Json,
-    /// A table with the column names of FOCUS.
+    /// Of a report a table with the column names of FOCUS.
     Csv,
 }
 
@@ -203,6 +205,10 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) async fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    if args.format == Shape::Csv && !matches!(args.command, Command::Report(_)) {
+        return Err(Failure::usage("only `report` writes csv")
+            .hint("use --format human or --format json here"));
+    }
     match &args.command {
         Command::Export(export) => export::run(export, args, printer).await,
         Command::Serve(serve) => serve::run(serve, args, printer).await,

@@ -1,20 +1,17 @@
 //! `cost-exporter export`.
 
 use async_trait::async_trait;
-use cost_exporter::{
-    Error, MetricSink, Outcome, Parts, Publication, Published, SinkName, SinkStyle, refresh,
-};
+use cost_exporter::{Error, MetricSink, Outcome, Publication, Published, SinkName, SinkStyle};
 use jiff::Timestamp;
-use windlass_cli::{
-    EventLog, Exit, Failure, Format, GithubActions, Printer, interrupted, markdown_cell,
-};
+use windlass_cli::{EventLog, Exit, Failure, GithubActions, Printer, markdown_cell};
 
-use crate::args::{Args, ExportArgs};
+use crate::alert;
+use crate::args::{Args, ExportArgs, Shape};
 use crate::outcome::{Document, exit, lines};
-use crate::place::Frozen;
+use crate::place::{Frozen, replaceable};
 use crate::progress::Progress;
-use crate::setup::{Setup, takes_stdout};
-use crate::{alert, failures};
+use crate::setup::{STDOUT, Setup, is_past, takes_stdout};
+use crate::work::{opened, refreshed};
 
 /// A sink that is asked what it takes, and given nothing.
 #[derive(Debug)]
@@ -36,30 +33,21 @@ impl MetricSink for Dry {
 }
 
 pub(crate) async fn run(args: &ExportArgs, all: &Args, printer: &Printer) -> Result<Exit, Failure> {
-    let sinks = match args.sink.is_empty() {
-        true => vec!["stdout".to_owned()],
-        false => args.sink.clone(),
-    };
-    if takes_stdout(&sinks) && args.format == Format::Json && !args.sink.is_empty() {
+    let json = all.format == Shape::Json;
+    if takes_stdout(&args.sink) && json {
         return Err(
             Failure::usage("--sink stdout and --format json both want stdout")
                 .hint("leave one of them out"),
         );
     }
     // Without a sink the document is the result.
-    let sinks = if args.sink.is_empty() && args.format == Format::Json {
-        Vec::new()
-    } else {
-        sinks
+    let sinks = match args.sink.is_empty() {
+        true if json => Vec::new(),
+        true => vec!["stdout".to_owned()],
+        false => args.sink.clone(),
     };
     let log = all.events.as_deref().map(EventLog::open).transpose()?;
-    let ended = tokio::select! {
-        ended = export(args, &sinks, log.as_ref(), printer) => ended,
-        signal = interrupted() => Err(Failure::new(
-            Exit::Interrupted,
-            format!("interrupted by {signal}: what was being put to a sink is settled in the next run"),
-        )),
-    };
+    let ended = export(args, json, &sinks, log.as_ref(), printer).await;
     if let Some(log) = log {
         log.finish()?;
     }
@@ -68,47 +56,43 @@ pub(crate) async fn run(args: &ExportArgs, all: &Args, printer: &Printer) -> Res
 
 async fn export(
     args: &ExportArgs,
+    json: bool,
     sinks: &[String],
     log: Option<&EventLog>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let mut setup = Setup::open(&args.from, sinks).await?;
+    if let Some(path) = &args.alert_report {
+        replaceable(path)?;
+    }
+    let mut setup = opened(Setup::open(&args.from, sinks, printer)).await?;
     let (options, now) = setup.days(&args.days, Timestamp::now())?;
+    if is_past(&options, now) {
+        match args.sink.is_empty() {
+            // Nobody asked for them: the facts are the result.
+            true => setup.sinks.clear(),
+            false => setup.refuse_the_present()?,
+        }
+    }
     if args.dry_run {
         setup.sinks = setup
             .sinks
             .into_iter()
             .map(|sink| Box::new(Dry(sink)) as Box<dyn MetricSink>)
             .collect();
-        setup.ledger = Box::new(Frozen(setup.ledger));
+        setup.ledger = Box::new(Frozen::new(setup.ledger));
     }
     let sinks: Vec<&dyn MetricSink> = setup.sinks.iter().map(|sink| &**sink).collect();
-    let parts = Parts {
-        source: &*setup.source,
-        budgets: setup.budgets.as_deref(),
-        ledger: &*setup.ledger,
-        sinks: &sinks,
-    };
-    let progress = Progress::new(printer, log, setup.last.is_none());
-    let outcome = refresh(&parts, &options, now, &progress)
+    let billed = setup.last.is_none();
+    let progress = Progress::new(printer, log, billed);
+    let outcome = refreshed(&setup, &sinks, options, now, &progress)
         .await
-        .map_err(|error| {
-            let spent = progress.requests();
-            if spent > 0 && setup.last.is_none() {
-                printer.note(&format!(
-                    "requests: {spent} (${}.{:02}), and nothing was published",
-                    spent / 100,
-                    spent % 100
-                ));
-            }
-            failures::cost(&error)
-        })?;
+        .map_err(|stop| stop.failure())?;
     let report = alert::report(&outcome);
     if let Some(path) = args.alert_report.as_deref().filter(|_| !args.dry_run) {
         alert::write(path, report.as_ref())?;
     }
-    let billed = setup.last.is_none();
-    show(args, &outcome, billed, printer)?;
+    let taken = sinks.iter().any(|sink| sink.name().as_str() == STDOUT);
+    show((json, taken, args.dry_run), &outcome, billed, printer)?;
     let actions = GithubActions::from_env();
     actions.outputs(&Document::new(&outcome, args.dry_run).outputs())?;
     actions.summary(&summary(&outcome, args.dry_run, billed))?;
@@ -119,18 +103,17 @@ async fn export(
 }
 
 fn show(
-    args: &ExportArgs,
+    (json, taken, dry_run): (bool, bool, bool),
     outcome: &Outcome,
     billed: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    if args.format == Format::Json {
-        return printer.json(&Document::new(outcome, args.dry_run));
+    if json {
+        return printer.json(&Document::new(outcome, dry_run));
     }
     // The metrics have stdout where they were sent there, and the facts go to people.
-    let taken = args.sink.is_empty() || takes_stdout(&args.sink);
-    for line in lines(outcome, args.dry_run, billed) {
-        match taken && !args.dry_run {
+    for line in lines(outcome, dry_run, billed) {
+        match taken && !dry_run {
             true => printer.note(&line),
             false => printer.line(&line)?,
         }

@@ -2,6 +2,7 @@
 
 mod alert;
 mod args;
+mod aws;
 mod bars;
 mod config;
 mod export;
@@ -12,6 +13,7 @@ mod progress;
 mod report;
 mod serve;
 mod setup;
+mod work;
 
 use std::process::ExitCode;
 

@@ -101,7 +101,7 @@ pub(crate) fn lines(outcome: &Outcome, dry_run: bool, billed: bool) -> Vec<Strin
 }
 
 /// What was asked, and what it cost.
-fn spending(outcome: &Outcome) -> String {
+pub(crate) fn spending(outcome: &Outcome) -> String {
     let spending = outcome.spending;
     format!(
         "requests: {} of {} (${}), this month {} (${})",
@@ -114,6 +114,9 @@ fn spending(outcome: &Outcome) -> String {
 }
 
 fn sink(sink: &SinkOutcome, dry_run: bool) -> String {
+    if sink.left_alone {
+        return format!("{}: left as it is, for it shows the present", sink.sink);
+    }
     if let Some(error) = &sink.error {
         return format!("{}: failed: {error}", sink.sink);
     }
@@ -135,16 +138,15 @@ fn sink(sink: &SinkOutcome, dry_run: bool) -> String {
             sink.too_old
         ));
     }
+    if sink.lost > 0 {
+        text.push_str(&format!("; {} corrections came too late for it", sink.lost));
+    }
     text
 }
 
 /// The exit code of what the sinks have.
 pub(crate) fn exit(outcome: &Outcome) -> Exit {
-    let failed = outcome
-        .sinks
-        .iter()
-        .filter(|sink| sink.error.is_some())
-        .count();
+    let failed = outcome.sinks.iter().filter(|sink| sink.failed()).count();
     match failed {
         0 if outcome.complete() => Exit::Done,
         failed if failed > 0 && failed == outcome.sinks.len() => Exit::Unreachable,

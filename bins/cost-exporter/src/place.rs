@@ -1,6 +1,7 @@
 //! Where the ledger is.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cost_exporter::sim::MemoryLedger;
@@ -58,6 +59,7 @@ impl Place {
         match self {
             Self::Nowhere => Ok(Some(Box::new(MemoryLedger::default()))),
             Self::File(path) => {
+                replaceable(path)?;
                 make_folder(path)?;
                 Ok(Some(Box::new(FileLedger::new(path))))
             }
@@ -91,22 +93,63 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// A ledger that is read and never written.
+/// Whether what is at a path may be replaced: nothing, or a file, over links too.
+pub(crate) fn replaceable(path: &Path) -> Result<(), Failure> {
+    let system = ["/dev", "/proc"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
+    let is_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
+    if is_file && (!system || path.starts_with("/dev/shm")) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "`{}` is no file that can be replaced",
+        path.display()
+    ))
+    .hint("name a file; metrics go to stdout with --sink stdout"))
+}
+
+/// A ledger of a dry run: it is not written, but for the requests that are paid for all the same.
 #[derive(Debug)]
-pub(crate) struct Frozen(pub(crate) Box<dyn Ledger>);
+pub(crate) struct Frozen {
+    ledger: Box<dyn Ledger>,
+    loaded: Mutex<LedgerState>,
+}
+
+impl Frozen {
+    pub(crate) fn new(ledger: Box<dyn Ledger>) -> Self {
+        Self {
+            ledger,
+            loaded: Mutex::default(),
+        }
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, LedgerState> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
 impl Ledger for Frozen {
     async fn load(&self) -> Result<(LedgerState, LedgerVersion), Error> {
-        self.0.load().await
+        let (state, version) = self.ledger.load().await?;
+        self.loaded().clone_from(&state);
+        Ok((state, version))
     }
 
     async fn save(
         &self,
-        _state: &LedgerState,
+        state: &LedgerState,
         over: &LedgerVersion,
     ) -> Result<LedgerVersion, Error> {
-        Ok(over.clone())
+        let mut counted = self.loaded().clone();
+        if counted.requests == state.requests {
+            return Ok(over.clone());
+        }
+        counted.requests.clone_from(&state.requests);
+        let version = self.ledger.save(&counted, over).await?;
+        *self.loaded() = counted;
+        Ok(version)
     }
 }
 

@@ -29,6 +29,18 @@ impl<'a> Progress<'a> {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Tells what was spent, when nothing came of it.
+    pub(crate) fn spent_in_vain(&self) {
+        let spent = self.requests();
+        if spent > 0 && self.billed {
+            self.printer.note(&format!(
+                "requests: {spent} (${}.{:02}), and nothing was published",
+                spent / 100,
+                spent % 100
+            ));
+        }
+    }
+
     fn warn(&self, text: &str, hint: Option<&String>) {
         let hint = hint
             .map(|hint| format!("\n  hint: {hint}"))
@@ -48,7 +60,7 @@ impl Observer for Progress<'_> {
                 true => format!("reading {period}, with at most {most_requests} requests of $0.01"),
                 false => format!("reading {period} of what was saved"),
             }),
-            Event::Asked { requests, .. } => self.requests.store(*requests, Ordering::Relaxed),
+            Event::Asked { requests, .. } | Event::NotSent { requests, .. } => self.requests.store(*requests, Ordering::Relaxed),
             Event::Retried { operation, reason, wait_ms } => {
                 note(format!("could not {operation}, trying again in {wait_ms} ms: {reason}"));
             }
@@ -66,6 +78,20 @@ impl Observer for Progress<'_> {
             Event::Rejected { sink, series, reason, known } => {
                 let what = if *known { "was not taken" } else { "may or may not have been taken" };
                 self.warn(&format!("{sink}: {series} {what}: {reason}"), None);
+            }
+            Event::TooOld { sink, never_sent, lost } => {
+                if *never_sent > 0 {
+                    note(format!("{sink}: {never_sent} series of days lie too far back for it; it will not have them"));
+                }
+                if *lost > 0 {
+                    self.warn(&format!("{sink}: corrections of {lost} series of days came too late for it: it has them as they were"), None);
+                }
+            }
+            Event::LeftAlone { sink } => {
+                note(format!("{sink}: it shows the present, and these days are past: it stays as it is"));
+            }
+            Event::BudgetUnknown { budget, reason } => {
+                self.warn(&format!("nothing can be said of the budget {budget}: {reason}"), None);
             }
             Event::SinkFailed { sink, reason, hint } => self.warn(&format!("{sink}: {reason}"), hint.as_ref()),
             _ => {}

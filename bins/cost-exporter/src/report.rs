@@ -3,25 +3,22 @@
 use std::collections::BTreeMap;
 
 use cost_exporter::{
-    Amount, Basis, Currency, FocusRow, LedgerDay, LedgerState, Options, Outcome, Parts, Period,
-    focus_rows, refresh,
+    Amount, Basis, Currency, FocusRow, LedgerDay, LedgerState, Options, Outcome, Period, focus_rows,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
+use windlass_cli::{EventLog, Exit, Failure, Printer};
 
-use crate::args::{Args, ReportArgs, ReportFormat};
+use crate::args::{Args, ReportArgs, Shape};
 use crate::bars::{self, Page};
 use crate::failures;
 use crate::progress::Progress;
 use crate::setup::Setup;
+use crate::work::{opened, refreshed};
 
 pub(crate) async fn run(args: &ReportArgs, all: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let log = all.events.as_deref().map(EventLog::open).transpose()?;
-    let ended = tokio::select! {
-        ended = report(args, log.as_ref(), printer) => ended,
-        signal = interrupted() => Err(Failure::new(Exit::Interrupted, format!("interrupted by {signal}"))),
-    };
+    let ended = report(args, all.format, log.as_ref(), printer).await;
     if let Some(log) = log {
         log.finish()?;
     }
@@ -30,23 +27,28 @@ pub(crate) async fn run(args: &ReportArgs, all: &Args, printer: &Printer) -> Res
 
 async fn report(
     args: &ReportArgs,
+    format: Shape,
     log: Option<&EventLog>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let setup = Setup::open(&args.from, &[]).await?;
+    let mut from = args.from.clone();
+    from.offline = args.offline;
+    let setup = opened(Setup::open(&from, &[], printer)).await?;
     let (options, now) = setup.days(&args.days, Timestamp::now())?;
+    let unasked = |basis: &Basis| !args.offline && !options.bases.contains(basis);
+    if let Some(basis) = args.basis.filter(unasked) {
+        return Err(
+            Failure::usage(format!("the basis `{basis}` is not asked for"))
+                .hint("add it to `bases` in the configuration"),
+        );
+    }
+    let billed = setup.last.is_none();
     let outcome = match args.offline {
         true => None,
         false => {
-            let parts = Parts {
-                source: &*setup.source,
-                budgets: setup.budgets.as_deref(),
-                ledger: &*setup.ledger,
-                sinks: &[],
-            };
-            let progress = Progress::new(printer, log, setup.last.is_none());
-            let outcome = refresh(&parts, &options, now, &progress).await;
-            Some(outcome.map_err(|error| failures::cost(&error))?)
+            let progress = Progress::new(printer, log, billed);
+            let outcome = refreshed(&setup, &[], options.clone(), now, &progress).await;
+            Some(outcome.map_err(|stop| stop.failure())?)
         }
     };
     let (state, _) = setup
@@ -54,6 +56,11 @@ async fn report(
         .load()
         .await
         .map_err(|error| failures::cost(&error))?;
+    if args.offline {
+        state
+            .check(setup.source.bill().as_ref(), &options.tag)
+            .map_err(|error| failures::cost(&error))?;
+    }
     let period = shown(&options, outcome.as_ref(), now)?;
     if args.offline
         && state
@@ -67,9 +74,15 @@ async fn report(
                 .hint("name the ledger with --ledger, or leave --offline out"),
         );
     }
+    if let Some(outcome) = outcome
+        .as_ref()
+        .filter(|_| billed && format != Shape::Human)
+    {
+        printer.note(&crate::outcome::spending(outcome));
+    }
     show(
-        args,
-        setup.last.is_none(),
+        (format, args.basis),
+        billed,
         &state,
         &options,
         period,
@@ -93,7 +106,7 @@ fn shown(options: &Options, outcome: Option<&Outcome>, now: Timestamp) -> Result
 }
 
 fn show(
-    args: &ReportArgs,
+    (format, basis): (Shape, Option<Basis>),
     billed: bool,
     state: &LedgerState,
     options: &Options,
@@ -102,11 +115,21 @@ fn show(
     printer: &Printer,
 ) -> Result<(), Failure> {
     let rows = || focus_rows(&state.days, period, &options.tag);
-    match args.format {
-        ReportFormat::Json => printer.json(&rows()),
-        ReportFormat::Csv => printer.line(table(&rows())?.trim_end()),
-        ReportFormat::Human => {
-            let basis = args.basis.unwrap_or(options.main_basis);
+    match format {
+        Shape::Json => printer.json(&rows()),
+        Shape::Csv => printer.line(table(&rows())?.trim_end()),
+        Shape::Human => {
+            let basis = basis.unwrap_or(options.main_basis);
+            let days = || state.days.range(period.start()..period.end());
+            let without = days()
+                .filter(|(_, day)| !day.bases.contains(&basis))
+                .count();
+            if without > 0 {
+                printer.warn(&format!(
+                    "{without} of {} days are not known in the basis {basis}",
+                    days().count()
+                ));
+            }
             let pages = pages(&state.days, period, basis)?;
             if pages.is_empty() {
                 return printer.line(&format!("{period}: no costs in the basis {basis}"));

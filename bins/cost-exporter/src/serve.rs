@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use cost_exporter::{MetricSink, MetricsServer, Parts, refresh};
+use cost_exporter::{Error, MetricSink, MetricsServer};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use windlass_cli::{EventLog, Exit, Failure, Printer, interrupted};
 
 use crate::args::{Args, DaysArgs, ServeArgs};
-use crate::failures;
 use crate::outcome::{exit, lines};
 use crate::progress::Progress;
 use crate::setup::Setup;
+use crate::work::{Stop, opened, refreshed};
 
 /// How soon after a failed refresh the next one comes, at the latest. It is paid for like any other.
 const AFTER_FAILURE: Duration = Duration::from_secs(30 * 60);
@@ -20,7 +20,7 @@ const OFTEN: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) async fn run(args: &ServeArgs, all: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let log = all.events.as_deref().map(EventLog::open).transpose()?;
-    let setup = Setup::open(&args.from, &args.sink).await?;
+    let setup = opened(Setup::open(&args.from, &args.sink, printer)).await?;
     let server = MetricsServer::new("server".parse().expect("the word is a name"));
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::usage(format!("cannot listen on `{}`", args.listen))
@@ -37,11 +37,12 @@ pub(crate) async fn run(args: &ServeArgs, all: &Args, printer: &Printer) -> Resu
             served.map_err(|error| Failure::unreachable("the server failed").caused_by(&error))?;
             Ok(Exit::Done)
         }
-        never = refreshing(args, &setup, &server, log.as_ref(), printer) => never,
-        signal = interrupted() => {
+        ended = refreshing(args, &setup, &server, log.as_ref(), printer) => {
             // To be stopped is how a server ends.
-            printer.note(&format!("stopped by {signal}"));
-            Ok(Exit::Done)
+            ended.map(|signal| {
+                printer.note(&format!("stopped by {signal}"));
+                Exit::Done
+            })
         }
     };
     if let Some(log) = log {
@@ -69,33 +70,28 @@ fn warn_of_costs(args: &ServeArgs, setup: &Setup, printer: &Printer) {
     }
 }
 
-/// Refreshes for ever.
+/// Refreshes until a signal comes, whose name it returns.
 async fn refreshing(
     args: &ServeArgs,
     setup: &Setup,
     server: &MetricsServer,
     log: Option<&EventLog>,
     printer: &Printer,
-) -> Result<Exit, Failure> {
+) -> Result<&'static str, Failure> {
     let mut sinks: Vec<&dyn MetricSink> = vec![server];
     sinks.extend(setup.sinks.iter().map(|sink| &**sink));
     let any = DaysArgs {
         from: None,
         to: None,
     };
+    let billed = setup.last.is_none();
     loop {
         let (options, now) = setup.days(&any, Timestamp::now())?;
-        let parts = Parts {
-            source: &*setup.source,
-            budgets: setup.budgets.as_deref(),
-            ledger: &*setup.ledger,
-            sinks: &sinks,
-        };
-        let progress = Progress::new(printer, log, setup.last.is_none());
-        let wait = match refresh(&parts, &options, now, &progress).await {
+        let progress = Progress::new(printer, log, billed);
+        let wait = match refreshed(setup, &sinks, options, now, &progress).await {
             Ok(outcome) => {
                 server.refresh_succeeded(outcome.spending.requests);
-                lines(&outcome, false, setup.last.is_none())
+                lines(&outcome, false, billed)
                     .iter()
                     .for_each(|line| printer.note(line));
                 match exit(&outcome) {
@@ -104,16 +100,28 @@ async fn refreshing(
                     _ => args.interval.min(AFTER_FAILURE),
                 }
             }
-            Err(error) => {
+            Err(Stop::Signal(signal)) => return Ok(signal),
+            Err(stop) => {
                 server.refresh_failed(progress.requests());
-                printer.warn(
-                    failures::cost(&error)
-                        .to_string()
-                        .trim_start_matches("error: "),
-                );
-                args.interval.min(AFTER_FAILURE)
+                let text = stop.failure().to_string();
+                printer.warn(text.trim_start_matches("error: "));
+                let wait = args.interval.min(AFTER_FAILURE);
+                match stop {
+                    // Most likely this very server, before it was started anew.
+                    Stop::Failed(Error::AnotherRun { until }) => wait.min(left(until)),
+                    _ => wait,
+                }
             }
         };
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            signal = interrupted() => return Ok(signal),
+        }
     }
+}
+
+/// How long it is until then, and a little longer.
+fn left(until: Timestamp) -> Duration {
+    let left = Timestamp::now().duration_until(until);
+    Duration::try_from(left).unwrap_or_default() + Duration::from_secs(1)
 }

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use cost_exporter::{
     BudgetSource, CostSource, GatewayUrl, InvalidName, Ledger, MetricSink, OpenMetricsFile,
-    Options, Pushgateway, SavedSource, SinkName, TextFile, WriterSink,
+    Options, Pushgateway, SavedSource, SinkKind, SinkName, TextFile, WriterSink,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use windlass_cli::Failure;
+use windlass_cli::{Failure, Printer};
 
 use crate::args::{DaysArgs, FromArgs};
-use crate::place::Place;
-use crate::{config, failures};
+use crate::place::{Place, replaceable};
+use crate::{aws, config, failures};
 
 const SINKS: &str = "the sinks are cloudwatch[=NAMESPACE], prometheus-textfile=FILE, pushgateway=URL, openmetrics=FILE and stdout";
+
+/// The sink that writes to stdout.
+pub(crate) const STDOUT: &str = "stdout";
 
 /// Everything a refresh needs.
 #[derive(Debug)]
@@ -43,10 +46,14 @@ fn named(text: &str) -> Result<Named, Failure> {
         .split_once('=')
         .map_or((text, None), |(kind, value)| (kind, Some(value.to_owned())));
     let value = value.filter(|value| !value.is_empty());
-    let bad = |reason: &str| {
-        let shown = if kind == "pushgateway" { kind } else { text };
-        Err(Failure::usage(format!("`{shown}` is no sink: {reason}")).hint(SINKS))
-    };
+    // What is not a kind may be anything, with a password in it.
+    let shown: String = kind
+        .chars()
+        .take_while(|sign| sign.is_alphanumeric() || *sign == '-' || *sign == '_')
+        .take(40)
+        .collect();
+    let bad =
+        |reason: &str| Err(Failure::usage(format!("`{shown}` is no sink: {reason}")).hint(SINKS));
     match (kind, value) {
         ("cloudwatch", namespace) => Ok(Named::CloudWatch(namespace)),
         ("stdout", None) => Ok(Named::Stdout),
@@ -73,12 +80,22 @@ fn named(text: &str) -> Result<Named, Failure> {
 
 /// Whether the metrics themselves go to stdout.
 pub(crate) fn takes_stdout(sinks: &[String]) -> bool {
-    sinks.iter().any(|sink| sink == "stdout")
+    sinks.iter().any(|sink| sink == STDOUT)
+}
+
+/// Whether the days end before the moment they are read at.
+pub(crate) fn is_past(options: &Options, now: Timestamp) -> bool {
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    options.period.is_some_and(|period| period.end() <= today)
 }
 
 impl Setup {
-    /// Opens what the flags name; nothing is asked of anybody yet.
-    pub(crate) async fn open(args: &FromArgs, sinks: &[String]) -> Result<Self, Failure> {
+    /// Opens what the flags name; nothing is asked yet but whose credentials these are.
+    pub(crate) async fn open(
+        args: &FromArgs,
+        sinks: &[String],
+        printer: &Printer,
+    ) -> Result<Self, Failure> {
         let (config, mut options) = config::load(args)?;
         let named: Vec<Named> = sinks
             .iter()
@@ -117,14 +134,20 @@ impl Setup {
                 .iter()
                 .any(|sink| matches!(sink, Named::CloudWatch(_)));
         let aws = match aws {
-            true => Some(aws::Aws::load(args, &config).await?),
+            // A ledger that lasts no longer than this run is nobody else's.
+            true => {
+                let ask = saved.is_none() && place != Place::Nowhere && !args.offline;
+                Some(aws::Aws::load(args, &config, ask, printer).await?)
+            }
             false => None,
         };
         let need = || aws.as_ref().expect("it was loaded, because it is needed");
         let mut opened = Vec::with_capacity(named.len());
         for sink in named {
             opened.push(match sink {
-                Named::CloudWatch(namespace) => need().cloudwatch(namespace.as_deref(), &config)?,
+                Named::CloudWatch(namespace) => {
+                    need().cloudwatch(namespace.as_deref(), &config, args.timeout)?
+                }
                 other => open(&other)?,
             });
         }
@@ -143,16 +166,29 @@ impl Setup {
             },
             source: match saved {
                 Some(saved) => Box::new(saved),
-                None => need().source(),
+                None => need().source(args.timeout),
             },
             ledger: match local {
                 Some(ledger) => ledger,
-                None => need().ledger(&place),
+                None => need().ledger(&place)?,
             },
             sinks: opened,
             options,
             last,
         })
+    }
+
+    /// Refuses past days for sinks that show the present.
+    pub(crate) fn refuse_the_present(&self) -> Result<(), Failure> {
+        let mut sinks = self.sinks.iter();
+        match sinks.find(|sink| sink.style().kind == SinkKind::Snapshot) {
+            None => Ok(()),
+            Some(sink) => Err(Failure::usage(format!(
+                "the sink `{}` shows the present, and these days are past",
+                sink.name()
+            ))
+            .hint("leave --to out, or use --sink openmetrics=FILE, --sink cloudwatch or `report` for past days")),
+        }
     }
 
     /// The options for the wanted days, and the moment they are read at: of saved costs that is the end of their last day.
@@ -169,8 +205,9 @@ impl Setup {
             _ => wall,
         };
         let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+        let options = self.options.clone().clock(wall);
         if args.from.is_none() && args.to.is_none() {
-            return Ok((self.options.clone(), now));
+            return Ok((options, now));
         }
         let to = args.to.unwrap_or(today).min(today);
         let from = args.from.unwrap_or_else(|| to.first_of_month());
@@ -184,7 +221,7 @@ impl Setup {
             Failure::usage(format!("--from `{from}` lies after --to `{to}`"))
                 .hint("both days belong to the period")
         })?;
-        Ok((self.options.clone().period(period), now))
+        Ok((options.period(period), now))
     }
 }
 
@@ -215,7 +252,7 @@ fn open(sink: &Named) -> Result<Box<dyn MetricSink>, Failure> {
             Some(folder) if !folder.is_dir() => Err(Failure::usage(format!(
                 "the folder of `{path}` is not there"
             ))),
-            _ => Ok(()),
+            _ => replaceable(std::path::Path::new(path)),
         }
     };
     Ok(match sink {
@@ -247,157 +284,10 @@ fn open(sink: &Named) -> Result<Box<dyn MetricSink>, Failure> {
             );
             Box::new(sink.map_err(|error| failures::cost(&error))?)
         }
-        Named::Stdout | Named::CloudWatch(_) => Box::new(WriterSink::new(
-            name("stdout".to_owned())?,
-            std::io::stdout(),
-        )),
+        Named::Stdout | Named::CloudWatch(_) => {
+            Box::new(WriterSink::new(name(STDOUT.to_owned())?, std::io::stdout()))
+        }
     })
-}
-
-#[cfg(feature = "aws")]
-mod aws {
-    //! AWS, with the configuration of its own tools.
-
-    use cost_exporter::aws::{
-        AwsBudgets, CloudWatchSink, CostExplorer, InvalidAccountId, InvalidNamespace, S3Ledger,
-    };
-    use cost_exporter::{BudgetSource, Config, CostSource, Ledger, MetricSink};
-    use windlass_cli::Failure;
-
-    use crate::args::FromArgs;
-    use crate::place::Place;
-
-    /// Where Cost Explorer and Budgets are.
-    const HOME: &str = "us-east-1";
-    const NAMESPACE: &str = "Windlass/Costs";
-
-    #[derive(Debug)]
-    pub(super) struct Aws {
-        home: windlass_cli::aws::SdkConfig,
-        regional: windlass_cli::aws::SdkConfig,
-    }
-
-    impl Aws {
-        pub(super) async fn load(args: &FromArgs, config: &Config) -> Result<Self, Failure> {
-            let region = args
-                .region
-                .as_deref()
-                .or(config.cloudwatch.region.as_deref());
-            let regional = windlass_cli::aws::load(region).await?;
-            let home = regional
-                .clone()
-                .into_builder()
-                .region(aws_sdk_costexplorer::config::Region::new(HOME))
-                .build();
-            Ok(Self { home, regional })
-        }
-
-        pub(super) fn source(&self) -> Box<dyn CostSource> {
-            Box::new(CostExplorer::new(aws_sdk_costexplorer::Client::new(
-                &self.home,
-            )))
-        }
-
-        pub(super) fn budgets(
-            &self,
-            config: &Config,
-        ) -> Result<Option<Box<dyn BudgetSource>>, Failure> {
-            let Some(account) = &config.aws.budgets_account else {
-                return Ok(None);
-            };
-            let account = account.parse().map_err(|error: InvalidAccountId| {
-                Failure::usage("`aws.budgets-account` cannot be used").caused_by(&error)
-            })?;
-            Ok(Some(Box::new(AwsBudgets::new(
-                aws_sdk_budgets::Client::new(&self.home),
-                account,
-            ))))
-        }
-
-        pub(super) fn ledger(&self, place: &Place) -> Box<dyn Ledger> {
-            let Place::S3 { bucket, key } = place else {
-                unreachable!("the others are on this machine");
-            };
-            Box::new(S3Ledger::new(
-                aws_sdk_s3::Client::new(&self.regional),
-                bucket,
-                key,
-            ))
-        }
-
-        pub(super) fn cloudwatch(
-            &self,
-            namespace: Option<&str>,
-            config: &Config,
-        ) -> Result<Box<dyn MetricSink>, Failure> {
-            let namespace = namespace
-                .or(config.cloudwatch.namespace.as_deref())
-                .unwrap_or(NAMESPACE);
-            let name = format!("cloudwatch={namespace}");
-            let namespace = namespace.parse().map_err(|error: InvalidNamespace| {
-                Failure::usage("the namespace cannot be used").caused_by(&error)
-            })?;
-            let client = aws_sdk_cloudwatch::Client::new(&self.regional);
-            let mut sink = CloudWatchSink::new(
-                name.parse().expect("a namespace has no control characters"),
-                client,
-                namespace,
-            );
-            if !config.cloudwatch.groupings.is_empty() {
-                sink = sink.groupings(config.cloudwatch.groupings.clone());
-            }
-            if !config.cloudwatch.bases.is_empty() {
-                sink = sink.bases(config.cloudwatch.bases.clone());
-            }
-            Ok(Box::new(sink))
-        }
-    }
-}
-
-#[cfg(not(feature = "aws"))]
-mod aws {
-    //! A build that knows nothing of AWS.
-
-    use cost_exporter::{BudgetSource, Config, CostSource, Ledger, MetricSink};
-    use windlass_cli::Failure;
-
-    use crate::args::FromArgs;
-    use crate::place::Place;
-
-    #[derive(Debug)]
-    pub(super) enum Aws {}
-
-    impl Aws {
-        pub(super) async fn load(_args: &FromArgs, _config: &Config) -> Result<Self, Failure> {
-            Err(
-                Failure::usage("this build was made without AWS (feature `aws`)")
-                    .hint("use --source file:PATH and a ledger on this machine"),
-            )
-        }
-
-        pub(super) fn source(&self) -> Box<dyn CostSource> {
-            match *self {}
-        }
-
-        pub(super) fn budgets(
-            &self,
-            _config: &Config,
-        ) -> Result<Option<Box<dyn BudgetSource>>, Failure> {
-            match *self {}
-        }
-
-        pub(super) fn ledger(&self, _place: &Place) -> Box<dyn Ledger> {
-            match *self {}
-        }
-
-        pub(super) fn cloudwatch(
-            &self,
-            _namespace: Option<&str>,
-            _config: &Config,
-        ) -> Result<Box<dyn MetricSink>, Failure> {
-            match *self {}
-        }
-    }
 }
 
 #[cfg(test)]
@@ -412,10 +302,17 @@ mod tests {
             ("pushgateway=", "it needs a value"),
             ("stdout=x", "takes no value"),
             ("kafka=x", "no such kind"),
+            (
+                "push-gateway=http://u:hunter2@h/",
+                "`push-gateway` is no sink",
+            ),
+            ("http://u:hunter2@h/", "`http` is no sink"),
         ] {
             let failure = named(text).unwrap_err().to_string();
             assert!(
-                failure.contains(part) && failure.contains("hint: the sinks are"),
+                !failure.contains("hunter2")
+                    && failure.contains(part)
+                    && failure.contains("hint: the sinks are"),
                 "{failure}"
             );
         }

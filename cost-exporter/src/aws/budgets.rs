@@ -1,46 +1,18 @@
 //! AWS Budgets.
 
-use std::fmt;
-use std::str::FromStr;
-
 use async_trait::async_trait;
 use aws_sdk_budgets::Client;
+use aws_sdk_budgets::config::Config;
 use aws_sdk_budgets::types::{Budget, BudgetType, Spend, TimeUnit};
-use thiserror::Error as ThisError;
 
-use super::failure::Call;
+use super::AccountId;
+use super::failure::{Call, PATIENCE, patience};
 use crate::{Amount, AwsBudget, BudgetSource, Currency, Error};
 
 const BUDGETS: Call = Call {
     operation: "read budgets",
     action: "budgets:ViewBudget",
 };
-
-/// The number of an AWS account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountId(String);
-
-/// A text is no number of an account.
-#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
-#[error("`{0}` is no AWS account: it has twelve digits")]
-pub struct InvalidAccountId(String);
-
-impl FromStr for AccountId {
-    type Err = InvalidAccountId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAccountId> {
-        match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidAccountId(text.chars().take(40).collect())),
-        }
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The monthly cost budgets of an account.
 #[derive(Debug, Clone)]
@@ -60,16 +32,27 @@ impl AwsBudgets {
 impl BudgetSource for AwsBudgets {
     async fn budgets(&self) -> Result<Vec<AwsBudget>, Error> {
         let mut budgets = Vec::new();
-        let mut pages = self
-            .client
-            .describe_budgets()
-            .account_id(self.account.to_string())
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| BUDGETS.failed(error).error)?;
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .describe_budgets()
+                .account_id(self.account.to_string())
+                .set_next_token(token)
+                .customize()
+                .config_override(Config::builder().timeout_config(patience(PATIENCE)))
+                .send()
+                .await
+                .map_err(|error| BUDGETS.failed(error).error)?;
             for budget in page.budgets() {
                 budgets.extend(monthly(budget)?);
+            }
+            token = page
+                .next_token()
+                .filter(|token| !token.is_empty())
+                .map(str::to_owned);
+            if token.is_none() {
+                break;
             }
         }
         budgets.sort_by(|a, b| a.name.cmp(&b.name));

@@ -7,14 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::Config;
-use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use aws_smithy_types::DateTime;
 use jiff::SignedDuration;
 use thiserror::Error as ThisError;
 
 use super::datum::{Datum, batches, data};
-use super::failure::{Call, Failed};
+use super::failure::{Call, Failed, PATIENCE, once};
 use crate::{
     Basis, Error, Grouping, Metric, MetricSink, Publication, Published, Rejected, SinkKind,
     SinkName, SinkStyle,
@@ -24,11 +23,25 @@ const PUT: Call = Call {
     operation: "put metrics",
     action: "cloudwatch:PutMetricData",
 };
+/// The namespace without another one.
+const NAMESPACE: &str = "Windlass/Costs";
 /// How often a request is sent that certainly had no effect.
 const TRIES: u32 = 4;
 const FIRST_WAIT: Duration = Duration::from_millis(300);
 /// How far back CloudWatch takes points: two weeks, less the time that a run may take.
 const REACH: SignedDuration = SignedDuration::from_hours(14 * 24 - 1);
+
+/// A sink of CloudWatch cannot be made as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum InvalidCloudWatch {
+    /// The namespace is none.
+    #[error(transparent)]
+    Namespace(#[from] InvalidNamespace),
+    /// There is no region.
+    #[error(transparent)]
+    Region(#[from] MissingRegion),
+}
 
 /// A namespace of CloudWatch, such as `Windlass/Costs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,20 +100,59 @@ pub struct CloudWatchSink {
     groupings: Vec<Grouping>,
     bases: Vec<Basis>,
     every: SignedDuration,
+    patience: Duration,
 }
+
+/// A client of CloudWatch has no region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
+#[error("there is no region for CloudWatch")]
+pub struct MissingRegion;
 
 impl CloudWatchSink {
     /// A sink with totals, totals by environment and totals by service in the unblended basis, with the present once an hour.
-    /// Each series has its price there.
-    pub fn new(name: SinkName, client: Client, namespace: Namespace) -> Self {
-        Self {
-            name,
+    /// Each series has its price there. The ledger knows it by its namespace and the client's region, whoever makes it.
+    ///
+    /// # Errors
+    /// When the client has no region.
+    pub fn new(client: Client, namespace: Namespace) -> Result<Self, MissingRegion> {
+        let region = client.config().region().ok_or(MissingRegion)?;
+        // A region has no such sign, and neither has a namespace.
+        let name = format!("cloudwatch={}@{region}", namespace.as_str());
+        Ok(Self {
+            name: name.parse().map_err(|_| MissingRegion)?,
             client,
             namespace,
             groupings: vec![Grouping::Total, Grouping::Environment, Grouping::Service],
             bases: vec![Basis::Unblended],
             every: SignedDuration::from_hours(1),
-        }
+            patience: PATIENCE,
+        })
+    }
+
+    /// A sink as the configuration wants it, in this namespace if one is named.
+    ///
+    /// # Errors
+    /// When the namespace is none, or the client has no region.
+    pub fn of_config(
+        client: Client,
+        namespace: Option<&str>,
+        config: &crate::Config,
+    ) -> Result<Self, InvalidCloudWatch> {
+        let namespace = namespace
+            .or(config.cloudwatch.namespace.as_deref())
+            .unwrap_or(NAMESPACE);
+        let sink = Self::new(client, namespace.parse()?)?.bases(config.cloudwatch_bases());
+        Ok(match config.cloudwatch.groupings.as_slice() {
+            [] => sink,
+            groupings => sink.groupings(groupings.to_vec()),
+        })
+    }
+
+    /// Waits so long for an answer. What comes later may have been taken, and is not put again.
+    #[must_use]
+    pub const fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
     }
 
     /// Adds up in these ways.
@@ -118,12 +170,17 @@ impl CloudWatchSink {
     }
 
     async fn put(&self, data: &[Datum]) -> Result<(), Failed> {
+        let (retries, timeouts) = once(self.patience);
         self.client
             .put_metric_data()
             .namespace(self.namespace.as_str())
             .set_metric_data(Some(data.iter().map(metric_datum).collect()))
             .customize()
-            .config_override(Config::builder().retry_config(RetryConfig::disabled()))
+            .config_override(
+                Config::builder()
+                    .retry_config(retries)
+                    .timeout_config(timeouts),
+            )
             .send()
             .await
             .map(drop)
@@ -137,9 +194,7 @@ impl CloudWatchSink {
             tries += 1;
             published.requests += 1;
             match self.put(data).await {
-                Err(failed)
-                    if failed.without_effect && failed.error.is_passing() && tries < TRIES =>
-                {
+                Err(failed) if failed.without_effect && failed.is_passing && tries < TRIES => {
                     tokio::time::sleep(FIRST_WAIT * 2_u32.pow(tries - 1)).await;
                 }
                 other => return other,
@@ -203,12 +258,14 @@ impl MetricSink for CloudWatchSink {
             };
             match failed.error {
                 // One bad datum fails a whole request: halves lead to it.
-                Error::Refused { .. } if size > 1 => {
+                Error::Refused { ref code, .. } if judges_data(code.as_deref()) && size > 1 => {
                     let middle = batch.start + size / 2;
                     waiting.push(middle..batch.end);
                     waiting.push(batch.start..middle);
                 }
-                Error::Refused { .. } => reject(&mut published, &data[batch], &failed.error, true),
+                Error::Refused { ref code, .. } if judges_data(code.as_deref()) => {
+                    reject(&mut published, &data[batch], &failed.error, true);
+                }
                 // Whatever the reason is, it is no single datum's: the others would fare no better.
                 error => {
                     let rest = waiting.drain(..).rev().map(|rest| &data[rest]);
@@ -223,6 +280,23 @@ impl MetricSink for CloudWatchSink {
         published.rejected.sort_by_key(|rejected| rejected.item);
         Ok(published)
     }
+}
+
+/// Whether an error code speaks of the data, so that others of them may be taken. Any other refusal is one of all.
+fn judges_data(code: Option<&str>) -> bool {
+    let code = code.unwrap_or_default();
+    matches!(
+        code.strip_suffix("Exception").unwrap_or(code),
+        "InvalidParameterValue"
+            | "InvalidParameterCombination"
+            | "MissingParameter"
+            | "MissingRequiredParameter"
+            | "InvalidFormatFault"
+            | "Validation"
+            | "ValidationError"
+            | "Serialization"
+            | "RequestEntityTooLarge"
+    )
 }
 
 fn reject(published: &mut Published, data: &[Datum], error: &Error, known: bool) {

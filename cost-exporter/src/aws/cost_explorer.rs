@@ -1,20 +1,21 @@
 //! Cost Explorer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_costexplorer::Client;
-use aws_sdk_costexplorer::config::retry::RetryConfig;
 use aws_sdk_costexplorer::config::{Builder, Config};
 use aws_sdk_costexplorer::types::{
     DateInterval, Granularity, Group, GroupDefinition, GroupDefinitionType, Metric, ResultByTime,
 };
 
-use super::failure::Call;
+use super::AccountId;
+use super::failure::{Call, PATIENCE, once};
 use crate::saved::cell_of_keys;
 use crate::{
-    Amount, Basis, Cell, CostPage, CostQuery, CostSource, Currency, DayPart, Error, Forecast,
-    ForecastQuery, PageToken, Period, day,
+    Amount, Basis, BillName, Cell, CostPage, CostQuery, CostSource, Currency, DayPart, Error,
+    Forecast, ForecastQuery, PageToken, Period, day,
 };
 
 const COSTS: Call = Call {
@@ -31,17 +32,40 @@ const FORECAST: Call = Call {
 #[derive(Debug, Clone)]
 pub struct CostExplorer {
     client: Client,
+    account: Option<AccountId>,
+    patience: Duration,
 }
 
 impl CostExplorer {
-    /// Cost Explorer behind this client. Its region should be `us-east-1`.
+    /// Cost Explorer behind this client, with a minute for each answer. Its region should be `us-east-1`.
     pub const fn new(client: Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            account: None,
+            patience: PATIENCE,
+        }
     }
-}
 
-fn once() -> Builder {
-    Config::builder().retry_config(RetryConfig::disabled())
+    /// Says whose credentials these are, so that a ledger is of one account.
+    #[must_use]
+    pub fn account(mut self, account: Option<AccountId>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Waits so long for an answer.
+    #[must_use]
+    pub const fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    fn once(&self) -> Builder {
+        let (retries, timeouts) = once(self.patience);
+        Config::builder()
+            .retry_config(retries)
+            .timeout_config(timeouts)
+    }
 }
 
 fn interval(period: Period) -> DateInterval {
@@ -72,7 +96,7 @@ impl CostSource for CostExplorer {
             .group_by(group(GroupDefinitionType::Tag, query.tag.as_str()))
             .set_next_page_token(page.map(|token| token.as_str().to_owned()))
             .customize()
-            .config_override(once())
+            .config_override(self.once())
             .send()
             .await
             .map_err(|error| COSTS.failed(error).error)?;
@@ -98,7 +122,7 @@ impl CostSource for CostExplorer {
             .metric(metric(query.basis))
             .prediction_interval_level(query.level.into())
             .customize()
-            .config_override(once())
+            .config_override(self.once())
             .send()
             .await
             .map_err(|error| FORECAST.failed(error).error)?;
@@ -130,6 +154,12 @@ impl CostSource for CostExplorer {
             upper: bound(|result| result.prediction_interval_upper_bound())?,
             currency: currency(total.unit())?,
         })
+    }
+
+    fn bill(&self) -> Option<BillName> {
+        let account = self.account.as_ref()?;
+        let name = format!("account {account}");
+        Some(name.parse().expect("digits are a name"))
     }
 }
 

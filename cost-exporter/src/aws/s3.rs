@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder, Config};
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::failure::Call;
+use super::failure::{Call, PATIENCE, patience};
 use crate::{Error, Ledger, LedgerState, LedgerVersion};
 
 const GET: Call = Call {
@@ -37,6 +38,10 @@ impl S3Ledger {
     }
 }
 
+fn patient() -> Builder {
+    Config::builder().timeout_config(patience(PATIENCE))
+}
+
 #[async_trait]
 impl Ledger for S3Ledger {
     async fn load(&self) -> Result<(LedgerState, LedgerVersion), Error> {
@@ -45,6 +50,8 @@ impl Ledger for S3Ledger {
             .get_object()
             .bucket(&self.bucket)
             .key(&self.key)
+            .customize()
+            .config_override(patient())
             .send()
             .await;
         let output = match answer {
@@ -94,7 +101,8 @@ impl Ledger for S3Ledger {
             None => request.if_none_match("*"),
             Some(tag) => request.if_match(tag),
         };
-        let output = request.send().await.map_err(|error| {
+        let sent = request.customize().config_override(patient()).send().await;
+        let output = sent.map_err(|error| {
             let failed = PUT.failed(error);
             match (failed.status, &failed.error) {
                 // The object is another one, is being written, or is gone.

@@ -1,13 +1,14 @@
 //! Reading the days, and comparing them with what was remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use crate::book::Book;
 use crate::meter::Meter;
 use crate::{
-    Amount, Basis, Cell, CostQuery, CostSource, Error, Event, LedgerCell, LedgerDay, LedgerState,
-    Observer, Options, Period, statement,
+    Amount, Basis, Cell, CellKey, CostQuery, CostSource, Error, Event, LedgerCell, LedgerDay,
+    LedgerState, Observer, Options, Period, statement,
 };
 
 /// A day as it was read.
@@ -22,7 +23,7 @@ pub(super) async fn days(
     source: &dyn CostSource,
     options: &Options,
     period: Period,
-    meter: &mut Meter<'_>,
+    (meter, book): (&mut Meter<'_>, &mut Book<'_>),
     observer: &dyn Observer,
 ) -> Result<BTreeMap<Date, Read>, Error> {
     let query = CostQuery {
@@ -30,12 +31,12 @@ pub(super) async fn days(
         bases: options.bases.clone(),
         tag: options.tag.clone(),
     };
-    match pages(source, &query, meter).await {
+    match pages(source, &query, meter, book).await {
         Err(error @ Error::PagesChanged { .. }) => {
             observer.observe(Event::Restarted {
                 reason: error.chain(),
             });
-            pages(source, &query, meter).await
+            pages(source, &query, meter, book).await
         }
         other => other,
     }
@@ -45,12 +46,15 @@ async fn pages(
     source: &dyn CostSource,
     query: &CostQuery,
     meter: &mut Meter<'_>,
+    book: &mut Book<'_>,
 ) -> Result<BTreeMap<Date, Read>, Error> {
     let mut days = BTreeMap::<Date, (bool, Vec<Cell>)>::new();
     let mut next = None;
     loop {
         let page = meter
-            .ask("read costs", || source.costs(query, next.as_ref()))
+            .ask(book, "read costs", None, || {
+                source.costs(query, next.as_ref())
+            })
             .await?;
         for part in page.days {
             if !query.period.contains(part.date) {
@@ -93,6 +97,7 @@ pub(super) fn merge(
     observer: &dyn Observer,
 ) -> Vec<Date> {
     let mut corrected = Vec::new();
+    let bases: BTreeSet<Basis> = asked.iter().copied().collect();
     for (date, mut read) in days {
         let Some(known) = state.days.get_mut(&date) else {
             state.days.insert(
@@ -100,21 +105,23 @@ pub(super) fn merge(
                 LedgerDay {
                     estimated: read.estimated,
                     revision: 0,
+                    bases: bases.clone(),
                     cells: read.cells,
                 },
             );
             continue;
         };
         keep_names(&known.cells, &mut read.cells, asked);
-        if known.cells != read.cells {
-            // The first numbers of a day are no correction of none.
-            let first = known.cells.is_empty();
-            known.cells = read.cells;
-            if !first {
-                known.revision = known.revision.saturating_add(1);
-            }
+        // The first numbers of a day, or in a basis, are no correction of none.
+        let both: BTreeSet<Basis> = known.bases.intersection(&bases).copied().collect();
+        let differs =
+            !known.cells.is_empty() && amounts(&known.cells, &both) != amounts(&read.cells, &both);
+        known.cells = read.cells;
+        known.bases.clone_from(&bases);
+        if differs {
+            known.revision = known.revision.saturating_add(1);
             // Today grows all day long: that is no correction.
-            if date < today && !first {
+            if date < today {
                 corrected.push(date);
                 observer.observe(Event::Corrected {
                     date,
@@ -128,6 +135,21 @@ pub(super) fn merge(
         known.estimated = read.estimated;
     }
     corrected
+}
+
+/// What there is in some bases.
+fn amounts<'a>(
+    cells: &'a [LedgerCell],
+    bases: &BTreeSet<Basis>,
+) -> BTreeMap<(&'a CellKey, Basis), Amount> {
+    let all = cells.iter().flat_map(|cell| {
+        cell.amounts
+            .iter()
+            .map(move |(basis, amount)| (&cell.key, *basis, *amount))
+    });
+    all.filter(|(_, basis, amount)| bases.contains(basis) && !amount.is_zero())
+        .map(|(key, basis, amount)| ((key, basis), amount))
+        .collect()
 }
 
 /// Series that a day had and has no more are there with nothing, so that whoever has the old number gets the new one. Bases

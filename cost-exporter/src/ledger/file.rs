@@ -22,10 +22,12 @@ impl FileLedger {
     }
 
     fn read(&self) -> Result<Option<String>, Error> {
-        match fs::read_to_string(&self.path) {
+        const OPERATION: &str = "read the ledger";
+        let path = regular(&self.path).map_err(|error| self.failed(OPERATION, error))?;
+        match fs::read_to_string(path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed("read the ledger", error)),
+            Err(error) => Err(self.failed(OPERATION, error)),
         }
     }
 
@@ -42,7 +44,7 @@ impl FileLedger {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(beside(&self.path, "lock"))?;
+            .open(beside(&regular(&self.path)?, "lock"))?;
         lock.lock()?;
         Ok(lock)
     }
@@ -87,8 +89,10 @@ fn version(text: &str) -> LedgerVersion {
     LedgerVersion::new(format!("{hash:032x}"))
 }
 
-/// Puts a file in the place of another in one step, so that nobody reads half of it.
+/// Puts a file in the place of another in one step, so that nobody reads half of it. A link stays one, and leads to the new
+/// file.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &regular(path)?;
     let new = beside(path, &format!("{}.new", std::process::id()));
     let written = File::create(&new)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
@@ -98,6 +102,36 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     written
+}
+
+/// How many links may lead from one to the next.
+const LINKS: usize = 40;
+
+/// The file that a path leads to, over links. It need not be there, but if it is, it is a file: a device, a pipe or a folder
+/// cannot be replaced by one without breaking what others have of it.
+pub(crate) fn regular(path: &Path) -> io::Result<PathBuf> {
+    let refused = |reason: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        // There links lead to what is open already, and not by their names.
+        let open = ["/dev", "/proc"]
+            .iter()
+            .any(|folder| path.starts_with(folder));
+        if open && !path.starts_with("/dev/shm") {
+            return refused("it belongs to the system and is no file");
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                let target = fs::read_link(&path)?;
+                path = path.parent().unwrap_or(Path::new("")).join(target);
+            }
+            Ok(found) if found.is_file() => return Ok(path),
+            Ok(_) => return refused("it is no file that can be replaced"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+            Err(error) => return Err(error),
+        }
+    }
+    refused("its links lead in a circle")
 }
 
 /// A path beside another one, with a hidden name.

@@ -28,7 +28,8 @@ pub struct TextFile {
 }
 
 impl TextFile {
-    /// The file at this path; node_exporter wants it to end in `.prom`. Its folder must exist.
+    /// The file at this path; node_exporter wants it to end in `.prom`. Its folder must exist, and what is there already must
+    /// be a file, or a link to one.
     pub fn new(name: SinkName, path: impl Into<PathBuf>) -> Self {
         Self {
             name,
@@ -144,12 +145,10 @@ impl<W: Write + Send> MetricSink for WriterSink<W> {
             .and_then(|()| writer.flush())
         {
             // A reader that closed the pipe early has what it wanted.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::Unreachable {
-                    operation: "write the metrics",
-                    source: Box::new(error),
-                })
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Write {
+                operation: "write the metrics",
+                source: error,
+            }),
             _ => Ok(Published::default()),
         }
     }

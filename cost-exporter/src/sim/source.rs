@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
@@ -10,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::SimBill;
 use crate::period::{following, midnight, next_month, today};
 use crate::{
-    AwsBudget, BudgetSource, Cell, CostPage, CostQuery, CostSource, DayPart, Error, Forecast,
-    ForecastQuery, PageToken,
+    AwsBudget, BillName, BudgetSource, Cell, CostPage, CostQuery, CostSource, DayPart, Error,
+    Forecast, ForecastQuery, PageToken,
 };
 
 /// How the next request fails.
@@ -22,6 +23,10 @@ pub enum SimFault {
     Throttled,
     /// It gets no answer.
     Unreachable,
+    /// It does not leave the machine, and no request arrives.
+    NotSent,
+    /// It gets no answer, and nobody says so.
+    Silent,
     /// The credentials do not allow it.
     Denied,
     /// There are no costs yet, as in a new account.
@@ -60,6 +65,9 @@ struct Inner {
     budgets: Vec<AwsBudget>,
     faults: VecDeque<SimFault>,
     requests: u64,
+    bill_name: Option<BillName>,
+    /// How long a forecast takes.
+    slow: Duration,
 }
 
 impl SimSource {
@@ -75,6 +83,8 @@ impl SimSource {
             budgets: Vec::new(),
             faults: VecDeque::new(),
             requests: 0,
+            bill_name: None,
+            slow: Duration::ZERO,
         };
         Self {
             inner: Mutex::new(inner),
@@ -116,6 +126,20 @@ impl SimSource {
         self
     }
 
+    /// Takes so long for a forecast.
+    #[must_use]
+    pub fn slow_forecast(self, time: Duration) -> Self {
+        self.lock().slow = time;
+        self
+    }
+
+    /// Is the bill of somebody.
+    #[must_use]
+    pub fn of(self, bill: BillName) -> Self {
+        self.lock().bill_name = Some(bill);
+        self
+    }
+
     /// Moves to another moment.
     pub fn set_now(&self, now: Timestamp) {
         self.lock().now = now;
@@ -146,6 +170,17 @@ impl SimSource {
         self.lock().requests
     }
 
+    /// Whether the next request is one that nobody answers; it arrives all the same.
+    fn silent(&self) -> bool {
+        let mut inner = self.lock();
+        let silent = inner.faults.front() == Some(&SimFault::Silent);
+        if silent {
+            inner.faults.pop_front();
+            inner.requests += 1;
+        }
+        silent
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,9 +188,16 @@ impl SimSource {
 
 impl Inner {
     fn begin(&mut self, operation: &'static str, action: &'static str) -> Result<(), Error> {
+        let fault = self.faults.pop_front();
+        if fault == Some(SimFault::NotSent) {
+            return Err(Error::NotSent {
+                operation,
+                source: "simulated".into(),
+            });
+        }
         self.requests += 1;
-        match self.faults.pop_front() {
-            None => Ok(()),
+        match fault {
+            None | Some(SimFault::NotSent | SimFault::Silent) => Ok(()),
             Some(SimFault::Throttled) => Err(Error::Throttled {
                 operation,
                 request_id: None,
@@ -222,6 +264,9 @@ fn refused(operation: &'static str, message: &str) -> Error {
 impl CostSource for SimSource {
     async fn costs(&self, query: &CostQuery, page: Option<&PageToken>) -> Result<CostPage, Error> {
         const OPERATION: &str = "read costs";
+        if self.silent() {
+            std::future::pending::<()>().await;
+        }
         let mut inner = self.lock();
         inner.begin(OPERATION, "ce:GetCostAndUsage")?;
         let today = today(inner.now);
@@ -289,6 +334,10 @@ impl CostSource for SimSource {
 
     async fn forecast(&self, query: &ForecastQuery) -> Result<Forecast, Error> {
         const OPERATION: &str = "forecast costs";
+        let slow = self.lock().slow;
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
         let mut inner = self.lock();
         inner.begin(OPERATION, "ce:GetCostForecast")?;
         if query.period.start() != today(inner.now)
@@ -307,6 +356,10 @@ impl CostSource for SimSource {
             SimForecast::Unavailable => Err(unavailable(OPERATION)),
             SimForecast::Denied => Err(denied(OPERATION, "ce:GetCostForecast")),
         }
+    }
+
+    fn bill(&self) -> Option<BillName> {
+        self.lock().bill_name.clone()
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::cloudwatch_stub::{CloudWatch, Point};
 use super::cost_explorer_stub;
@@ -12,7 +13,9 @@ use super::http_stub::{Request, Response, read};
 use super::s3_stub::Bucket;
 use crate::sim::SimSource;
 
-/// Cost Explorer, Budgets, CloudWatch and S3 behind their own protocols on a port of loopback, over a simulated bill. For tests
+const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/costs</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>request-7</RequestId></ResponseMetadata></GetCallerIdentityResponse>";
+
+/// Cost Explorer, Budgets, CloudWatch, S3 and the caller's identity behind their own protocols on a port of loopback, over a simulated bill. For tests
 /// of whole programs: point `AWS_ENDPOINT_URL` at it. CloudWatch's limits are those of the service.
 #[derive(Debug)]
 pub struct AwsStub {
@@ -26,6 +29,7 @@ struct Shared {
     calls: Mutex<Vec<String>>,
     cloudwatch: Mutex<CloudWatch>,
     bucket: Mutex<Bucket>,
+    waits: Mutex<BTreeMap<String, Duration>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -47,6 +51,7 @@ impl AwsStub {
             calls: Mutex::default(),
             cloudwatch: Mutex::default(),
             bucket: Mutex::default(),
+            waits: Mutex::default(),
         });
         let server = Arc::clone(&shared);
         thread::spawn(move || {
@@ -100,6 +105,11 @@ impl AwsStub {
         lock(&self.shared.cloudwatch).refused = Some(value.to_owned());
     }
 
+    /// Answers an operation only so long after it was asked for; what it does, it does at once.
+    pub fn slow_down(&self, operation: &str, time: Duration) {
+        lock(&self.shared.waits).insert(operation.to_owned(), time);
+    }
+
     /// The object at `/bucket/key`.
     pub fn object(&self, path: &str) -> Option<Vec<u8>> {
         lock(&self.shared.bucket).get(path)
@@ -125,13 +135,32 @@ impl Shared {
             (None, Some((_, operation))) => operation.to_owned(),
             (None, None) => format!("{} object", request.method),
         };
+        let operation = match operation == "POST object" {
+            // The Security Token Service speaks in forms.
+            true if request.body.starts_with(b"Action=") => "GetCallerIdentity".to_owned(),
+            _ => operation,
+        };
         lock(&self.calls).push(operation.clone());
-        match operation.as_str() {
+        let answer = self.act(&operation, target.is_some(), request);
+        let wait = lock(&self.waits).get(&operation).copied();
+        if let Some(wait) = wait {
+            thread::sleep(wait);
+        }
+        answer
+    }
+
+    fn act(&self, operation: &str, targeted: bool, request: &Request) -> Option<Response> {
+        match operation {
+            "GetCallerIdentity" => Some(Response {
+                status: 200,
+                headers: vec![("Content-Type", "text/xml".to_owned())],
+                body: IDENTITY.as_bytes().to_vec(),
+            }),
             "GetCostAndUsage" | "GetCostForecast" | "DescribeBudgets" => Some(
-                cost_explorer_stub::answer(&self.source, &operation, &request.body),
+                cost_explorer_stub::answer(&self.source, operation, &request.body),
             ),
             "PutMetricData" => lock(&self.cloudwatch).put(request, self.source.now()),
-            _ if target.is_none() => Some(lock(&self.bucket).answer(request)),
+            _ if !targeted => Some(lock(&self.bucket).answer(request)),
             _ => Some(Response::json(
                 400,
                 &serde_json::json!({"__type": "UnknownOperationException"}),

@@ -1,6 +1,8 @@
 //! Whatever the bill and whatever happens to it, what is published adds up to what the source says, to the last digit.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cost_exporter::sim::{SimBill, SimFault, SimSink, SimSource};
 use cost_exporter::{
@@ -32,6 +34,46 @@ struct Step {
     removed: Option<(i64, u8, u8)>,
     fault: Option<SimFault>,
     sink_fails: bool,
+    /// The run is cut off, in the midst of putting or while it reads, and another one follows in the same hour.
+    cut: Cut,
+    /// A run comes while another one is at work.
+    overlap: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    No,
+    Reading,
+    Putting,
+}
+
+/// A sink that takes everything and then, when it is told to, says nothing.
+#[derive(Debug)]
+struct Mute<'a> {
+    sink: &'a SimSink,
+    mute: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl MetricSink for Mute<'_> {
+    fn name(&self) -> &cost_exporter::SinkName {
+        self.sink.name()
+    }
+
+    fn style(&self) -> cost_exporter::SinkStyle {
+        self.sink.style()
+    }
+
+    async fn publish(
+        &self,
+        publication: &cost_exporter::Publication,
+    ) -> Result<cost_exporter::Published, cost_exporter::Error> {
+        let published = self.sink.publish(publication).await;
+        if self.mute.swap(false, Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        published
+    }
 }
 
 fn amounts() -> impl Strategy<Value = Amount> {
@@ -69,14 +111,20 @@ fn steps() -> impl Strategy<Value = Step> {
         removed,
         fault,
         any::<bool>(),
+        prop::sample::select(vec![Cut::No, Cut::No, Cut::Reading, Cut::Putting]),
+        any::<bool>(),
     )
-        .prop_map(|(hours, entries, removed, fault, sink_fails)| Step {
-            hours,
-            entries,
-            removed,
-            fault,
-            sink_fails,
-        })
+        .prop_map(
+            |(hours, entries, removed, fault, sink_fails, cut, overlap)| Step {
+                hours,
+                entries,
+                removed,
+                fault,
+                sink_fails,
+                cut,
+                overlap,
+            },
+        )
 }
 
 /// Moments at which months and years begin and end, a leap day comes, and clocks on walls are changed.
@@ -154,6 +202,10 @@ fn label(basis: Basis) -> (Label, &'static str) {
 }
 
 /// Everything that was published against everything that the source says.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all there is, against all there is"
+)]
 fn check(
     source: &SimSource,
     snapshot: &SimSink,
@@ -162,11 +214,12 @@ fn check(
     now: Timestamp,
     start: Date,
     cap: SeriesCap,
+    bases: &[Basis],
 ) {
     let bill = source.bill();
     let today = date(now, 0);
     let samples = snapshot.samples();
-    for basis in Basis::ALL {
+    for basis in bases.iter().copied() {
         let month = |day: Date| day >= today.first_of_month() && day <= today;
         let whole = bill.sum(basis, |day, _| month(day));
         assert_eq!(
@@ -259,6 +312,7 @@ async fn story(
     page: usize,
     cap: SeriesCap,
     rule: SharedRule,
+    narrow: bool,
 ) {
     let mut start = SimBill::new();
     bill.iter()
@@ -276,7 +330,11 @@ async fn story(
         Grouping::ServiceEnvironment,
     ]);
     let (snapshot, history) = (SimSink::snapshot(), SimSink::history());
-    let sinks: [&dyn MetricSink; 3] = [&snapshot, &additive, &history];
+    let mute = Mute {
+        sink: &additive,
+        mute: AtomicBool::new(false),
+    };
+    let sinks: [&dyn MetricSink; 3] = [&snapshot, &mute, &history];
     let shared = SharedCosts {
         rule,
         ..SharedCosts::default()
@@ -287,7 +345,13 @@ async fn story(
         .requests(10_000, u64::MAX);
     let from = date(first, 0).first_of_month();
     let mut now = first;
-    for step in steps {
+    for (number, step) in steps.into_iter().enumerate() {
+        // Some bases are asked for from the second refresh on only.
+        let options = match number {
+            0 if narrow => options.clone().bases(vec![Basis::Unblended]),
+            _ => options.clone(),
+        };
+        let text = now.to_string();
         source.change(|bill| {
             step.entries
                 .iter()
@@ -303,21 +367,55 @@ async fn story(
                 );
             }
         });
+        if step.cut != Cut::No {
+            match step.cut {
+                Cut::Reading => source.fault(SimFault::Silent),
+                _ => mute.mute.store(true, Ordering::Relaxed),
+            }
+            let cut = crate::stage::run(&source, &ledger, &sinks, &options, &text);
+            let left = tokio::time::timeout(Duration::from_secs(50), cut).await;
+            mute.mute.store(false, Ordering::Relaxed);
+            let (spent, run) = (source.requests(), ledger.state().unwrap().run);
+            if step.overlap && left.is_err() && run.is_some() {
+                // Nobody else asks or puts anything until its time is over.
+                let ran = crate::stage::run(&source, &ledger, &sinks, &options, &text).await;
+                assert!(ran.outcome.is_err() && source.requests() == spent);
+            }
+            if let Some(run) = run {
+                cost_exporter::abandon(&ledger, &run.id).await.unwrap();
+            }
+        }
         if let Some(fault) = step.fault {
             source.fault(fault);
         }
-        if step.sink_fails {
+        // What fails while nobody hears of it is taken as put: that loss is the price, and no matter here.
+        if step.sink_fails && step.cut != Cut::Putting {
             additive.fail_next();
         }
         // Faults may fail this refresh; the next one must make good whatever it left undone.
         for _ in 0..3 {
-            let text = now.to_string();
             let ran = crate::stage::run(&source, &ledger, &sinks, &options, &text).await;
             if ran.outcome.is_ok_and(|outcome| outcome.complete()) {
                 break;
             }
         }
-        check(&source, &snapshot, &additive, &history, now, from, cap);
+        let bases = &options.bases;
+        check(
+            &source, &snapshot, &additive, &history, now, from, cap, bases,
+        );
+        // Each request that arrived was counted, whatever became of it.
+        let counted: u64 = ledger.state().unwrap().requests.values().sum();
+        assert_eq!(counted, source.requests());
+        // And each number of the present was put once an hour at most.
+        let publications = additive.publications();
+        let mut hours: Vec<i64> = publications
+            .iter()
+            .filter(|part| !part.samples.is_empty())
+            .map(|part| part.at.as_second().div_euclid(3600))
+            .collect();
+        let count = hours.len();
+        hours.dedup();
+        assert_eq!(hours.len(), count, "{publications:?}");
         now = now.checked_add(step.hours.hours()).unwrap();
     }
 }
@@ -334,9 +432,10 @@ proptest! {
         services in 1_usize..10,
         environments in 1_usize..7,
         even in any::<bool>(),
+        narrow in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let rule = if even { SharedRule::Even } else { SharedRule::Proportional };
-        runtime.block_on(story(first, bill, steps, page, SeriesCap { services, environments }, rule));
+        runtime.block_on(story(first, bill, steps, page, SeriesCap { services, environments }, rule, narrow));
     }
 }

@@ -1,8 +1,11 @@
 //! The adapters over the wire, against an AWS on loopback with the limits of the real one.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use cost_exporter::aws::{AwsBudgets, CloudWatchSink, CostExplorer, Namespace, S3Ledger};
+use cost_exporter::aws::{
+    AccountId, AwsBudgets, CloudWatchSink, CostExplorer, Namespace, S3Ledger,
+};
 use cost_exporter::sim::{MemoryLedger, SimBill, SimFault, SimForecast, SimSource};
 use cost_exporter::testing::{
     AwsStub, cost_source_contract, ledger_contract, metric_sink_contract,
@@ -48,11 +51,7 @@ fn stub(bill: SimBill) -> AwsStub {
 
 fn sink(stub: &AwsStub) -> CloudWatchSink {
     let namespace: Namespace = "Windlass/Costs".parse().unwrap();
-    CloudWatchSink::new(
-        "cloudwatch".parse().unwrap(),
-        connector::cloudwatch(&stub.url()),
-        namespace,
-    )
+    CloudWatchSink::new(connector::cloudwatch(&stub.url()), namespace).unwrap()
 }
 
 fn forecast() -> SimForecast {
@@ -276,17 +275,113 @@ async fn throttled_puts_are_repeated_and_missing_permissions_name_the_action() {
         .local_addr()
         .unwrap();
     let sink = CloudWatchSink::new(
-        "gone".parse().unwrap(),
         connector::cloudwatch(&format!("http://{closed}")),
         "A".parse().unwrap(),
-    );
+    )
+    .unwrap();
     assert!(
         matches!(
             sink.publish(&samples(3)).await.unwrap_err(),
-            Error::Unreachable { .. }
+            Error::NotSent { .. }
         ),
         "nobody was there: nothing was put"
     );
+}
+
+#[tokio::test]
+async fn who_refuses_everything_is_asked_once() {
+    for (status, code) in [(403, ""), (407, ""), (400, "UnknownOperationException")] {
+        let stub = stub(SimBill::new());
+        stub.fail_put(status, code);
+        let error = sink(&stub).publish(&samples(2500)).await.unwrap_err();
+        assert_eq!(stub.count("PutMetricData"), 1, "{status}");
+        assert_eq!(
+            matches!(error, Error::Denied { .. }),
+            status != 400,
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_sink_is_known_by_its_namespace_and_region_and_has_none_without() {
+    let stub = stub(SimBill::new());
+    assert_eq!(
+        sink(&stub).name().as_str(),
+        "cloudwatch=Windlass/Costs@us-east-1"
+    );
+    let config = aws_sdk_cloudwatch::Config::builder()
+        .behavior_version(aws_sdk_cloudwatch::config::BehaviorVersion::latest())
+        .build();
+    let client = aws_sdk_cloudwatch::Client::from_conf(config);
+    assert!(CloudWatchSink::new(client, "A".parse().unwrap()).is_err());
+    let config: cost_exporter::Config = serde_json::from_str(
+        r#"{"bases":["amortized"],"cloudwatch":{"namespace":"X","groupings":["total"]}}"#,
+    )
+    .unwrap();
+    let client = || connector::cloudwatch(&stub.url());
+    let sink = CloudWatchSink::of_config(client(), None, &config).unwrap();
+    assert_eq!(sink.style().bases, [Basis::Amortized]);
+    assert_eq!(sink.style().groupings, [Grouping::Total]);
+    assert_eq!(sink.name().as_str(), "cloudwatch=X@us-east-1");
+    let named = CloudWatchSink::of_config(client(), Some("Y"), &config).unwrap();
+    assert_eq!(named.name().as_str(), "cloudwatch=Y@us-east-1");
+}
+
+#[tokio::test]
+async fn the_account_is_that_of_the_credentials() {
+    let stub = stub(SimBill::new());
+    let account = AccountId::of_caller(&connector::sts(&stub.url()))
+        .await
+        .unwrap();
+    let source = CostExplorer::new(connector::cost_explorer(&stub.url()));
+    assert_eq!(source.bill(), None);
+    let source = source.account(Some(account));
+    assert_eq!(source.bill().unwrap().as_str(), "account 123456789012");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_waited_for_in_vain_and_not_for_ever() {
+    let patience = Duration::from_millis(200);
+    let stub = stub(bill(1, 1));
+    stub.slow_down("GetCostAndUsage", Duration::from_secs(5));
+    stub.slow_down("PutMetricData", Duration::from_secs(5));
+    let source = CostExplorer::new(connector::cost_explorer(&stub.url())).patience(patience);
+    let period = Period::new(day("2026-03-01").unwrap(), day("2026-03-05").unwrap()).unwrap();
+    let query = CostQuery {
+        period,
+        bases: vec![Basis::Unblended],
+        tag: "Environment".parse().unwrap(),
+    };
+    let begun = Instant::now();
+    let error = source.costs(&query, None).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    let sink = sink(&stub).patience(patience);
+    let published = sink.publish(&samples(3)).await.unwrap();
+    assert!(published.rejected.iter().all(|rejected| !rejected.known));
+    assert_eq!(
+        (published.rejected.len(), stub.count("PutMetricData")),
+        (3, 1)
+    );
+    assert!(begun.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_save_whose_answer_was_lost_is_known_again() {
+    let stub = stub(bill(1, 1));
+    let ledger = S3Ledger::new(connector::s3(&stub.url()), "costs", "ledger.json");
+    let source = CostExplorer::new(connector::cost_explorer(&stub.url()));
+    // The ledger is saved, and says that it was not.
+    let ledger = crate::runs::Forgetful::new(ledger);
+    let parts = Parts {
+        source: &source,
+        budgets: None,
+        ledger: &ledger,
+        sinks: &[],
+    };
+    let options = Options::default().forecast(false);
+    let outcome = refresh(&parts, &options, at(NOW), &|_| {}).await.unwrap();
+    assert_eq!(outcome.spending.month_requests, 1);
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ macro_rules! client {
 client!(budgets, aws_sdk_budgets);
 client!(cloudwatch, aws_sdk_cloudwatch);
 client!(cost_explorer, aws_sdk_costexplorer);
+client!(sts, aws_sdk_sts);
 
 pub(crate) fn s3(url: &str) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()

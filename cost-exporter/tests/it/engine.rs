@@ -2,37 +2,11 @@
 
 use cost_exporter::sim::{SimBill, SimFault, SimForecast, SimSink, SimSource};
 use cost_exporter::{
-    AlertPart, Amount, AwsBudget, Basis, Budget, BudgetKeeper, Error, Event, Forecast, Item, Label,
-    Metric, Options, Period, day,
+    AlertPart, Amount, AwsBudget, Basis, Budget, BudgetKeeper, Error, Event, Item, Label, Metric,
+    Options, Period, day,
 };
 
-use crate::stage::{amount, by, ledger, run, source, sum, values};
-
-fn forecast(mean: &str, lower: &str, upper: &str) -> SimForecast {
-    SimForecast::Known(Box::new(Forecast {
-        mean: amount(mean),
-        lower: amount(lower),
-        upper: amount(upper),
-        currency: "USD".parse().unwrap(),
-    }))
-}
-
-/// Each day of February and of March up to the 10th costs 10.01, most of it in production.
-fn bill() -> SimBill {
-    let mut bill = SimBill::new();
-    let period = Period::new(day("2026-02-01").unwrap(), day("2026-03-11").unwrap()).unwrap();
-    for date in period.days() {
-        for (service, environment, cost) in [
-            ("Amazon EC2", "prod", "7"),
-            ("Amazon EC2", "dev", "2"),
-            ("Amazon S3", "prod", "1"),
-            ("Tax", "", "0.01"),
-        ] {
-            bill = bill.charge(&date.to_string(), service, environment, cost);
-        }
-    }
-    bill
-}
+use crate::stage::{amount, bill, by, forecast, ledger, run, source, sum, values};
 
 #[tokio::test(start_paused = true)]
 async fn one_query_and_a_forecast_give_everything() {
@@ -127,24 +101,26 @@ async fn what_is_estimated_and_what_is_final_stand_apart_and_add_up() {
         (month("final"), month("estimated")),
         (Amount::ZERO, amount("100.1"))
     );
-    // A source that closes each month on the first of the next: seen from the last day asked for, all of February is final.
+    // Seen from the last day of it, all of February is final; what shows the present is left as it is.
     let february = Period::new(day("2026-02-01").unwrap(), day("2026-03-01").unwrap()).unwrap();
     let options = Options::default().period(february);
-    let outcome = run(&source, &ledger, &[&sink], &options, "2026-03-10T12:00:00Z")
-        .await
-        .ok();
+    let before = sink.samples();
+    let ran = run(&source, &ledger, &[&sink], &options, "2026-03-10T12:00:00Z").await;
+    assert!(
+        ran.events
+            .iter()
+            .any(|event| matches!(event, Event::LeftAlone { .. }))
+    );
+    let outcome = ran.ok();
     assert_eq!(outcome.estimated_days, 0);
-    let month = |finality| {
-        sum(
-            &sink.samples(),
-            Metric::MonthToDate,
-            &[(Label::Basis, "amortized"), (Label::Finality, finality)],
-        )
-    };
+    let amortized = |month: &&cost_exporter::MonthTotal| month.basis == Basis::Amortized;
+    let month = outcome.month.iter().find(amortized).unwrap();
     assert_eq!(
-        (month("final"), month("estimated")),
+        (month.is_final, month.estimated),
         (amount("280.28"), Amount::ZERO)
     );
+    assert!(outcome.complete() && outcome.sinks[0].left_alone);
+    assert_eq!(sink.samples(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,54 +295,6 @@ async fn what_a_sink_did_not_take_comes_again_and_what_it_may_have_taken_does_no
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_was_cut_off_while_it_put_puts_nothing_twice() {
-    #[derive(Debug)]
-    struct Hangs(SimSink);
-
-    #[async_trait::async_trait]
-    impl cost_exporter::MetricSink for Hangs {
-        fn name(&self) -> &cost_exporter::SinkName {
-            self.0.name()
-        }
-        fn style(&self) -> cost_exporter::SinkStyle {
-            self.0.style()
-        }
-        async fn publish(
-            &self,
-            publication: &cost_exporter::Publication,
-        ) -> Result<cost_exporter::Published, Error> {
-            self.0.publish(publication).await?;
-            std::future::pending().await
-        }
-    }
-
-    let source = source(bill());
-    let (ledger, sink) = (ledger(), Hangs(SimSink::additive()));
-    let sinks: [&dyn cost_exporter::MetricSink; 1] = [&sink];
-    let options = Options::default();
-    let cut = run(&source, &ledger, &sinks, &options, "2026-03-10T12:00:00Z");
-    assert!(
-        tokio::time::timeout(std::time::Duration::from_secs(5), cut)
-            .await
-            .is_err()
-    );
-    let ran = run(
-        &source,
-        &ledger,
-        &[&sink.0],
-        &Options::default(),
-        "2026-03-10T13:00:00Z",
-    )
-    .await;
-    assert!(
-        ran.events
-            .iter()
-            .any(|event| matches!(event, Event::Unsettled { items, .. } if *items > 100))
-    );
-    assert_eq!(ran.ok().sinks[0].days, 0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_forecast_that_fails_fails_nothing() {
     for (forecast, part) in [
         (SimForecast::Unavailable, "there is no data"),
@@ -489,107 +417,6 @@ async fn pages_are_read_to_the_end_and_each_counts() {
         sum(&sink.samples(), Metric::PreviousMonth, &main),
         sum(&other.samples(), Metric::PreviousMonth, &main)
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn more_requests_than_allowed_are_never_sent() {
-    let source = source(bill()).page_size(50);
-    let (ledger, sink) = (ledger(), SimSink::snapshot());
-    let ran = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default().requests(3, 100),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
-    let error = ran.outcome.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::RequestBudget {
-                next: 4,
-                limit: 3,
-                scope: "refresh"
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(source.requests(), 3);
-    assert!(
-        sink.publications().is_empty(),
-        "half a month is not published"
-    );
-    // The month's budget outlives the run: three were spent, and failed runs count too.
-    let ran = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default().requests(6, 4),
-        "2026-03-10T13:00:00Z",
-    )
-    .await;
-    assert!(matches!(
-        ran.outcome.unwrap_err(),
-        Error::RequestBudget {
-            next: 5,
-            limit: 4,
-            scope: "month"
-        }
-    ));
-    assert_eq!(source.requests(), 4);
-    // With the costs read and nothing left, the forecast is what is saved.
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default().requests(4, 100),
-        "2026-03-10T14:00:00Z",
-    )
-    .await
-    .ok();
-    assert!(outcome.complete() && outcome.no_forecast.unwrap().contains("request 5"));
-    assert_eq!(
-        ledger
-            .state()
-            .unwrap()
-            .requests_in(day("2026-03-10").unwrap()),
-        8
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn throttled_requests_are_sent_again_a_few_times_and_counted() {
-    let source = source(bill());
-    source.fault(SimFault::Throttled);
-    source.fault(SimFault::Unreachable);
-    let ran = run(
-        &source,
-        &ledger(),
-        &[],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
-    assert_eq!(
-        ran.events
-            .iter()
-            .filter(|event| matches!(event, Event::Retried { .. }))
-            .count(),
-        2
-    );
-    assert_eq!(ran.ok().spending.requests, 4);
-    (0..9).for_each(|_| source.fault(SimFault::Throttled));
-    let ran = run(
-        &source,
-        &ledger(),
-        &[],
-        &Options::default().requests(20, 100),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
-    assert!(matches!(ran.outcome.unwrap_err(), Error::Throttled { .. }));
-    assert_eq!(source.requests(), 8);
 }
 
 #[tokio::test(start_paused = true)]
@@ -781,42 +608,6 @@ async fn the_chargeback_bears_all_costs() {
         ]
         .into()
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_runs_at_once_do_not_both_publish() {
-    #[derive(Debug)]
-    struct Interloper<'a>(&'a cost_exporter::sim::MemoryLedger);
-
-    #[async_trait::async_trait]
-    impl cost_exporter::Ledger for Interloper<'_> {
-        async fn load(
-            &self,
-        ) -> Result<(cost_exporter::LedgerState, cost_exporter::LedgerVersion), Error> {
-            let loaded = self.0.load().await?;
-            self.0.save(&loaded.0, &loaded.1).await?;
-            Ok(loaded)
-        }
-        async fn save(
-            &self,
-            state: &cost_exporter::LedgerState,
-            over: &cost_exporter::LedgerVersion,
-        ) -> Result<cost_exporter::LedgerVersion, Error> {
-            self.0.save(state, over).await
-        }
-    }
-    let memory = ledger();
-    let (ledger, sink) = (Interloper(&memory), SimSink::additive());
-    let ran = run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
-    assert!(matches!(ran.outcome.unwrap_err(), Error::LedgerConflict));
-    assert!(sink.publications().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

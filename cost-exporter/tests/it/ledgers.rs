@@ -16,7 +16,7 @@ async fn a_file_that_is_no_ledger_is_named_and_kept() {
     let path = folder.path().join("ledger.json");
     for (text, part) in [
         ("{", "EOF"),
-        ("{\"schema\":2}", "schema 2"),
+        ("{\"schema\":1}", "schema 1"),
         ("3", "invalid type"),
     ] {
         std::fs::write(&path, text).unwrap();
@@ -26,5 +26,22 @@ async fn a_file_that_is_no_ledger_is_named_and_kept() {
             "{error}"
         );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_stays_one_and_what_is_no_file_is_left_alone() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (target, link) = (folder.path().join("a/l.json"), folder.path().join("l.json"));
+    std::fs::create_dir(folder.path().join("a")).unwrap();
+    symlink("a/l.json", &link).unwrap();
+    ledger_contract(&FileLedger::new(&link)).await;
+    assert!(link.is_symlink() && target.is_file());
+    for path in ["/dev/null", "/dev/stdout", folder.path().to_str().unwrap()] {
+        let error = FileLedger::new(path).load().await.unwrap_err();
+        assert!(matches!(error, Error::File { .. }), "{path}");
     }
 }

@@ -21,4 +21,8 @@ mod moto;
 #[cfg(all(feature = "http", feature = "testing"))]
 mod prometheus;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod scope;
+#[cfg(test)]
 mod stage;

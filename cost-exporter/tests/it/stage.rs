@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use cost_exporter::sim::{MemoryLedger, SimBill, SimSource};
+use cost_exporter::sim::{MemoryLedger, SimBill, SimForecast, SimSource};
 use cost_exporter::{
-    Amount, Error, Event, Label, Ledger, Metric, MetricSink, Options, Outcome, Parts, Sample,
-    refresh,
+    Amount, Error, Event, Forecast, Label, Ledger, Metric, MetricSink, Options, Outcome, Parts,
+    Period, Sample, day, refresh,
 };
 use jiff::Timestamp;
 
@@ -100,4 +100,30 @@ pub(crate) fn by(
         }
     }
     sums
+}
+
+pub(crate) fn forecast(mean: &str, lower: &str, upper: &str) -> SimForecast {
+    SimForecast::Known(Box::new(Forecast {
+        mean: amount(mean),
+        lower: amount(lower),
+        upper: amount(upper),
+        currency: "USD".parse().unwrap(),
+    }))
+}
+
+/// Each day of February and of March up to the 10th costs 10.01, most of it in production.
+pub(crate) fn bill() -> SimBill {
+    let mut bill = SimBill::new();
+    let period = Period::new(day("2026-02-01").unwrap(), day("2026-03-11").unwrap()).unwrap();
+    for date in period.days() {
+        for (service, environment, cost) in [
+            ("Amazon EC2", "prod", "7"),
+            ("Amazon EC2", "dev", "2"),
+            ("Amazon S3", "prod", "1"),
+            ("Tax", "", "0.01"),
+        ] {
+            bill = bill.charge(&date.to_string(), service, environment, cost);
+        }
+    }
+    bill
 }

@@ -89,6 +89,37 @@ fn a_function_that_runs_out_of_time_says_so_before_it_is_killed() {
 }
 
 #[test]
+fn a_slow_forecast_costs_nothing_but_the_forecast() {
+    let mut function = Function::start();
+    function
+        .stub
+        .slow_down("GetCostForecast", Duration::from_secs(20));
+    let answer = function.invoke(Duration::from_secs(4)).unwrap();
+    assert!(answer["projected"].is_null());
+    assert!(answer["days"].as_u64().unwrap() > 50, "{answer}");
+    assert!(answer["too_old"].as_u64().unwrap() > 0, "{answer}");
+    let log = function.log();
+    let said = |event: &str| log.iter().any(|line| line["event"] == event);
+    assert!(said("no-forecast") && said("too-old"), "{log:?}");
+}
+
+#[test]
+fn a_retry_of_a_function_that_ran_out_of_time_need_not_wait() {
+    let mut function = Function::start();
+    function
+        .stub
+        .slow_down("GetCostAndUsage", Duration::from_secs(5));
+    let error = function.invoke(Duration::from_millis(1500)).unwrap_err();
+    assert_eq!(error["errorType"], "OutOfTime");
+    function.stub.slow_down("GetCostAndUsage", Duration::ZERO);
+    let answer = function.invoke(LONG).unwrap();
+    assert_eq!(
+        answer["month_dollars"], "0.03",
+        "what was asked in vain is paid for too"
+    );
+}
+
+#[test]
 fn a_function_that_is_set_up_wrong_does_not_start() {
     let output = Command::new(env!("CARGO_BIN_EXE_cost-exporter-lambda"))
         .env_clear()

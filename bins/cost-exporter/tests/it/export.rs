@@ -202,3 +202,90 @@ fn under_github_actions_outputs_and_a_summary_are_written() {
             .contains("### AWS costs")
     );
 }
+
+#[test]
+fn saved_costs_cost_nothing() {
+    let ran = export(&folder(), &["--format", "json"]);
+    let spending = &ran.json()["spending"];
+    assert_eq!(
+        (&spending["requests"], &spending["month_dollars"]),
+        (&0.into(), &"0".into())
+    );
+    let ran = export(&folder(), &[]);
+    assert!(
+        ran.stdout.contains("\naws_cost_exporter_requests 0\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn past_days_are_facts_and_no_metrics_of_now() {
+    let ran = export(&folder(), &["--to", "2026-02-12"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stdout.starts_with("2026-02 to the 12: 102.00 USD"),
+        "{ran:?}"
+    );
+    assert!(!ran.stdout.contains("aws_cost_today"), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_stays_one() {
+    let folder = folder();
+    let link = folder.path().join("link.prom");
+    fs::write(folder.path().join("target.prom"), "old").unwrap();
+    std::os::unix::fs::symlink("target.prom", &link).unwrap();
+    let ran = export(&folder, &["--sink", "prometheus-textfile=link.prom"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(link.is_symlink());
+    let text = fs::read_to_string(folder.path().join("target.prom")).unwrap();
+    assert!(text.contains("aws_cost_today"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_no_other_side() {
+    let full = fs::File::create("/dev/full").unwrap();
+    let folder = folder();
+    let output = crate::run::command(folder.path())
+        .args(SAVED)
+        .stdout(full)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("cannot write the metrics") && !text.contains("other side"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_back_fill_of_another_name_contradicts_nothing() {
+    let folder = folder();
+    let fill = |name: &str| {
+        let sink = format!("openmetrics={name}");
+        let ran = export(&folder, &["--ledger", "l.json", "--sink", &sink]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let text = fs::read_to_string(folder.path().join(name)).unwrap();
+        text.lines()
+            .filter(|line| line.starts_with("aws_cost_day"))
+            .map(|line| {
+                // A name with labels, which may hold blanks; the value; the time.
+                let (rest, time) = line.rsplit_once(' ').unwrap();
+                let (series, _) = rest.rsplit_once(' ').unwrap();
+                format!("{series} {time}")
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let first = fill("r1.om");
+    let saved = folder.path().join("saved.json");
+    let corrected = fs::read_to_string(&saved)
+        .unwrap()
+        .replace("7.0000000001", "8");
+    fs::write(&saved, corrected).unwrap();
+    let second = fill("r2.om");
+    // What is corrected has a time of its own; no series has two values at one time.
+    assert!(first.is_disjoint(&second));
+}

@@ -131,3 +131,28 @@ fn the_ledger_can_be_shown_without_a_request() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn a_ledger_by_another_tag_is_not_shown() {
+    let folder = folder();
+    let saved = ["--source", "file:saved.json", "--ledger", "l.json"];
+    assert_eq!(run(&folder, &[&["export"][..], &saved].concat()).code, 0);
+    std::fs::write(folder.path().join("empty.json"), "[]").unwrap();
+    let ran = run(
+        &folder,
+        &[
+            "report",
+            "--offline",
+            "--source",
+            "file:empty.json",
+            "--ledger",
+            "l.json",
+            "--tag",
+            "Team",
+            "--from",
+            "2026-03-01",
+        ],
+    );
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("by the tag `Environment`"), "{ran:?}");
+}

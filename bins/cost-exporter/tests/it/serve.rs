@@ -3,14 +3,19 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use cost_exporter::sim::SimFault;
+
+use crate::aws::{stub, with};
 use crate::run::{command, folder};
 
 /// A server that is ended with the test.
 struct Server {
     child: Child,
     address: String,
+    said: Arc<Mutex<String>>,
 }
 
 impl Drop for Server {
@@ -23,15 +28,13 @@ impl Drop for Server {
 
 impl Server {
     fn start(folder: &tempfile::TempDir, more: &[&str]) -> Self {
-        let mut command = command(folder.path());
+        let saved = ["--source", "file:saved.json"];
+        Self::of(command(folder.path()), &[&saved, more].concat())
+    }
+
+    fn of(mut command: Command, more: &[&str]) -> Self {
         command
-            .args([
-                "serve",
-                "--source",
-                "file:saved.json",
-                "--listen",
-                "127.0.0.1:0",
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0"])
             .args(more);
         let mut child = command
             .stdout(Stdio::null())
@@ -49,8 +52,18 @@ impl Server {
             .unwrap()
             .to_owned();
         // The rest must be read, or the server would wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, address }
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                *heard.lock().unwrap() += &(line + "\n");
+            }
+        });
+        Self {
+            child,
+            address,
+            said,
+        }
     }
 
     fn get(&self, path: &str) -> String {
@@ -80,7 +93,7 @@ impl Server {
 }
 
 #[test]
-fn metrics_are_served_refreshed_and_kept_when_a_refresh_fails() {
+fn metrics_are_served_and_refreshed() {
     let folder = folder();
     let mut server = Server::start(
         &folder,
@@ -104,6 +117,49 @@ fn metrics_are_served_refreshed_and_kept_when_a_refresh_fails() {
         Some(0),
         "to be stopped is how a server ends"
     );
+}
+
+#[test]
+fn metrics_are_kept_when_a_refresh_fails_and_come_back_when_one_does_not() {
+    let (stub, folder) = (stub(), folder());
+    let more = ["--interval", "1s", "--no-forecast", "--timeout", "1s"];
+    let server = Server::of(with(&stub, &folder), &more);
+    let before = server.until("/metrics", "aws_cost_exporter_up 1\n");
+    let costs = |text: &str| {
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("aws_cost_month_to_date{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(costs(&before).len() > 30);
+    // Refused.
+    (0..3).for_each(|_| stub.source().fault(SimFault::Denied));
+    let failed = server.until("/metrics", "aws_cost_exporter_up 0\n");
+    assert_eq!(costs(&failed), costs(&before));
+    let told = server.said.lock().unwrap().clone();
+    assert!(
+        told.contains("requests: 1 ($0.01), and nothing was published"),
+        "{told}"
+    );
+    server.until("/metrics", "aws_cost_exporter_up 1\n");
+}
+
+#[test]
+fn a_refresh_that_gets_no_answer_is_a_failed_one() {
+    let (stub, folder) = (stub(), folder());
+    stub.slow_down("GetCostAndUsage", Duration::from_secs(60));
+    let more = [
+        "--interval",
+        "1s",
+        "--timeout",
+        "200ms",
+        "--budget-requests",
+        "1",
+    ];
+    let server = Server::of(with(&stub, &folder), &more);
+    server.until("/metrics", "refreshes_total{result=\"failed\"} 2");
+    stub.slow_down("GetCostAndUsage", Duration::ZERO);
+    server.until("/metrics", "aws_cost_exporter_up 1\n");
 }
 
 #[test]

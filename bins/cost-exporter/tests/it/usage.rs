@@ -6,6 +6,12 @@ use crate::run::{Ran, command, folder, run};
 fn bad_input_ends_with_code_2() {
     let folder = folder();
     std::fs::write(folder.path().join("bad.toml"), "tags = \"x\"\n").unwrap();
+    let written = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    written("narrow.toml", "bases = [\"amortized\"]\n");
+    written(
+        "contrary.toml",
+        "bases = [\"amortized\"]\n[cloudwatch]\nbases = [\"unblended\"]\n",
+    );
     for (arguments, part) in [
         (
             &["export", "--from", "2026-02-30"][..],
@@ -135,6 +141,106 @@ fn bad_input_ends_with_code_2() {
             ],
             "no object of S3",
         ),
+        (
+            &["export", "--source", "file:saved.json", "--format", "csv"],
+            "only `report` writes csv",
+        ),
+        (&["--format", "csv", "serve"], "only `report` writes csv"),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--to",
+                "2026-02-12",
+                "--sink",
+                "prometheus-textfile=c.prom",
+            ],
+            "shows the present",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--to",
+                "2026-02-12",
+                "--sink",
+                "pushgateway=http://127.0.0.1:1",
+            ],
+            "shows the present",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--sink",
+                "prometheus-textfile=/dev/stdout",
+            ],
+            "no file that can be replaced",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--sink",
+                "openmetrics=.",
+            ],
+            "no file that can be replaced",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--ledger",
+                "/dev/null",
+            ],
+            "no file that can be replaced",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--alert-report",
+                "/dev/stderr",
+            ],
+            "no file that can be replaced",
+        ),
+        (
+            &["export", "--sink", "cloudwatch", "--ledger", "l.json"],
+            "no region for CloudWatch",
+        ),
+        (
+            &["export", "--ledger", "s3://bucket/key"],
+            "no region for the ledger",
+        ),
+        (
+            &[
+                "report",
+                "--source",
+                "file:saved.json",
+                "--config",
+                "narrow.toml",
+                "--basis",
+                "blended",
+            ],
+            "`blended` is not asked for",
+        ),
+        (
+            &[
+                "export",
+                "--source",
+                "file:saved.json",
+                "--config",
+                "contrary.toml",
+            ],
+            "`cloudwatch.bases` cannot be `unblended`",
+        ),
+        (&["export", "--timeout", "0s"], "longer than nothing"),
         (&["export", "--budget-requests", "0"], "budget-requests"),
         (&["serve", "--listen", "9641"], "--listen"),
         (&["serve", "--interval", "0s"], "longer than nothing"),
@@ -162,4 +268,30 @@ fn an_endpoint_that_is_no_url_is_named_before_anybody_is_asked() {
     for part in ["AWS_ENDPOINT_URL", "http://HOST:PORT"] {
         assert!(ran.stderr.contains(part), "{part}: {ran:?}");
     }
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    for sink in [
+        "push-gateway=http://u:hunter2@h/",
+        "http://u:hunter2@h/",
+        "pushgateway=ftp://u:hunter2@h/",
+        "stdout=hunter2",
+    ] {
+        let ran = run(
+            &folder(),
+            &["export", "--source", "file:saved.json", "--sink", sink],
+        );
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_format_may_stand_anywhere() {
+    let arguments = ["--format", "json", "export", "--source", "file:saved.json"];
+    let ran = run(&folder(), &arguments);
+    assert_eq!((ran.code, &ran.json()["complete"]), (0, &true.into()));
+    let arguments = ["report", "--source", "file:saved.json", "--format", "csv"];
+    assert_eq!(run(&folder(), &arguments).code, 0);
 }

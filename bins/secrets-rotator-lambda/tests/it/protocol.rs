@@ -71,7 +71,7 @@ async fn each_step_does_its_part_and_done_again_changes_nothing() {
     assert_eq!(world.step(Step::Finish).await.unwrap(), Outcome::Finished);
     assert_eq!(world.store.current(), Some(pending.clone()));
     assert_eq!(world.store.staged(Stage::Previous), Some(password("old")));
-    assert_eq!(world.service.passwords(), [pending.clone()]);
+    assert_eq!(world.service.passwords(), std::slice::from_ref(&pending));
     assert_eq!(
         world.step(Step::Finish).await.unwrap(),
         Outcome::AlreadyCurrent
