@@ -138,10 +138,11 @@ data "aws_iam_policy_document" "deployer" {
     }
   }
 
+  # Which services of the cluster left the repository, and which tasks a service has.
   statement {
-    sid       = "FindTasks"
-    actions   = ["ecs:ListTasks"]
-    resources = ["*"] # takes container instances only; Fargate has none, so the cluster is the bound
+    sid       = "Find"
+    actions   = ["ecs:ListServices", "ecs:ListTasks"]
+    resources = ["*"] # they take no resource that Fargate has, so the cluster is the bound
 
     condition {
       test     = "ArnEquals"

@@ -18,6 +18,7 @@ const GOES_ON: &[&str] = &[
     "ecs:DescribeServiceRevisions",
     "ecs:DescribeTasks",
     "ecs:ListServiceDeployments",
+    "ecs:ListServices",
     "ecs:ListTasks",
     "ecs:StopServiceDeployment",
     "iam:GetRole",
@@ -41,7 +42,7 @@ pub(super) const DEV: Role = Role {
             program: "windlass status",
             act: status,
             ends: 0,
-            goes_on: &[],
+            goes_on: &["ecs:ListServices"],
             does_without: &[],
         },
         Row {

@@ -46,7 +46,7 @@ run "the_state_is_versioned_encrypted_private_and_refuses_plain_http" {
     condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.deployer["dev"].policy).Statement : s.Action])) == toset([
       "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
       "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart", "ecs:DescribeServices", "ecs:UpdateService", "ecs:*ServiceDeployment*",
-      "ecs:DescribeServiceRevisions", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:ListTasks", "ecs:DescribeTasks",
+      "ecs:DescribeServiceRevisions", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:ListServices", "ecs:ListTasks", "ecs:DescribeTasks",
       "iam:PassRole", "iam:GetRole", "logs:GetLogEvents", "logs:DescribeLogGroups", "secretsmanager:DescribeSecret", "s3:GetObject", "s3:PutObject",
       "s3:DeleteObject", "s3:ListBucket",
     ])
@@ -54,7 +54,7 @@ run "the_state_is_versioned_encrypted_private_and_refuses_plain_http" {
   }
 
   assert {
-    condition     = toset([for s in jsondecode(aws_iam_role_policy.deployer["staging"].policy).Statement : s.Sid if s.Resource == "*"]) == toset(["Login", "ReadTaskDefinitions", "FindTasks", "LookUpLogGroups"])
+    condition     = toset([for s in jsondecode(aws_iam_role_policy.deployer["staging"].policy).Statement : s.Sid if s.Resource == "*"]) == toset(["Login", "ReadTaskDefinitions", "Find", "LookUpLogGroups"])
     error_message = "a statement is open to every resource that need not be"
   }
 
