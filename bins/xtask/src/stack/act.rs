@@ -127,7 +127,7 @@ impl Site {
         self.variables.push((name, value.into()));
     }
 
-    /// Runs a workflow of the repository, which is committed as it is.
+    /// Runs a workflow of the repository, which is committed as it is but for what act does not know of GitHub's workflows.
     pub(super) fn run(
         &self,
         bench: &Bench,
@@ -136,6 +136,7 @@ impl Site {
         payload: &str,
     ) -> Result<Said, Error> {
         if !self.repository().join(".git").exists() {
+            known_to_act(&self.repository().join(".github/workflows"))?;
             commit(&self.repository())?;
         }
         let event_file = self.place.join("event.json");
@@ -223,6 +224,21 @@ pub(super) fn commit(folder: &Path) -> Result<(), Error> {
         let mut git = Command::new("git");
         git.args(name).args(arguments).current_dir(folder);
         cargo::output(&mut git)?;
+    }
+    Ok(())
+}
+
+/// act 0.2.89 knows neither the name of an action of the workflow's own commit nor a concurrency group's queue.
+fn known_to_act(folder: &Path) -> Result<(), Error> {
+    let broken = |source| Error::broken(format!("cannot list `{}`", folder.display()), source);
+    for entry in fs::read_dir(folder).map_err(broken)? {
+        let path = entry.map_err(broken)?.path();
+        let text: String = copy::read(&path)?
+            .replace("uses: $/", "uses: ./")
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with("  queue: max"))
+            .collect();
+        copy::write(&path, &text)?;
     }
     Ok(())
 }
