@@ -13,8 +13,9 @@ releases=https://github.com/windlass-rs/windlass/releases/download
 bin="${RUNNER_TEMP:?}/windlass-bin"
 mkdir -p "$bin"
 
+# To stderr, where the runner reads commands as well: what a substitution prints is kept. A version and a checksum are an input's.
 fail() {
-    printf '::error title=%s::%s\n' "Cannot install $BINARY" "$1"
+    printf '::error title=%s::%s\n' "Cannot install $BINARY" "${1//[^[:print:]]/?}" >&2
     exit 2
 }
 

@@ -245,6 +245,13 @@ pub(crate) struct PlanArgs {
 
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+
+    #[command(flatten)]
+    pub(crate) reports: ReportArgs,
+
+    /// That of a run whose dry run it is.
+    #[arg(skip)]
+    pub(crate) allow_dirty: bool,
 }
 
 #[derive(Debug, Clone, clap::Args)]

@@ -278,6 +278,15 @@ impl Config {
                 "write a duration, for example \"5s\"",
             );
         }
+        if let (Some(poll), Some(timeout)) = (self.deploy.poll, self.deploy.timeout)
+            && poll >= timeout
+        {
+            return wrong(
+                "deploy.poll",
+                "a rollout would be looked at once, when its time is over".into(),
+                "write less than deploy.timeout",
+            );
+        }
         if self.build.max_parallel == 0 {
             return wrong(
                 "build.max-parallel",

@@ -16,16 +16,16 @@ use crate::task::{self, Task};
 /// Says what `run` would do.
 pub(crate) async fn plan(
     args: &PlanArgs,
-    reports: &ReportArgs,
     common: &CommonArgs,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
+    let reports = &args.reports;
     let log = begin(reports, common)?;
     let listeners = Listeners(log.iter().map(|log| log as &dyn Listener).collect());
     let (adapters, ledger) = (session.peek().await?, Ledger::default());
     let pipeline = session.pipeline(&adapters, &listeners, &ledger);
-    let outcome = pipeline.plan(&args.range).await?;
+    let outcome = pipeline.plan(&args.range, args.allow_dirty).await?;
     warn(&outcome.warnings, printer);
     Told {
         outcome: &outcome,

@@ -176,7 +176,11 @@ impl Pipeline<'_> {
     }
 
     /// What would be pushed, as far as it is known without building.
-    pub(crate) async fn plan(&self, range: &RangeArgs) -> Result<PlanOutcome, Failure> {
+    pub(crate) async fn plan(
+        &self,
+        range: &RangeArgs,
+        allow_dirty: bool,
+    ) -> Result<PlanOutcome, Failure> {
         let found = self.find_out(range).await?;
         let mut services = Vec::new();
         for service in found.plan.services {
@@ -191,6 +195,7 @@ impl Pipeline<'_> {
             warnings: [
                 self.ledger.entries().warnings,
                 self.missing(services.iter().map(|planned| &planned.service)),
+                self.dirty(!services.is_empty(), allow_dirty),
             ]
             .concat(),
             services,
@@ -211,6 +216,17 @@ impl Pipeline<'_> {
         Err(Failure::usage(missing.join("\n  ")).hint(
             "services are made by infrastructure code: make it first, or leave the module out with detect.services",
         ))
+    }
+
+    /// What there is to say of a work tree that builds would be made from.
+    fn dirty(&self, builds: bool, allow_dirty: bool) -> Vec<String> {
+        if !builds || self.config.build.command.is_none() {
+            return Vec::new();
+        }
+        match self.checkout.require_clean(allow_dirty) {
+            Ok(warning) => warning.into_iter().collect(),
+            Err(refusal) => vec![refusal.in_a_line()],
+        }
     }
 
     /// What there is to say of those that do not exist.

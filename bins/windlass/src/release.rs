@@ -121,18 +121,25 @@ impl Pipeline<'_> {
 
     fn rollout_options(&self) -> RolloutOptions {
         let defaults = self.adapters.site.pace();
-        let poll = self.config.deploy.poll.unwrap_or(defaults.poll);
+        let timeout = self
+            .config
+            .deploy
+            .timeout
+            .unwrap_or(defaults.rollout_timeout);
+        // Without a timeout of its own the configuration cannot know that of the environment.
+        let poll = self
+            .config
+            .deploy
+            .poll
+            .unwrap_or(defaults.poll)
+            .min(timeout / 4);
         let interval = self
             .config
             .health
             .interval
             .unwrap_or(defaults.health_interval);
         RolloutOptions {
-            timeout: self
-                .config
-                .deploy
-                .timeout
-                .unwrap_or(defaults.rollout_timeout),
+            timeout,
             poll,
             // A rollout takes minutes, and every service is watched at once.
             watch: interval.max(poll),

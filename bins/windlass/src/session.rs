@@ -4,8 +4,8 @@ use windlass_cli::{CommonArgs, EventLog, Exit, Failure, Format, Printer};
 
 use crate::adapters::Adapters;
 use crate::args::{
-    ChangeArgs, DeployArgs, DispatchArgs, PlanArgs, PromoteArgs, RepoArgs, ReportArgs,
-    RollbackArgs, RunArgs, UnlockArgs,
+    ChangeArgs, DeployArgs, DispatchArgs, PlanArgs, PromoteArgs, RepoArgs, RollbackArgs, RunArgs,
+    UnlockArgs,
 };
 use crate::checkout::Checkout;
 use crate::choice::{Order, WantedImage};
@@ -31,8 +31,10 @@ pub(crate) async fn run(
             environment: args.environment.clone(),
             repo: args.repo.clone(),
             range: args.range.clone(),
+            reports: args.change.reports.clone(),
+            allow_dirty: args.allow_dirty,
         };
-        return dry::plan(&plan_args, &args.change.reports, common, printer).await;
+        return dry::plan(&plan_args, common, printer).await;
     }
     let session = Session::open(&args.repo, &args.range.head, &args.environment)?;
     session
@@ -55,7 +57,7 @@ pub(crate) async fn plan(
     common: &CommonArgs,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    dry::plan(args, &ReportArgs::default(), common, printer).await
+    dry::plan(args, common, printer).await
 }
 
 /// `windlass promote`.

@@ -36,15 +36,11 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
             &mut text,
             &format!("Nothing to do: {}.", markdown_cell(reason)),
         );
+        warnings(&mut text, outcome);
         removed(&mut text, outcome);
         return text;
     }
-    for warning in &outcome.warnings {
-        line(
-            &mut text,
-            &format!("**Warning:** {}", markdown_cell(warning)),
-        );
-    }
+    warnings(&mut text, outcome);
     if let Some(error) = &outcome.error {
         line(
             &mut text,
@@ -94,6 +90,12 @@ pub(crate) fn markdown(outcome: &RunOutcome) -> String {
         }
     }
     text
+}
+
+fn warnings(text: &mut String, outcome: &RunOutcome) {
+    for warning in &outcome.warnings {
+        line(text, &format!("**Warning:** {}", markdown_cell(warning)));
+    }
 }
 
 fn removed(text: &mut String, outcome: &RunOutcome) {

@@ -111,6 +111,11 @@ fn what_the_configuration_gets_wrong_is_refused_before_anything_is_told_or_made(
             &["build.command", "not closed"],
         ),
         ("[health]\ntimeout = \"0s\"\n", &["health.timeout"]),
+        ("[deploy]\npoll = \"0s\"\n", &["deploy.poll"]),
+        (
+            "[deploy]\npoll = \"1m\"\ntimeout = \"1m\"\n",
+            &["deploy.poll", "deploy.timeout"],
+        ),
         (
             "[notify.slack]\nwebhook-env = \"\"\n",
             &["notify.slack.webhook-env"],

@@ -191,6 +191,15 @@ fn a_work_tree_that_is_not_as_the_commit_has_it_is_not_built_unasked() {
     repo.write("notes.txt", "an untracked file is nobody's concern\n");
     repo.windlass(&["run", "-e", "local"])
         .assert_refused_after_start(2, &["`services/alpha/src/main.rs`", "--allow-dirty"]);
+    for arguments in [&["plan"][..], &["run", "-e", "local", "--dry-run"]] {
+        let ended = repo.windlass(arguments);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(
+            ended.stderr.contains("services/alpha/src/main.rs")
+                && ended.stderr.contains("--allow-dirty"),
+            "{ended:?}"
+        );
+    }
     // Staged is changed, too.
     repo.git(&["add", "services"]);
     repo.windlass(&["run", "-e", "local"])
