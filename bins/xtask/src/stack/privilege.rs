@@ -7,6 +7,7 @@
 mod deployer;
 mod functions;
 mod moto;
+mod rotator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,7 +47,7 @@ const AT_ONCE: usize = 6;
 pub(super) struct Row {
     /// What, for people.
     name: &'static str,
-    /// The program; an action is taken away once from each.
+    /// The program, or the part of it that is held to what it uses alone; an action is taken away once from each.
     program: &'static str,
     /// Makes the scene and does it, as this session.
     act: fn(&Scene<'_>) -> Result<Said, Error>,
@@ -89,7 +90,8 @@ pub(super) struct Scene<'a> {
 pub(super) fn jobs<'a>(world: &'a World<'a>) -> Vec<Job<'a>> {
     let roles = [&deployer::DEV, &deployer::STAGING]
         .into_iter()
-        .chain(functions::ROLES);
+        .chain(functions::ROLES)
+        .chain([&rotator::ROLE]);
     let mut jobs: Vec<Job<'a>> = roles
         .map(|role| {
             Job::new(format!("privilege {}", role.name), move || {
