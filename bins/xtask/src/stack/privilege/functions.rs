@@ -52,6 +52,7 @@ const LOGS: Role = Role {
     ],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 const COSTS: Role = Role {
@@ -77,6 +78,7 @@ const COSTS: Role = Role {
     ],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 const ALARMS: Role = Role {
@@ -92,6 +94,7 @@ const ALARMS: Role = Role {
     }],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 impl Scene<'_> {

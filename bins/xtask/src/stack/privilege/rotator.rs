@@ -66,6 +66,7 @@ pub(super) const ROLE: Role = Role {
         ),
     ],
     own: None,
+    deploys: false,
 };
 
 /// Each step is held to what it uses itself, so that no step lives on what another one asks for.
