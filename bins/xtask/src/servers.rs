@@ -27,10 +27,18 @@ pub(crate) struct Kind {
     pub(crate) variable: &'static str,
     /// What stands before `127.0.0.1:PORT` in the variable's value.
     pub(crate) scheme: &'static str,
-    /// A path that is answered with 200 once the server serves.
-    pub(crate) path: &'static str,
+    pub(crate) sign: Sign,
     /// The command line for a port, with a folder of its own to write into.
     pub(crate) launch: fn(&Launch<'_>) -> io::Result<Vec<String>>,
+}
+
+/// How a server shows that it serves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sign {
+    /// It answers a GET of this path with 200.
+    Get(&'static str),
+    /// It answers Redis' PING, if only by asking for the password.
+    Ping,
 }
 
 /// What a command line is made of.
@@ -46,7 +54,7 @@ pub(crate) const REGISTRY: Kind = Kind {
     name: "docker-registry",
     variable: "WINDLASS_TEST_REGISTRY",
     scheme: "",
-    path: "/v2/",
+    sign: Sign::Get("/v2/"),
     launch: registry,
 };
 
@@ -55,9 +63,21 @@ pub(crate) const MOTO: Kind = Kind {
     name: "moto",
     variable: "WINDLASS_TEST_MOTO",
     scheme: "http://",
-    path: "/moto-api/",
+    sign: Sign::Get("/moto-api/"),
     launch: moto,
 };
+
+/// A Redis with a password, in a configuration file that it may rewrite.
+pub(crate) const REDIS: Kind = Kind {
+    name: "redis-server",
+    variable: "",
+    scheme: "",
+    sign: Sign::Ping,
+    launch: redis,
+};
+
+/// The password that each [`REDIS`] begins with.
+pub(crate) const REDIS_PASSWORD: &str = "the-first-password";
 
 const KINDS: [Kind; 3] = [
     REGISTRY,
@@ -66,7 +86,7 @@ const KINDS: [Kind; 3] = [
         name: "Pushgateway",
         variable: "WINDLASS_TEST_PUSHGATEWAY",
         scheme: "http://",
-        path: "/-/ready",
+        sign: Sign::Get("/-/ready"),
         launch: pushgateway,
     },
 ];
@@ -103,6 +123,21 @@ fn pushgateway(launch: &Launch<'_>) -> io::Result<Vec<String>> {
     Ok(vec![
         "prometheus-pushgateway".into(),
         format!("--web.listen-address=127.0.0.1:{}", launch.port),
+    ])
+}
+
+fn redis(launch: &Launch<'_>) -> io::Result<Vec<String>> {
+    let config = launch.scratch.join("redis.conf");
+    fs::write(
+        &config,
+        format!(
+            "bind 127.0.0.1\nport {}\nsave \"\"\nrequirepass {REDIS_PASSWORD}\n",
+            launch.port
+        ),
+    )?;
+    Ok(vec![
+        "redis-server".into(),
+        config.to_string_lossy().into_owned(),
     ])
 }
 
@@ -213,7 +248,7 @@ pub(crate) fn start(kind: &Kind, python: &Path) -> Result<Server, Error> {
             if !matches!(server.holder.try_wait(), Ok(None)) {
                 break;
             }
-            if answers(&address, kind.path) {
+            if kind.sign.shows(&address) {
                 return Ok(server);
             }
             thread::sleep(Duration::from_millis(50));
@@ -260,18 +295,33 @@ pub(crate) fn free_port() -> io::Result<u16> {
 
 /// Whether a GET of `path` at `address` is answered with 200.
 pub(crate) fn answers(address: &str, path: &str) -> bool {
-    let ask = || -> io::Result<bool> {
-        let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        // One write: a server that answers the first of several and closes would break the connection.
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
-        let mut line = Vec::new();
-        // Enough for `HTTP/1.1 200`; the whole of it is not needed.
-        stream.take(12).read_to_end(&mut line)?;
-        Ok(line.starts_with(b"HTTP/1.") && line.ends_with(b" 200"))
-    };
-    ask().unwrap_or(false)
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    // Enough for `HTTP/1.1 200`; the whole of it is not needed.
+    begins(address, &request, 12)
+        .is_ok_and(|line| line.starts_with(b"HTTP/1.") && line.ends_with(b" 200"))
+}
+
+/// How the answer to a request begins.
+fn begins(address: &str, request: &str, length: u64) -> io::Result<Vec<u8>> {
+    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    // One write: a server that answers the first of several and closes would break the connection.
+    stream.write_all(request.as_bytes())?;
+    let mut begin = Vec::new();
+    stream.take(length).read_to_end(&mut begin)?;
+    Ok(begin)
+}
+
+impl Sign {
+    fn shows(self, address: &str) -> bool {
+        match self {
+            Self::Get(path) => answers(address, path),
+            // A Redis that still loads says so with another word.
+            Self::Ping => begins(address, "PING\r\n", 5)
+                .is_ok_and(|begin| matches!(begin.as_slice(), b"+PONG" | b"-NOAU")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -279,12 +329,16 @@ mod tests {
     use super::*;
 
     fn server(answer: &'static str) -> String {
+        server_after("\r\n\r\n", answer)
+    }
+
+    fn server_after(end: &'static str, answer: &'static str) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
+            while !request.ends_with(end.as_bytes()) {
                 let mut byte = [0];
                 stream.read_exact(&mut byte).unwrap();
                 request.extend(byte);
@@ -303,6 +357,17 @@ mod tests {
         ));
         assert!(!answers(&server("nonsense 200"), "/v2/"));
         assert!(!answers(&server(""), "/v2/"));
+    }
+
+    #[test]
+    fn a_redis_serves_when_it_asks_for_the_password_and_not_while_it_loads() {
+        let shows = |answer| Sign::Ping.shows(&server_after("\r\n", answer));
+        assert!(shows("-NOAUTH Authentication required.\r\n"));
+        assert!(shows("+PONG\r\n"));
+        assert!(!shows(
+            "-LOADING Redis is loading the dataset in memory\r\n"
+        ));
+        assert!(!shows(""));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::cargo;
-use crate::servers::{self, Kind, Launch, MOTO, REGISTRY, Server};
+use crate::servers::{self, Kind, Launch, MOTO, REGISTRY, Server, Sign};
 use crate::task::Error;
 use crate::venv;
 
@@ -30,7 +30,7 @@ const SIMULATOR: Kind = Kind {
     name: "ecs-simulator",
     variable: "",
     scheme: "",
-    path: "/_windlass/time",
+    sign: Sign::Get("/_windlass/time"),
     launch: simulator,
 };
 
@@ -95,7 +95,7 @@ pub(super) fn binary(name: &str) -> PathBuf {
 }
 
 /// The packages whose programs are held to the stack, with all that they can do.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "alarm-notifier-lambda",
     "cost-exporter-cli",
     "cost-exporter-lambda",
@@ -104,6 +104,7 @@ const PACKAGES: [&str; 9] = [
     "image-tagger-cli",
     "log-exporter-cli",
     "log-exporter-lambda",
+    "secrets-rotator-lambda",
     "windlass",
 ];
 

@@ -23,9 +23,10 @@ const BOOTSTRAP: [&str; 1] = [
     "-var=subjects={dev=[\"repo:acme/skill-tracker:environment:dev\"],staging=[\"repo:acme/skill-tracker:environment:staging\"]}",
 ];
 /// The functions are switched on by their packages, which are in the bucket that bootstrap makes.
-const DEV: [&str; 2] = [
+const DEV: [&str; 3] = [
     "-var=artifacts_bucket=sdt-artifacts-123456789012",
     "-var=packages={cost_exporter=\"cost-exporter.zip\",log_exporter=\"log-exporter.zip\",alarm_notifier=\"alarm-notifier.zip\"}",
+    "-var=data_services={rotation_package=\"secrets-rotator.zip\"}",
 ];
 /// So many clusters are alike; the checks of privileges have each service of each to themselves.
 pub(super) const SITES: usize = 8;

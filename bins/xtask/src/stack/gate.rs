@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 use super::action::{self, ACCOUNT, Asked, Protocol, REGION, base64};
 use super::costs;
 use super::http::{self, Request, Response};
@@ -49,6 +51,8 @@ pub(super) struct Session {
     site: usize,
     /// Behind the names of its buckets, when they are to be its own.
     suffix: Option<String>,
+    /// Its own secrets, by the ids of those in whose place they are.
+    secrets: Mutex<BTreeMap<String, String>>,
     seen: Mutex<Seen>,
 }
 
@@ -75,6 +79,7 @@ impl Session {
             policy,
             site: 0,
             suffix: None,
+            secrets: Mutex::default(),
             seen: Mutex::default(),
         }
     }
@@ -89,6 +94,11 @@ impl Session {
     pub(super) fn own_buckets(mut self, suffix: impl Into<String>) -> Self {
         self.suffix = Some(suffix.into());
         self
+    }
+
+    /// From now on it gets `own` where it asks for the secret `id`.
+    pub(super) fn own_secret(&self, id: impl Into<String>, own: impl Into<String>) {
+        held(&self.secrets).insert(id.into(), own.into());
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -224,6 +234,10 @@ impl Shared {
                 }
                 Ok(answer)
             }
+            ("secretsmanager", _) => {
+                let own = held(&session.secrets).clone();
+                http::ask(&self.moto, &with_own_secret(request, &own))
+            }
             _ => http::ask(&self.moto, request),
         }
     }
@@ -265,6 +279,19 @@ fn renamed(request: &Request, suffix: Option<&str>) -> Request {
             .find(['/', '?'])
             .map_or(origin.len(), |at| at + 1);
         request.target = format!("{}{suffix}{}", &origin[..end], &origin[end..]);
+    }
+    request
+}
+
+/// The request with the secret of the session.
+fn with_own_secret(request: &Request, secrets: &BTreeMap<String, String>) -> Request {
+    let mut request = request.clone();
+    let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
+        return request;
+    };
+    if let Some(own) = body["SecretId"].as_str().and_then(|id| secrets.get(id)) {
+        body["SecretId"] = own.as_str().into();
+        request.body = body.to_string().into_bytes();
     }
     request
 }
@@ -375,6 +402,19 @@ mod tests {
                 .iter()
                 .any(|(action, _)| action == "ecr:BatchGetImage")
         );
+    }
+
+    #[test]
+    fn a_sessions_secrets_are_its_own() {
+        let secrets = [("arn:1".to_owned(), "run-7/x".to_owned())].into();
+        let sent = |body: &str| {
+            let request = Request::new("POST", "/").body(body);
+            String::from_utf8(with_own_secret(&request, &secrets).body).unwrap()
+        };
+        assert_eq!(sent(r#"{"SecretId":"arn:1"}"#), r#"{"SecretId":"run-7/x"}"#);
+        for other in [r#"{"SecretId": "arn:2"}"#, "{}", "[1]", "no JSON"] {
+            assert_eq!(sent(other), other);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod deployer;
 mod functions;
 mod moto;
+mod rotator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,11 +26,12 @@ use super::{Job, Outcome};
 
 /// Refusals that a program does not name yet, though it fails or goes on as it should: a registry refuses a `HEAD` without a word, and windlass shows
 /// no notes on how a rollout is followed.
-const UNNAMED: [(&str, &str); 11] = [
+const UNNAMED: [(&str, &str); 12] = [
     ("ecs-deployer", "ecr:GetDownloadUrlForLayer"),
     ("ecs-deployer", "ecs:DescribeServiceDeployments"),
     ("image-tagger", "ecr:BatchGetImage"),
     ("image-tagger", "ecr:InitiateLayerUpload"),
+    ("windlass", "ecr:BatchGetImage"),
     ("windlass", "ecr:InitiateLayerUpload"),
     ("windlass", "ecs:DescribeServiceDeployments"),
     ("windlass", "ecs:DescribeServiceRevisions"),
@@ -46,7 +48,7 @@ const AT_ONCE: usize = 6;
 pub(super) struct Row {
     /// What, for people.
     name: &'static str,
-    /// The program; an action is taken away once from each.
+    /// The program, or the part of it that is held to what it uses alone; an action is taken away once from each.
     program: &'static str,
     /// Makes the scene and does it, as this session.
     act: fn(&Scene<'_>) -> Result<Said, Error>,
@@ -67,6 +69,8 @@ pub(super) struct Role {
     others: &'static [(&'static str, &'static str)],
     /// The Sids that matter, where the others are those of a role that is checked in full.
     own: Option<&'static [&'static str]>,
+    /// Whether it is about services in ECS: each run then has one to itself.
+    deploys: bool,
 }
 
 impl Role {
@@ -81,7 +85,7 @@ pub(super) struct Scene<'a> {
     session: Arc<Session>,
     /// The number of the run; nothing else has it.
     number: usize,
-    /// A service and a site that are this run's alone.
+    /// A service and a site, this run's alone if its role deploys.
     service: &'a str,
     site: usize,
 }
@@ -89,7 +93,8 @@ pub(super) struct Scene<'a> {
 pub(super) fn jobs<'a>(world: &'a World<'a>) -> Vec<Job<'a>> {
     let roles = [&deployer::DEV, &deployer::STAGING]
         .into_iter()
-        .chain(functions::ROLES);
+        .chain(functions::ROLES)
+        .chain([&rotator::ROLE]);
     let mut jobs: Vec<Job<'a>> = roles
         .map(|role| {
             Job::new(format!("privilege {}", role.name), move || {
@@ -152,7 +157,9 @@ struct Done {
 fn check(applied: &Applied, role: &Role) -> Result<Outcome, Error> {
     let policy = (role.policy)(applied)?;
     let whole: Vec<(usize, Option<String>)> = (0..role.rows.len()).map(|row| (row, None)).collect();
-    let first = run_all(applied, role, &policy, whole)?;
+    let mut first = run_all(applied, role, &policy, whole)?;
+    // Which row an action is taken away from is not for whoever was quicker.
+    first.sort_by_key(|done| done.row);
     let mut findings = Vec::new();
     let mut used = BTreeSet::new();
     let mut lacking = BTreeMap::new();
@@ -266,7 +273,7 @@ fn run_all(
                 None => policy.clone(),
                 Some(action) => policy.clone().and(Policy::denying(action)),
             };
-            let scene = Scene::open(applied, role.name, policy)?;
+            let scene = Scene::open(applied, role, policy)?;
             let said = (role.rows[row].act)(&scene)?;
             done.lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -291,18 +298,24 @@ fn run_all(
 
 /// The number of the next scene.
 static SCENES: AtomicUsize = AtomicUsize::new(0);
+/// The number of the next one with a service to itself.
+static PLACES: AtomicUsize = AtomicUsize::new(0);
 
 impl<'a> Scene<'a> {
-    fn open(applied: &'a Applied, role: &str, policy: Policy) -> Result<Self, Error> {
+    fn open(applied: &'a Applied, role: &Role, policy: Policy) -> Result<Self, Error> {
         let number = SCENES.fetch_add(1, Ordering::SeqCst);
         let mut services = super::checkout::services(&applied.dev);
         // These have no secrets to look up.
         services.retain(|name| !["config-server", "discovery-server"].contains(name));
         // The first site is that of the deployments; each other has each service once.
-        let (site, index) = (1 + number / services.len(), number % services.len());
+        let place = match role.deploys {
+            true => PLACES.fetch_add(1, Ordering::SeqCst),
+            false => 0,
+        };
+        let (site, index) = (1 + place / services.len(), place % services.len());
         if site >= super::applied::SITES {
             return Err(Error::Broken(format!(
-                "there are more than {number} runs, and not as many services in {} clusters",
+                "there are more than {place} runs that deploy, and not as many services in {} clusters",
                 super::applied::SITES
             )));
         }
@@ -313,7 +326,7 @@ impl<'a> Scene<'a> {
                 super::http::Request::new("PUT", format!("/{bucket}{suffix}")),
             )?;
         }
-        let session = Session::new(format!("ASIA{number:04}"), role, policy)
+        let session = Session::new(format!("ASIA{number:04}"), role.name, policy)
             .site(site)
             .own_buckets(suffix);
         Ok(Self {

@@ -112,6 +112,7 @@ pub(super) const DEV: Role = Role {
     ],
     others: LAYERS,
     own: None,
+    deploys: true,
 };
 
 pub(super) const STAGING: Role = Role {
@@ -133,6 +134,7 @@ pub(super) const STAGING: Role = Role {
         ),
     ],
     own: Some(&["ReadPromoted", "SeeServices", "HoldLock"]),
+    deploys: true,
 };
 
 impl Scene<'_> {

@@ -9,6 +9,7 @@ use super::super::applied::{self, Applied};
 use super::super::checkout::arguments;
 use super::super::copy;
 use super::super::function;
+use super::super::gate::Session;
 use super::super::http::{Response, Server};
 use super::super::program::Said;
 use super::{Role, Row, Scene};
@@ -51,6 +52,7 @@ const LOGS: Role = Role {
     ],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 const COSTS: Role = Role {
@@ -76,6 +78,7 @@ const COSTS: Role = Role {
     ],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 const ALARMS: Role = Role {
@@ -91,6 +94,7 @@ const ALARMS: Role = Role {
     }],
     others: LAMBDA,
     own: None,
+    deploys: false,
 };
 
 impl Scene<'_> {
@@ -102,12 +106,24 @@ impl Scene<'_> {
         event: &str,
         more: &[(&'static str, String)],
     ) -> Result<Said, Error> {
+        self.invoke_as(&self.session, program, name, event, more)
+    }
+
+    /// The same as another session.
+    pub(super) fn invoke_as(
+        &self,
+        session: &Session,
+        program: &str,
+        name: &str,
+        event: &str,
+        more: &[(&'static str, String)],
+    ) -> Result<Said, Error> {
         let folder = self
             .applied
             .account
             .scratch(&format!("run-{}", self.number))?;
         let planned = applied::variables(&self.applied.dev, name);
-        let mut variables = self.applied.account.variables(&self.session.key, &folder);
+        let mut variables = self.applied.account.variables(&session.key, &folder);
         variables.extend(more.iter().cloned());
         let mut all: Vec<(&str, String)> = planned
             .iter()
