@@ -33,17 +33,24 @@ impl MetricSink for Hangs<'_> {
     }
 }
 
-/// A ledger that saves once and says that somebody else did.
+/// A ledger that saves once and says something else.
 #[derive(Debug)]
 pub(crate) struct Forgetful<L> {
     ledger: L,
+    says: fn() -> Error,
     forgot: AtomicBool,
 }
 
 impl<L> Forgetful<L> {
+    /// It says that somebody else saved.
     pub(crate) fn new(ledger: L) -> Self {
+        Self::saying(ledger, || Error::LedgerConflict)
+    }
+
+    pub(crate) fn saying(ledger: L, says: fn() -> Error) -> Self {
         Self {
             ledger,
+            says,
             forgot: AtomicBool::new(false),
         }
     }
@@ -63,7 +70,7 @@ impl<L: Ledger> Ledger for Forgetful<L> {
         let saved = self.ledger.save(state, over).await?;
         match self.forgot.swap(true, Ordering::Relaxed) {
             true => Ok(saved),
-            false => Err(Error::LedgerConflict),
+            false => Err((self.says)()),
         }
     }
 }
@@ -87,7 +94,7 @@ impl Ledger for Full {
     }
 }
 
-fn spent(ledger: &MemoryLedger) -> u64 {
+pub(crate) fn spent(ledger: &MemoryLedger) -> u64 {
     let day = day("2026-03-10").unwrap();
     ledger.state().unwrap().requests_in(day)
 }
