@@ -12,10 +12,7 @@ use cost_exporter::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::runs::{Forgetful, spent};
-use crate::stage::{at, bill, forecast, ledger, run, source};
-
-const NOON: &str = "2026-03-10T12:00:00Z";
+use crate::stage::{Forgetful, NOON, at, bill, forecast, ledger, run, run_plainly, source, spent};
 
 /// A ledger that takes its time to answer a save, and takes note of the locks.
 #[derive(Debug, Default)]
@@ -147,7 +144,7 @@ async fn a_run_that_locks_while_another_begins_is_at_work_whatever_its_clock_say
     }
 
     let (ledger, source) = (Contested(ledger()), source(bill()));
-    let ran = run(&source, &ledger, &[], &Options::default(), NOON).await;
+    let ran = run_plainly(&source, &ledger, &[], NOON).await;
     let error = ran.outcome.unwrap_err();
     assert!(matches!(error, Error::LedgerConflict), "{error}");
     assert_eq!((source.requests(), ledger.0.saves()), (0, 1));
@@ -173,7 +170,7 @@ async fn a_first_lock_whose_answer_is_lost_is_taken_off_with_its_request() {
     };
     let ledger = Forgetful::saying(Arc::clone(&memory), unreachable);
     let source = source(bill());
-    let ran = run(&source, &ledger, &[], &Options::default(), NOON).await;
+    let ran = run_plainly(&source, &ledger, &[], NOON).await;
     let error = ran.outcome.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert_eq!(memory.state().unwrap().run, None);
