@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::period::today;
-use crate::{ActiveRun, Error, Ledger, LedgerState, LedgerVersion, RunId};
+use crate::{
+    ActiveRun, Error, Event, Ledger, LedgerState, LedgerVersion, Observer, Options, RunId,
+};
 
 /// How often a save is tried anew when somebody else saved, who did not take the ledger away.
 const TRIES: u32 = 5;
@@ -20,9 +22,13 @@ pub(crate) struct Book<'a> {
     run: RunId,
     begun: (Timestamp, Instant),
     lease: Duration,
+    /// When this run is over at the latest.
+    end: Option<Instant>,
     /// Requests that were counted and are not saved yet.
     unsaved: i64,
-    /// Whether others are kept out.
+    /// What was saved for all that is known, without an answer, and how many requests that counted anew.
+    unanswered: Option<(LedgerState, i64)>,
+    /// Whether others are kept out, for all that is known.
     locked: bool,
 }
 
@@ -30,38 +36,51 @@ impl<'a> Book<'a> {
     /// Reads the ledger, unless another run is at work on it.
     pub(crate) async fn open(
         ledger: &'a dyn Ledger,
-        run: RunId,
+        options: &Options,
         clock: Timestamp,
-        lease: Duration,
+        observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let begun = (clock, Instant::now());
+        let after = |time| begun.1.checked_add(time);
         let (state, version) = ledger.load().await?;
         let book = Self {
             ledger,
             state,
             version,
-            run,
+            run: options.run.clone().unwrap_or_else(RunId::random),
             begun,
-            lease,
+            lease: options.lease.min(Options::LONGEST_LEASE),
+            end: options.ends_after.and_then(after),
             unsaved: 0,
+            unanswered: None,
             locked: false,
         };
-        book.free(&book.state)?;
+        match book.other(&book.state) {
+            Some(run) if book.is_possible(run.until) => {
+                return Err(Error::AnotherRun { until: run.until });
+            }
+            Some(ActiveRun { id, until }) => observer.observe(Event::LockIgnored {
+                run: id.clone(),
+                until: *until,
+                hint: "set the clock of the machine that locked it, or of this one, if it is wrong"
+                    .to_owned(),
+            }),
+            None => {}
+        }
         Ok(book)
     }
 
     /// The time on the clock.
-    pub(crate) fn clock(&self) -> Timestamp {
-        let (clock, begun) = self.begun;
-        SignedDuration::try_from(begun.elapsed())
-            .ok()
-            .and_then(|elapsed| clock.checked_add(elapsed).ok())
-            .unwrap_or(clock)
+    fn clock(&self) -> Timestamp {
+        self.clock_at(Instant::now())
     }
 
-    /// When the lease that begins now ends.
-    pub(crate) fn lease_end(&self) -> Instant {
-        Instant::now() + self.lease
+    fn clock_at(&self, time: Instant) -> Timestamp {
+        let (clock, begun) = self.begun;
+        SignedDuration::try_from(time.saturating_duration_since(begun))
+            .ok()
+            .and_then(|elapsed| clock.checked_add(elapsed).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// The day on which requests are counted.
@@ -81,7 +100,7 @@ impl<'a> Book<'a> {
         if reserved.is_err() {
             self.count(-1);
         }
-        reserved
+        reserved.map(drop)
     }
 
     /// Takes a request back that was never sent; the next save tells of it.
@@ -95,17 +114,23 @@ impl<'a> Book<'a> {
         self.unsaved += more;
     }
 
-    /// Saves, and keeps others out for the time of the lease from now on.
-    pub(crate) async fn lock(&mut self) -> Result<(), Error> {
-        let until = SignedDuration::try_from(self.lease)
-            .ok()
-            .and_then(|lease| self.clock().checked_add(lease).ok())
-            .unwrap_or(Timestamp::MAX);
-        let id = self.run.clone();
-        self.state.run = Some(ActiveRun { id, until });
-        self.save().await?;
+    /// Saves, and keeps others out for the time of the lease from now on, but not for longer than this run can last. Returns
+    /// until when that is: the time that the save takes is part of it.
+    pub(crate) async fn lock(&mut self) -> Result<Instant, Error> {
+        let now = Instant::now();
+        let lease = now + self.lease;
+        let until = self.end.map_or(lease, |end| end.min(lease));
+        if until <= now {
+            return Err(Error::OutOfTime);
+        }
+        self.state.run = Some(ActiveRun {
+            id: self.run.clone(),
+            until: self.clock_at(until),
+        });
+        // A save may fail only in its answer.
         self.locked = true;
-        Ok(())
+        self.save().await?;
+        Ok(until)
     }
 
     /// Lets others in if they are kept out, after an error that counts more than whether that works.
@@ -132,7 +157,10 @@ impl<'a> Book<'a> {
                     return Ok(());
                 }
                 Err(Error::LedgerConflict) if tries < TRIES => self.give_way().await?,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.unanswered = Some((self.state.clone(), self.unsaved));
+                    return Err(error);
+                }
             }
         }
     }
@@ -140,11 +168,21 @@ impl<'a> Book<'a> {
     /// Somebody else saved. As long as the ledger is this run's, or nobody's and as it was, that was but a count of requests.
     async fn give_way(&mut self) -> Result<(), Error> {
         let (there, version) = self.ledger.load().await?;
-        self.free(&there)?;
+        match self.other(&there) {
+            Some(run) if self.is_possible(run.until) => {
+                return Err(Error::AnotherRun { until: run.until });
+            }
+            // It was locked since it was read: somebody is at work, whatever the clock there says.
+            Some(_) => return Err(Error::LedgerConflict),
+            None => {}
+        }
         if there == self.state {
             // It was this run itself; only the answer was lost.
             (self.version, self.unsaved) = (version, 0);
             return Ok(());
+        }
+        if let Some((_, counted)) = self.unanswered.take_if(|(state, _)| *state == there) {
+            self.unsaved -= counted;
         }
         let ours = there.run.as_ref().is_some_and(|run| run.id == self.run);
         let mut before = self.state.clone();
@@ -159,13 +197,15 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    fn free(&self, state: &LedgerState) -> Result<(), Error> {
-        match &state.run {
-            Some(run) if run.id != self.run && self.clock() < run.until => {
-                Err(Error::AnotherRun { until: run.until })
-            }
-            _ => Ok(()),
-        }
+    /// Another run, whose time is not over.
+    fn other<'s>(&self, state: &'s LedgerState) -> Option<&'s ActiveRun> {
+        let run = state.run.as_ref()?;
+        (run.id != self.run && self.clock() < run.until).then_some(run)
+    }
+
+    /// Whether a run can have locked the ledger until then: none does for longer than the longest lease.
+    fn is_possible(&self, until: Timestamp) -> bool {
+        until <= self.clock_at(Instant::now() + Options::LONGEST_LEASE)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::samples::Facts;
 use crate::statement::Statement;
 use crate::{
     Basis, BudgetSource, CostSource, Currency, Error, Event, Ledger, LedgerState, MetricSink,
-    MonthTotal, Observer, Options, Outcome, Period, RunId,
+    MonthTotal, Observer, Options, Outcome, Period,
 };
 
 pub use crate::book::abandon;
@@ -48,21 +48,21 @@ pub struct Parts<'a> {
 /// to be put where things add up; and afterwards. While a refresh is at work the ledger is locked ([`Options::lease`]), so that
 /// of two at once the second ends before it asks or puts anything. A run that is dropped puts nothing twice either: what it
 /// had begun to put is taken as put, and told as [`Event::Unsettled`] in the next run. That one has to wait for the end of
-/// the lease, unless [`abandon`] ends it.
+/// the lease, unless [`abandon`] ends it. A lock that no lease can be the reason of is one of a wrong clock: it keeps nobody
+/// out, and is told as [`Event::LockIgnored`].
 ///
 /// # Errors
-/// When costs cannot be read, the ledger cannot be kept, is another bill's, or is in another run's hands. Requests that were
-/// sent are counted all the same.
+/// When costs cannot be read, the ledger cannot be kept, is another bill's, or is in another run's hands, or when the time of
+/// the refresh is over ([`Options::ends_after`]). Requests that were sent are counted all the same.
 pub async fn refresh(
     parts: &Parts<'_>,
     options: &Options,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
-    let run = options.run.clone().unwrap_or_else(RunId::random);
     let clock = options.clock.unwrap_or(now);
     let begun = Instant::now();
-    let mut book = Book::open(parts.ledger, run, clock, options.lease).await?;
+    let mut book = Book::open(parts.ledger, options, clock, observer).await?;
     book.state
         .check(parts.source.bill().as_ref(), &options.tag)?;
     let work = Work {

@@ -125,6 +125,9 @@ pub enum Error {
         /// When its time ends.
         until: jiff::Timestamp,
     },
+    /// The time of the refresh is over ([`Options::ends_after`](crate::Options::ends_after)).
+    #[error("the time that the refresh may take is over")]
+    OutOfTime,
     /// The ledger is that of another bill, or tells environments apart by another tag.
     #[error("the ledger has {kept}, and {wanted} is wanted")]
     ForeignLedger {
@@ -199,6 +202,7 @@ impl Error {
             Self::AnotherRun { .. } => {
                 "wait for its end and run again; a run that was killed leaves the ledger locked until then, so that nothing is put twice".to_owned()
             }
+            Self::OutOfTime => "give it more time, or ask for less: fewer days, no forecast".to_owned(),
             Self::ForeignLedger { .. } => {
                 "keep a ledger for each account and tag: name another one with --ledger, or move this one away".to_owned()
             }

@@ -1,9 +1,10 @@
 //! What a refresh tells as it goes.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::{BudgetName, Period, SinkName};
+use crate::{BudgetName, Period, RunId, SinkName};
 
 /// Something that happened during a refresh.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,6 +15,15 @@ use crate::{BudgetName, Period, SinkName};
 )]
 #[non_exhaustive]
 pub enum Event {
+    /// The ledger is locked for longer than any run locks it, so by one with a wrong clock: the lock keeps nobody out.
+    LockIgnored {
+        /// The run that locked it.
+        run: RunId,
+        /// Until when, as it says.
+        until: Timestamp,
+        /// What to do about it.
+        hint: String,
+    },
     /// The refresh begins, with these days.
     Started {
         /// The days that are asked for.

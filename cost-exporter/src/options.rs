@@ -36,9 +36,12 @@ pub struct Options {
     pub run: Option<RunId>,
     /// The time on the clock, where the costs are of another moment.
     pub clock: Option<Timestamp>,
-    /// How long the ledger is locked for others: before costs are read and again before they are published. Publishing takes
-    /// no longer.
+    /// How long the ledger is locked for others, at most [`Options::LONGEST_LEASE`]: before each request and again before
+    /// costs are published. Publishing takes no longer.
     pub lease: Duration,
+    /// When the refresh is over at the latest, counted from its beginning, because whoever runs it ends it then. The ledger is
+    /// never locked for longer, and nothing is asked or put afterwards.
+    pub ends_after: Option<Duration>,
     /// How long the refresh may take; what it can go on without is then left out in time.
     pub within: Option<Duration>,
 }
@@ -61,12 +64,16 @@ impl Default for Options {
             run: None,
             clock: None,
             lease: Duration::from_secs(600),
+            ends_after: None,
             within: None,
         }
     }
 }
 
 impl Options {
+    /// For how long a refresh can lock the ledger at the most. A lock that is to last longer comes from a wrong clock.
+    pub const LONGEST_LEASE: Duration = Duration::from_secs(60 * 60);
+
     /// Reads environments from this tag.
     #[must_use]
     pub fn tag(mut self, tag: TagKey) -> Self {
@@ -147,10 +154,17 @@ impl Options {
         self
     }
 
-    /// Locks the ledger for so long.
+    /// Locks the ledger for so long, but at most [`Options::LONGEST_LEASE`].
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// Is ended after this time at the latest.
+    #[must_use]
+    pub const fn ends_after(mut self, time: Duration) -> Self {
+        self.ends_after = Some(time);
         self
     }
 

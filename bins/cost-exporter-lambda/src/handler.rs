@@ -70,7 +70,7 @@ impl Handler {
             .options
             .clone()
             .run(run.clone())
-            .lease(time + LAST_WORD)
+            .ends_after(time + LAST_WORD)
             .within(time);
         let refreshed = timeout(time, refresh(&parts, &options, Timestamp::now(), &observer));
         let outcome = match refreshed.await {
@@ -148,6 +148,7 @@ const fn kind(error: &Error) -> &'static str {
         Error::RequestBudget { .. } => "RequestBudget",
         Error::LedgerConflict => "LedgerConflict",
         Error::AnotherRun { .. } => "AnotherRun",
+        Error::OutOfTime => "OutOfTime",
         Error::ForeignLedger { .. } => "ForeignLedger",
         _ => "NotExported",
     }

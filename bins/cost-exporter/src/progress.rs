@@ -64,6 +64,10 @@ impl Observer for Progress<'_> {
             Event::Retried { operation, reason, wait_ms } => {
                 note(format!("could not {operation}, trying again in {wait_ms} ms: {reason}"));
             }
+            Event::LockIgnored { run, until, hint } => self.warn(
+                &format!("the ledger is locked by the run {run} until {until}, which no run does: the lock is ignored"),
+                Some(hint),
+            ),
             Event::Restarted { reason } => note(format!("reading anew: {reason}")),
             Event::Corrected { date, revision } => note(format!("{date} was corrected (revision {revision})")),
             Event::BecameFinal { .. } | Event::Published { .. } => {}

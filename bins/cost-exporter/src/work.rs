@@ -63,7 +63,8 @@ pub(crate) async fn refreshed(
     progress: &Progress<'_>,
 ) -> Result<Outcome, Stop> {
     let run = RunId::random();
-    let options = options.run(run.clone());
+    // One that is killed keeps others out for no longer than it could have lasted.
+    let options = options.run(run.clone()).ends_after(LONGEST + LAST_WORD);
     let parts = Parts {
         source: &*setup.source,
         budgets: setup.budgets.as_deref(),

@@ -55,9 +55,8 @@ pub(super) async fn all(
         .iter()
         .map(|sink| plan(*sink, options, statement, facts, when, &mut book.state))
         .collect::<Result<Vec<Planned<'_>>, Error>>()?;
-    book.lock().await?;
     // Nobody else gives anything to these sinks until then, and neither does this run later.
-    let until = book.lease_end();
+    let until = book.lock().await?;
     plans.iter().for_each(|plan| tell(plan, observer));
     let mut outcomes = Vec::with_capacity(plans.len());
     for plan in &plans {

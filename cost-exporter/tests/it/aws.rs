@@ -372,7 +372,7 @@ async fn a_save_whose_answer_was_lost_is_known_again() {
     let ledger = S3Ledger::new(connector::s3(&stub.url()), "costs", "ledger.json");
     let source = CostExplorer::new(connector::cost_explorer(&stub.url()));
     // The ledger is saved, and says that it was not.
-    let ledger = crate::runs::Forgetful::new(ledger);
+    let ledger = crate::stage::Forgetful::new(ledger);
     let parts = Parts {
         source: &source,
         budgets: None,

@@ -6,21 +6,15 @@ use cost_exporter::{
     Options, Period, day,
 };
 
-use crate::stage::{amount, bill, by, forecast, ledger, run, source, sum, values};
+use crate::stage::{
+    NOON, amount, at, bill, by, forecast, ledger, run, run_plainly, source, sum, values,
+};
 
 #[tokio::test(start_paused = true)]
 async fn one_query_and_a_forecast_give_everything() {
     let source = source(bill()).forecasts(forecast("200", "180.5", "230"));
     let (ledger, sink) = (ledger(), SimSink::snapshot());
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     assert_eq!(source.requests(), 2);
     assert_eq!(outcome.spending.requests, 2);
     assert_eq!(outcome.spending.dollars.to_string(), "0.02");
@@ -80,15 +74,7 @@ async fn one_query_and_a_forecast_give_everything() {
 async fn what_is_estimated_and_what_is_final_stand_apart_and_add_up() {
     let source = source(bill());
     let (ledger, sink) = (ledger(), SimSink::snapshot());
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     assert_eq!(outcome.estimated_days, 10);
     let month = |finality| {
         sum(
@@ -105,7 +91,7 @@ async fn what_is_estimated_and_what_is_final_stand_apart_and_add_up() {
     let february = Period::new(day("2026-02-01").unwrap(), day("2026-03-01").unwrap()).unwrap();
     let options = Options::default().period(february);
     let before = sink.samples();
-    let ran = run(&source, &ledger, &[&sink], &options, "2026-03-10T12:00:00Z").await;
+    let ran = run(&source, &ledger, &[&sink], &options, NOON).await;
     assert!(
         ran.events
             .iter()
@@ -128,15 +114,9 @@ async fn yesterday_read_too_early_is_corrected() {
     let source = source(bill()).lag(jiff::SignedDuration::from_hours(36));
     let (ledger, sink, additive) = (ledger(), SimSink::snapshot(), SimSink::additive());
     let sinks: [&dyn cost_exporter::MetricSink; 2] = [&sink, &additive];
-    run(
-        &source,
-        &ledger,
-        &sinks,
-        &Options::default(),
-        "2026-03-10T01:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &sinks, "2026-03-10T01:00:00Z")
+        .await
+        .ok();
     let yesterday = |sink: &SimSink| {
         sum(
             &sink.samples(),
@@ -145,14 +125,7 @@ async fn yesterday_read_too_early_is_corrected() {
         )
     };
     assert_eq!(yesterday(&sink), Amount::ZERO);
-    let ran = run(
-        &source,
-        &ledger,
-        &sinks,
-        &Options::default(),
-        "2026-03-10T13:00:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source, &ledger, &sinks, "2026-03-10T13:00:00Z").await;
     assert_eq!(yesterday(&sink), amount("10.01"));
     // Its first numbers are no correction; a refund that comes days later is one.
     assert!(ran.outcome.unwrap().corrected.is_empty());
@@ -165,14 +138,7 @@ async fn yesterday_read_too_early_is_corrected() {
             amount("-6.5"),
         )
     });
-    let ran = run(
-        &source,
-        &ledger,
-        &sinks,
-        &Options::default(),
-        "2026-03-10T19:00:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source, &ledger, &sinks, "2026-03-10T19:00:00Z").await;
     assert!(ran.events.contains(&Event::Corrected {
         date: day("2026-03-09").unwrap(),
         revision: 1
@@ -194,34 +160,14 @@ async fn yesterday_read_too_early_is_corrected() {
 async fn a_second_run_in_the_same_period_puts_nothing_again() {
     let source = source(bill());
     let (ledger, sink) = (ledger(), SimSink::additive());
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:59:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
+    run_plainly(&source, &ledger, &[&sink], "2026-03-10T12:59:00Z")
+        .await
+        .ok();
     assert_eq!(sink.publications().len(), 1);
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T13:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], "2026-03-10T13:00:00Z")
+        .await
+        .ok();
     let second = &sink.publications()[1];
     assert!(second.days.is_empty() && !second.samples.is_empty());
 }
@@ -231,37 +177,17 @@ async fn what_a_sink_did_not_take_comes_again_and_what_it_may_have_taken_does_no
     let source = source(bill());
     let (ledger, sink) = (ledger(), SimSink::additive());
     sink.fail_next();
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     assert!(!outcome.complete() && outcome.sinks[0].error.is_some());
     sink.reject_next(Item::Day(0), true);
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:10:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], "2026-03-10T12:10:00Z")
+        .await
+        .ok();
     assert!(!outcome.complete());
     assert!(outcome.sinks[0].days > 100);
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:20:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], "2026-03-10T12:20:00Z")
+        .await
+        .ok();
     assert_eq!(outcome.sinks[0].days, 1);
     source.change(|bill| {
         bill.add(
@@ -273,24 +199,12 @@ async fn what_a_sink_did_not_take_comes_again_and_what_it_may_have_taken_does_no
         )
     });
     sink.reject_next(Item::Day(0), false);
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:30:00Z",
-    )
-    .await
-    .ok();
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:40:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], "2026-03-10T12:30:00Z")
+        .await
+        .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], "2026-03-10T12:40:00Z")
+        .await
+        .ok();
     assert_eq!(outcome.sinks[0].days, 0);
 }
 
@@ -302,14 +216,7 @@ async fn a_forecast_that_fails_fails_nothing() {
     ] {
         let source = source(bill()).forecasts(forecast);
         let sink = SimSink::snapshot();
-        let ran = run(
-            &source,
-            &ledger(),
-            &[&sink],
-            &Options::default(),
-            "2026-03-31T23:30:00Z",
-        )
-        .await;
+        let ran = run_plainly(&source, &ledger(), &[&sink], "2026-03-31T23:30:00Z").await;
         let told = ran.events.iter().find_map(|event| match event {
             Event::NoForecast { reason, hint } => Some(format!("{reason} {hint:?}")),
             _ => None,
@@ -324,15 +231,9 @@ async fn a_forecast_that_fails_fails_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_month_with_days_missing_is_not_projected() {
     let source = source(bill()).forecasts(forecast("200", "180", "230"));
-    let outcome = run(
-        &source,
-        &ledger(),
-        &[],
-        &Options::default(),
-        "2026-03-20T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger(), &[], "2026-03-20T12:00:00Z")
+        .await
+        .ok();
     assert_eq!(outcome.projected, None);
     assert!(outcome.no_forecast.unwrap().contains("9 of its 19 days"));
 }
@@ -343,15 +244,9 @@ async fn on_the_first_of_a_month_nothing_was_spent_and_yesterday_is_known() {
         .lag(jiff::SignedDuration::from_hours(12))
         .forecasts(forecast("310", "300", "320"));
     let (ledger, sink) = (ledger(), SimSink::snapshot());
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-01T00:05:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], "2026-03-01T00:05:00Z")
+        .await
+        .ok();
     let samples = sink.samples();
     let main = [(Label::Basis, "unblended")];
     assert_eq!(sum(&samples, Metric::Yesterday, &main), amount("10.01"));
@@ -371,7 +266,7 @@ async fn the_month_before_is_asked_for_until_it_is_final() {
     let source = source(bill());
     let ledger = ledger();
     let ask = async |now| {
-        run(&source, &ledger, &[], &Options::default(), now)
+        run_plainly(&source, &ledger, &[], now)
             .await
             .ok()
             .period
@@ -392,24 +287,8 @@ async fn pages_are_read_to_the_end_and_each_counts() {
     let paged = source(bill()).page_size(50);
     let (whole, sink, other) = (source(bill()), SimSink::snapshot(), SimSink::snapshot());
     let options = Options::default().requests(50, 100);
-    let outcome = run(
-        &paged,
-        &ledger(),
-        &[&sink],
-        &options,
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
-    run(
-        &whole,
-        &ledger(),
-        &[&other],
-        &options,
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run(&paged, &ledger(), &[&sink], &options, NOON).await.ok();
+    run(&whole, &ledger(), &[&other], &options, NOON).await.ok();
     assert_eq!(outcome.spending.requests, 5);
     assert_eq!(paged.requests(), 5);
     let main = [(Label::Basis, "unblended")];
@@ -424,27 +303,14 @@ async fn an_answer_that_changes_while_it_is_read_is_read_anew_once() {
     let source = source(bill());
     source.fault(SimFault::PagesChanged);
     assert!(
-        run(
-            &source,
-            &ledger(),
-            &[],
-            &Options::default(),
-            "2026-03-10T12:00:00Z"
-        )
-        .await
-        .outcome
-        .is_ok()
+        run_plainly(&source, &ledger(), &[], NOON)
+            .await
+            .outcome
+            .is_ok()
     );
     source.fault(SimFault::PagesChanged);
     source.fault(SimFault::PagesChanged);
-    let ran = run(
-        &source,
-        &ledger(),
-        &[],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source, &ledger(), &[], NOON).await;
     assert!(matches!(
         ran.outcome.unwrap_err(),
         Error::PagesChanged { .. }
@@ -455,31 +321,17 @@ async fn an_answer_that_changes_while_it_is_read_is_read_anew_once() {
 async fn costs_that_cannot_be_read_clear_nothing() {
     let source = source(bill());
     let (ledger, sink) = (ledger(), SimSink::snapshot());
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     let before = sink.samples();
     for (fault, part) in [
         (SimFault::Denied, "ce:GetCostAndUsage"),
         (SimFault::DataUnavailable, "there is no data to read costs"),
     ] {
         source.fault(fault);
-        let error = run(
-            &source,
-            &ledger,
-            &[&sink],
-            &Options::default(),
-            "2026-03-10T13:00:00Z",
-        )
-        .await
-        .outcome
-        .unwrap_err();
+        let error = run_plainly(&source, &ledger, &[&sink], "2026-03-10T13:00:00Z")
+            .await
+            .outcome
+            .unwrap_err();
         assert!(
             format!("{error} {:?}", error.hint()).contains(part),
             "{error}"
@@ -507,15 +359,7 @@ async fn budgets_of_the_configuration_and_of_aws_alert_at_their_thresholds() {
             .thresholds(vec![50, 51], vec![100]),
     ]);
     let sink = SimSink::snapshot();
-    let outcome = run(
-        &source,
-        &ledger(),
-        &[&sink],
-        &options,
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run(&source, &ledger(), &[&sink], &options, NOON).await.ok();
     let reached = |name: &str| {
         let budget = outcome
             .budgets
@@ -584,15 +428,9 @@ async fn budgets_of_the_configuration_and_of_aws_alert_at_their_thresholds() {
 #[tokio::test(start_paused = true)]
 async fn the_chargeback_bears_all_costs() {
     let (ledger, sink) = (ledger(), SimSink::snapshot());
-    run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source(bill()), &ledger, &[&sink], NOON)
+        .await
+        .ok();
     let shares = by(
         &sink.samples(),
         Metric::Chargeback,
@@ -613,15 +451,9 @@ async fn the_chargeback_bears_all_costs() {
 #[tokio::test(start_paused = true)]
 async fn days_longer_ago_than_a_sink_takes_are_counted_and_left_out() {
     let (ledger, sink) = (ledger(), SimSink::additive());
-    let outcome = run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source(bill()), &ledger, &[&sink], NOON)
+        .await
+        .ok();
     let oldest = sink.days().into_keys().map(|(date, _)| date).min().unwrap();
     // A day's point lies at its beginning: that of 24 February is 14.5 days ago.
     assert_eq!(oldest, day("2026-02-25").unwrap());
@@ -632,25 +464,11 @@ async fn days_longer_ago_than_a_sink_takes_are_counted_and_left_out() {
 async fn history_gets_corrections_as_later_revisions() {
     let source = source(bill());
     let (ledger, sink) = (ledger(), SimSink::history());
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     source.change(|bill| bill.remove(day("2026-03-01").unwrap(), "Tax", ""));
-    run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T18:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger, &[&sink], "2026-03-10T18:00:00Z")
+        .await
+        .ok();
     let last = sink.publications().pop().unwrap();
     let of = |date: &str| {
         last.days
@@ -675,18 +493,10 @@ async fn history_gets_corrections_as_later_revisions() {
 async fn the_tags_holes_are_untagged() {
     let source = SimSource::new(
         SimBill::new().charge("2026-03-10", "Amazon EC2", "", "1"),
-        crate::stage::at("2026-03-10T12:00:00Z"),
+        at(NOON),
     );
     let sink = SimSink::snapshot();
-    run(
-        &source,
-        &ledger(),
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger(), &[&sink], NOON).await.ok();
     assert_eq!(
         values(
             &sink.samples(),
@@ -706,10 +516,8 @@ async fn what_is_no_longer_asked_for_is_left_as_it_was() {
     let wide = SimSink::additive().groupings(vec![Grouping::Total, Grouping::Service]);
     let narrow = SimSink::additive().groupings(vec![Grouping::Total]);
     let sinks: [&dyn MetricSink; 1] = [&wide];
-    let now = "2026-03-10T12:00:00Z";
-    run(&source, &ledger, &sinks, &Options::default(), now)
-        .await
-        .ok();
+    let now = NOON;
+    run_plainly(&source, &ledger, &sinks, now).await.ok();
     // Fewer bases and fewer ways of adding up are a change of the configuration, and no correction of the past.
     let options = Options::default().bases(vec![Basis::Unblended]);
     let outcome = run(&source, &ledger, &[&narrow], &options, now).await.ok();

@@ -15,6 +15,8 @@ mod engine;
 #[cfg(feature = "testing")]
 mod ledgers;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 #[cfg(all(feature = "aws", feature = "testing"))]
 mod moto;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Runs that are cut off, run beside each other, or ask for more than they may.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +10,9 @@ use cost_exporter::{
 };
 use tokio::time::timeout;
 
-use crate::stage::{amount, bill, forecast, ledger, run, source};
+use crate::stage::{
+    Forgetful, NOON, amount, at, bill, forecast, ledger, run, run_plainly, source, spent,
+};
 
 /// A sink that takes everything and never says so.
 #[derive(Debug)]
@@ -30,41 +31,6 @@ impl MetricSink for Hangs<'_> {
     async fn publish(&self, publication: &Publication) -> Result<Published, Error> {
         self.0.publish(publication).await?;
         std::future::pending().await
-    }
-}
-
-/// A ledger that saves once and says that somebody else did.
-#[derive(Debug)]
-pub(crate) struct Forgetful<L> {
-    ledger: L,
-    forgot: AtomicBool,
-}
-
-impl<L> Forgetful<L> {
-    pub(crate) fn new(ledger: L) -> Self {
-        Self {
-            ledger,
-            forgot: AtomicBool::new(false),
-        }
-    }
-}
-
-#[async_trait]
-impl<L: Ledger> Ledger for Forgetful<L> {
-    async fn load(&self) -> Result<(LedgerState, LedgerVersion), Error> {
-        self.ledger.load().await
-    }
-
-    async fn save(
-        &self,
-        state: &LedgerState,
-        over: &LedgerVersion,
-    ) -> Result<LedgerVersion, Error> {
-        let saved = self.ledger.save(state, over).await?;
-        match self.forgot.swap(true, Ordering::Relaxed) {
-            true => Ok(saved),
-            false => Err(Error::LedgerConflict),
-        }
     }
 }
 
@@ -87,11 +53,6 @@ impl Ledger for Full {
     }
 }
 
-fn spent(ledger: &MemoryLedger) -> u64 {
-    let day = day("2026-03-10").unwrap();
-    ledger.state().unwrap().requests_in(day)
-}
-
 /// How often each number of the present was put.
 fn put(sink: &SimSink, metric: Metric) -> usize {
     let publications = sink.publications();
@@ -105,7 +66,7 @@ fn put(sink: &SimSink, metric: Metric) -> usize {
 async fn cut_off(ledger: &MemoryLedger, sink: &SimSink, options: &Options) {
     let (source, sink) = (source(bill()), Hangs(sink));
     let sinks: [&dyn MetricSink; 1] = [&sink];
-    let cut = run(&source, ledger, &sinks, options, "2026-03-10T12:00:00Z");
+    let cut = run(&source, ledger, &sinks, options, NOON);
     assert!(timeout(Duration::from_secs(5), cut).await.is_err());
 }
 
@@ -113,45 +74,25 @@ async fn cut_off(ledger: &MemoryLedger, sink: &SimSink, options: &Options) {
 async fn a_run_that_was_cut_off_while_it_put_puts_nothing_twice() {
     use cost_exporter::Grouping;
 
-    let (ledger, options) = (ledger(), Options::default());
+    let ledger = ledger();
     let sink = SimSink::additive().groupings(vec![Grouping::Total]);
-    cut_off(&ledger, &sink, &options).await;
+    cut_off(&ledger, &sink, &Options::default()).await;
     // For a while nobody can tell whether it is not still putting.
-    let ran = run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &options,
-        "2026-03-10T12:05:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source(bill()), &ledger, &[&sink], "2026-03-10T12:05:00Z").await;
     let error = ran.outcome.unwrap_err();
     assert!(
-        matches!(error, Error::AnotherRun { until } if until == crate::stage::at("2026-03-10T12:10:00Z")),
+        matches!(error, Error::AnotherRun { until } if until == at("2026-03-10T12:10:00Z")),
         "{error}"
     );
     // Then, in the same hour, neither its days nor its present are put again.
-    let ran = run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &options,
-        "2026-03-10T12:10:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source(bill()), &ledger, &[&sink], "2026-03-10T12:10:00Z").await;
     let unsettled = |event: &Event| matches!(event, Event::Unsettled { items, .. } if *items > 50);
     assert!(ran.events.iter().any(unsettled));
     assert_eq!(ran.ok().sinks[0].days, 0);
     assert_eq!(put(&sink, Metric::PreviousMonth), 5);
-    run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &options,
-        "2026-03-10T13:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source(bill()), &ledger, &[&sink], "2026-03-10T13:00:00Z")
+        .await
+        .ok();
     assert_eq!(put(&sink, Metric::PreviousMonth), 10);
 }
 
@@ -162,15 +103,7 @@ async fn a_run_that_is_abandoned_keeps_nobody_waiting() {
     assert!(!abandon(&ledger, &RunId::random()).await.unwrap());
     assert!(abandon(&ledger, &id).await.unwrap());
     assert!(!abandon(&ledger, &id).await.unwrap());
-    let options = Options::default();
-    let ran = run(
-        &source(bill()),
-        &ledger,
-        &[&sink],
-        &options,
-        "2026-03-10T12:01:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source(bill()), &ledger, &[&sink], "2026-03-10T12:01:00Z").await;
     assert_eq!(ran.ok().sinks[0].days, 0);
     assert_eq!(sink.publications().len(), 1);
 }
@@ -182,7 +115,7 @@ async fn of_two_runs_at_once_the_second_asks_and_puts_nothing() {
     let (first, second) = (source(bill()), source(bill()));
     first.fault(SimFault::Silent);
     let sinks: [&dyn MetricSink; 1] = [&sink];
-    let reading = run(&first, &ledger, &sinks, &options, "2026-03-10T12:00:00Z");
+    let reading = run(&first, &ledger, &sinks, &options, NOON);
     assert!(timeout(Duration::from_secs(5), reading).await.is_err());
     let ran = run(&second, &ledger, &sinks, &options, "2026-03-10T12:00:01Z").await;
     assert!(matches!(ran.outcome.unwrap_err(), Error::AnotherRun { .. }));
@@ -197,7 +130,7 @@ async fn a_run_whose_time_was_over_gives_way_to_the_one_that_came_after_it() {
         .forecasts(forecast("200", "180", "230"))
         .slow_forecast(Duration::from_secs(300));
     let sinks: [&dyn MetricSink; 1] = [&sink];
-    let late = run(&slow, &ledger, &sinks, &options, "2026-03-10T12:00:00Z");
+    let late = run(&slow, &ledger, &sinks, &options, NOON);
     let other = source(bill());
     let quick = async {
         tokio::time::sleep(Duration::from_secs(120)).await;
@@ -216,14 +149,13 @@ async fn publishing_ends_with_the_lease_and_counts_as_done() {
     let (ledger, sink) = (ledger(), SimSink::additive());
     let hangs = Hangs(&sink);
     let options = Options::default().lease(Duration::from_secs(60));
-    let now = "2026-03-10T12:00:00Z";
-    let outcome = run(&source(bill()), &ledger, &[&hangs], &options, now)
+    let outcome = run(&source(bill()), &ledger, &[&hangs], &options, NOON)
         .await
         .ok();
     assert!(!outcome.complete() && outcome.sinks[0].failed());
     let rejected = &outcome.sinks[0].published.as_ref().unwrap().rejected;
     assert!(rejected.iter().all(|rejected| !rejected.known));
-    let outcome = run(&source(bill()), &ledger, &[&sink], &options, now)
+    let outcome = run(&source(bill()), &ledger, &[&sink], &options, NOON)
         .await
         .ok();
     assert_eq!((outcome.sinks[0].days, outcome.sinks[0].samples), (0, 0));
@@ -234,12 +166,12 @@ async fn a_request_is_written_down_before_it_is_sent() {
     let (ledger, options) = (ledger(), Options::default());
     let silent = source(bill());
     silent.fault(SimFault::Silent);
-    let asking = run(&silent, &ledger, &[], &options, "2026-03-10T12:00:00Z");
+    let asking = run(&silent, &ledger, &[], &options, NOON);
     assert!(timeout(Duration::from_secs(5), asking).await.is_err());
     assert_eq!((silent.requests(), spent(&ledger)), (1, 1));
     // A ledger that cannot be written costs nothing.
     let (full, source) = (Full(self::ledger()), source(bill()));
-    let ran = run(&source, &full, &[], &options, "2026-03-10T12:00:00Z").await;
+    let ran = run(&source, &full, &[], &options, NOON).await;
     assert!(matches!(ran.outcome.unwrap_err(), Error::File { .. }));
     assert_eq!(source.requests(), 0);
 }
@@ -248,14 +180,7 @@ async fn a_request_is_written_down_before_it_is_sent() {
 async fn what_never_left_is_neither_counted_nor_sent_again() {
     let (ledger, source) = (ledger(), source(bill()));
     source.fault(SimFault::NotSent);
-    let ran = run(
-        &source,
-        &ledger,
-        &[],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source, &ledger, &[], NOON).await;
     assert!(matches!(ran.outcome.unwrap_err(), Error::NotSent { .. }));
     assert!(
         ran.events
@@ -270,15 +195,7 @@ async fn a_save_whose_answer_is_lost_counts_once() {
     let memory = std::sync::Arc::new(ledger());
     let ledger = Forgetful::new(std::sync::Arc::clone(&memory));
     let (source, sink) = (source(bill()), SimSink::additive());
-    let outcome = run(
-        &source,
-        &ledger,
-        &[&sink],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await
-    .ok();
+    let outcome = run_plainly(&source, &ledger, &[&sink], NOON).await.ok();
     assert_eq!((outcome.spending.month_requests, spent(&memory)), (2, 2));
 }
 
@@ -290,7 +207,7 @@ async fn a_slow_forecast_is_gone_without_when_time_is_short() {
     let (memory, sink) = (ledger(), SimSink::snapshot());
     let sinks: [&dyn MetricSink; 1] = [&sink];
     let options = Options::default().within(Duration::from_secs(2));
-    let refreshed = run(&source, &memory, &sinks, &options, "2026-03-10T12:00:00Z");
+    let refreshed = run(&source, &memory, &sinks, &options, NOON);
     let outcome = timeout(Duration::from_secs(2), refreshed)
         .await
         .unwrap()
@@ -328,7 +245,7 @@ async fn what_came_too_late_is_told_once_and_a_lost_correction_is_not_complete()
         assert_eq!(event.unwrap_or_default(), (sink.too_old, sink.lost));
         (sink.too_old, sink.lost, outcome.complete())
     };
-    assert_eq!(told("2026-03-10T12:00:00Z").await, (24 * 20, 0, true));
+    assert_eq!(told(NOON).await, (24 * 20, 0, true));
     assert_eq!(told("2026-03-10T12:30:00Z").await, (0, 0, true));
     // Of what the sink has, a correction after two weeks is lost.
     let first = day("2026-03-01").unwrap();
@@ -348,7 +265,7 @@ async fn more_requests_than_allowed_are_never_sent() {
         &ledger,
         &[&sink],
         &Options::default().requests(3, 100),
-        "2026-03-10T12:00:00Z",
+        NOON,
     )
     .await;
     let error = ran.outcome.unwrap_err();
@@ -411,14 +328,7 @@ async fn throttled_requests_are_sent_again_a_few_times_and_counted() {
     let source = source(bill());
     source.fault(SimFault::Throttled);
     source.fault(SimFault::Unreachable);
-    let ran = run(
-        &source,
-        &ledger(),
-        &[],
-        &Options::default(),
-        "2026-03-10T12:00:00Z",
-    )
-    .await;
+    let ran = run_plainly(&source, &ledger(), &[], NOON).await;
     assert_eq!(
         ran.events
             .iter()
@@ -433,7 +343,7 @@ async fn throttled_requests_are_sent_again_a_few_times_and_counted() {
         &ledger(),
         &[],
         &Options::default().requests(20, 100),
-        "2026-03-10T12:00:00Z",
+        NOON,
     )
     .await;
     assert!(matches!(ran.outcome.unwrap_err(), Error::Throttled { .. }));

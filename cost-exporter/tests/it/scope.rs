@@ -6,9 +6,9 @@ use cost_exporter::{
     Publication, day,
 };
 
-use crate::stage::{amount, at, bill, forecast, ledger, run, source, sum, values};
-
-const NOW: &str = "2026-03-10T12:00:00Z";
+use crate::stage::{
+    NOON, amount, at, bill, forecast, ledger, run, run_plainly, source, sum, values,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_is_of_one_bill_by_one_tag() {
@@ -16,13 +16,17 @@ async fn a_ledger_is_of_one_bill_by_one_tag() {
     let of = |name: &str| source(bill()).of(name.parse().unwrap());
     let options = Options::default();
     // What is not known contradicts nothing.
-    run(&source(bill()), &ledger, &[], &options, NOW).await.ok();
-    run(&of("account 1"), &ledger, &[], &options, NOW)
+    run(&source(bill()), &ledger, &[], &options, NOON)
         .await
         .ok();
-    run(&source(bill()), &ledger, &[], &options, NOW).await.ok();
+    run(&of("account 1"), &ledger, &[], &options, NOON)
+        .await
+        .ok();
+    run(&source(bill()), &ledger, &[], &options, NOON)
+        .await
+        .ok();
     let other = of("account 2");
-    let ran = run(&other, &ledger, &[], &options, NOW).await;
+    let ran = run(&other, &ledger, &[], &options, NOON).await;
     let error = ran.outcome.unwrap_err();
     assert!(
         matches!(error, Error::ForeignLedger { .. }) && error.is_usage(),
@@ -30,12 +34,12 @@ async fn a_ledger_is_of_one_bill_by_one_tag() {
     );
     assert!(error.to_string().contains("account 1"), "{error}");
     let options = Options::default().tag("Team".parse().unwrap());
-    let ran = run(&other, &ledger, &[], &options, NOW).await;
+    let ran = run(&other, &ledger, &[], &options, NOON).await;
     assert!(matches!(
         ran.outcome.unwrap_err(),
         Error::ForeignLedger { .. }
     ));
-    let ran = run(&of("account 1"), &ledger, &[], &options, NOW).await;
+    let ran = run(&of("account 1"), &ledger, &[], &options, NOON).await;
     let error = ran.outcome.unwrap_err().to_string();
     assert!(
         error.contains("`Environment`") && error.contains("`Team`"),
@@ -53,7 +57,7 @@ async fn a_basis_that_is_added_later_is_whole_and_corrects_nothing() {
     let source = source(bill()).final_on(1);
     let (ledger, sink) = (ledger(), SimSink::snapshot());
     let narrow = Options::default().bases(vec![Basis::Unblended]);
-    run(&source, &ledger, &[&sink], &narrow, NOW).await.ok();
+    run(&source, &ledger, &[&sink], &narrow, NOON).await.ok();
     let wide = Options::default().bases(vec![Basis::Unblended, Basis::Amortized]);
     let ran = run(&source, &ledger, &[&sink], &wide, "2026-03-10T18:00:00Z").await;
     let outcome = ran.ok();
@@ -117,7 +121,7 @@ async fn a_budget_that_watches_nothing_says_so_and_not_that_all_is_well() {
         budget("fine", "USD").environment("prod".into()),
     ]);
     let sink = SimSink::snapshot();
-    let ran = run(&source(bill()), &ledger(), &[&sink], &options, NOW).await;
+    let ran = run(&source(bill()), &ledger(), &[&sink], &options, NOON).await;
     let told: Vec<String> = ran
         .events
         .iter()
@@ -161,9 +165,7 @@ async fn a_day_without_costs_is_a_known_one() {
         bill.remove(day("2026-03-08").unwrap(), service, environment);
     }
     let source = source(bill).forecasts(forecast("200", "180.5", "230"));
-    let outcome = run(&source, &ledger(), &[], &Options::default(), NOW)
-        .await
-        .ok();
+    let outcome = run_plainly(&source, &ledger(), &[], NOON).await.ok();
     assert_eq!(outcome.projected.unwrap().mean, amount("280.08"));
     assert_eq!(outcome.no_forecast, None);
 }
@@ -172,15 +174,9 @@ async fn a_day_without_costs_is_a_known_one() {
 async fn the_latest_day_with_costs_may_be_last_months() {
     let source = source(bill()).lag(jiff::SignedDuration::from_hours(24));
     let sink = SimSink::snapshot();
-    run(
-        &source,
-        &ledger(),
-        &[&sink],
-        &Options::default(),
-        "2026-03-01T06:00:00Z",
-    )
-    .await
-    .ok();
+    run_plainly(&source, &ledger(), &[&sink], "2026-03-01T06:00:00Z")
+        .await
+        .ok();
     let latest = at("2026-02-28T00:00:00Z").as_second();
     assert_eq!(
         values(&sink.samples(), Metric::LatestDay, &[]),
@@ -200,7 +196,7 @@ fn timed(publication: &Publication) -> Vec<(i64, Amount)> {
 #[tokio::test(start_paused = true)]
 async fn a_correction_contradicts_no_file_of_another_name_however_late() {
     let bill = SimBill::new().charge("2026-03-01", "Tax", "", "1");
-    let source = SimSource::new(bill, at(NOW));
+    let source = SimSource::new(bill, at(NOON));
     let ledger = ledger();
     let file = |name: &str| SimSink::new(name.parse().unwrap(), cost_exporter::SinkKind::History);
     let options = Options::default()
@@ -214,7 +210,7 @@ async fn a_correction_contradicts_no_file_of_another_name_however_late() {
         run(&source, &ledger, &sinks, options, now).await.ok();
         timed(&sink.publications()[0])
     };
-    assert_eq!(told("r1.om", &past, NOW).await, [(0, amount("1"))]);
+    assert_eq!(told("r1.om", &past, NOON).await, [(0, amount("1"))]);
     let change = || {
         source.change(|bill| {
             bill.add(
@@ -227,8 +223,8 @@ async fn a_correction_contradicts_no_file_of_another_name_however_late() {
         });
     };
     change();
-    assert_eq!(told("r2.om", &past, NOW).await, [(1, amount("2"))]);
-    assert_eq!(told("r1.om", &past, NOW).await, [(1, amount("2"))]);
+    assert_eq!(told("r2.om", &past, NOON).await, [(1, amount("2"))]);
+    assert_eq!(told("r1.om", &past, NOON).await, [(1, amount("2"))]);
     // Months later the day itself is forgotten, and what was told of it is not.
     run(&source, &ledger, &[], &options, "2026-09-10T12:00:00Z")
         .await

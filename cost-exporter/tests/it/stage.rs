@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use cost_exporter::sim::{MemoryLedger, SimBill, SimForecast, SimSource};
 use cost_exporter::{
-    Amount, Error, Event, Forecast, Label, Ledger, Metric, MetricSink, Options, Outcome, Parts,
-    Period, Sample, day, refresh,
+    Amount, Error, Event, Forecast, Label, Ledger, LedgerState, LedgerVersion, Metric, MetricSink,
+    Options, Outcome, Parts, Period, Sample, day, refresh,
 };
 use jiff::Timestamp;
+
+/// The moment of most refreshes.
+pub(crate) const NOON: &str = "2026-03-10T12:00:00Z";
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -56,12 +61,70 @@ pub(crate) async fn run(
     }
 }
 
+/// Refreshes with the options that there are without any.
+pub(crate) async fn run_plainly(
+    source: &SimSource,
+    ledger: &dyn Ledger,
+    sinks: &[&dyn MetricSink],
+    now: &str,
+) -> Ran {
+    run(source, ledger, sinks, &Options::default(), now).await
+}
+
 pub(crate) fn source(bill: SimBill) -> SimSource {
-    SimSource::new(bill, at("2026-03-10T12:00:00Z"))
+    SimSource::new(bill, at(NOON))
 }
 
 pub(crate) fn ledger() -> MemoryLedger {
     MemoryLedger::default()
+}
+
+/// How many requests are written down.
+pub(crate) fn spent(ledger: &MemoryLedger) -> u64 {
+    let day = day("2026-03-10").unwrap();
+    ledger.state().unwrap().requests_in(day)
+}
+
+/// A ledger that saves once and says something else.
+#[derive(Debug)]
+pub(crate) struct Forgetful<L> {
+    ledger: L,
+    says: fn() -> Error,
+    forgot: AtomicBool,
+}
+
+impl<L> Forgetful<L> {
+    /// It says that somebody else saved.
+    pub(crate) fn new(ledger: L) -> Self {
+        Self::saying(ledger, || Error::LedgerConflict)
+    }
+
+    pub(crate) fn saying(ledger: L, says: fn() -> Error) -> Self {
+        Self {
+            ledger,
+            says,
+            forgot: AtomicBool::new(false),
+        }
+    }
+}
+
+#[async_trait]
+impl<L: Ledger> Ledger for Forgetful<L> {
+    async fn load(&self) -> Result<(LedgerState, LedgerVersion), Error> {
+        self.ledger.load().await
+    }
+
+    async fn save(
+        &self,
+        state: &LedgerState,
+        over: &LedgerVersion,
+    ) -> Result<LedgerVersion, Error> {
+        let saved = self.ledger.save(state, over).await?;
+        match self.forgot.swap(true, Ordering::Relaxed) {
+            true => Ok(saved),
+            false => Err((self.says)()),
+        }
+    }
 }
 
 /// The values of a metric, by the labels that are named.

@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use cost_exporter::LedgerState;
 use cost_exporter::sim::SimFault;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::function::Function;
@@ -117,6 +119,30 @@ fn a_retry_of_a_function_that_ran_out_of_time_need_not_wait() {
         answer["month_dollars"], "0.03",
         "what was asked in vain is paid for too"
     );
+}
+
+#[test]
+fn what_is_left_of_a_lock_ends_with_the_function() {
+    let mut function = Function::start();
+    for (operation, millis) in [
+        // Too slow for letting go of the ledger in the end.
+        ("GET object", 600),
+        ("GetCostAndUsage", 1000),
+        ("PutMetricData", 20_000),
+    ] {
+        function
+            .stub
+            .slow_down(operation, Duration::from_millis(millis));
+    }
+    let time = Duration::from_secs(3);
+    let end = Timestamp::now() + time;
+    let error = function.invoke(time).unwrap_err();
+    assert_eq!(error["errorType"], "OutOfTime");
+    let ledger = function.stub.object("/costs/ledger.json").unwrap();
+    let ledger = LedgerState::from_json(&String::from_utf8(ledger).unwrap()).unwrap();
+    let until = ledger.run.unwrap().until;
+    // The runtime takes a moment to hand over the event.
+    assert!(until < end + Duration::from_millis(700), "{until} {end}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::run::{folder, run};
 
 const SAVED: [&str; 3] = ["export", "--source", "file:saved.json"];
@@ -288,4 +290,24 @@ fn a_back_fill_of_another_name_contradicts_nothing() {
     let second = fill("r2.om");
     // What is corrected has a time of its own; no series has two values at one time.
     assert!(first.is_disjoint(&second));
+}
+
+#[test]
+fn a_lock_of_a_wrong_clock_is_told_with_its_remedy_and_keeps_nobody_out() {
+    let folder = folder();
+    let exported = || export(&folder, &["--ledger", "l.json"]);
+    assert_eq!(exported().code, 0);
+    let path = folder.path().join("l.json");
+    let mut ledger: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    ledger["run"] = json!({"id": "0", "until": "2999-01-01T00:00:00Z"});
+    fs::write(&path, ledger.to_string()).unwrap();
+    let ran = exported();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for part in [
+        "locked by the run 0 until 2999-01-01T00:00:00Z",
+        "hint: set the clock",
+    ] {
+        assert!(ran.stderr.contains(part), "{ran:?}");
+    }
+    assert!(!fs::read_to_string(&path).unwrap().contains("2999"));
 }

@@ -152,7 +152,7 @@ fn a_refresh_that_gets_no_answer_is_a_failed_one() {
         "--interval",
         "1s",
         "--timeout",
-        "200ms",
+        "1s",
         "--budget-requests",
         "1",
     ];
