@@ -222,6 +222,23 @@ impl SecretStore for SecretsManager {
         Ok(())
     }
 
+    async fn clear_pending(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+    ) -> Result<(), StoreError> {
+        let asked = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(secret.as_str())
+            .version_stage(Stage::Pending.as_str())
+            .remove_from_version_id(version.as_str())
+            .send();
+        let done = asked.await;
+        done.map_err(|error| failed(STAGE, secret, &error))?;
+        Ok(())
+    }
+
     async fn random(&self, secret: &SecretId) -> Result<Password, StoreError> {
         let asked = self
             .client

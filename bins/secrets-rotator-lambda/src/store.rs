@@ -152,6 +152,10 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         from: Option<&VersionId>,
     ) -> Result<(), StoreError>;
 
+    /// Takes the label of the pending version off it. Fails if it is not on it.
+    async fn clear_pending(&self, secret: &SecretId, version: &VersionId)
+    -> Result<(), StoreError>;
+
     /// A new password that nobody can guess: 48 letters and digits, which can stand in URLs. `secret` is for errors alone.
     async fn random(&self, secret: &SecretId) -> Result<Password, StoreError>;
 }
