@@ -96,6 +96,18 @@ pub enum StoreError {
         /// What was said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The role may do the action, and not use the key that the secret is encrypted with.
+    #[error("`{action}` on `{secret}` was denied its KMS key")]
+    KeyDenied {
+        /// The action that needs the key.
+        action: &'static str,
+        /// What the role lacks on the key, such as `kms:Decrypt`.
+        missing: &'static str,
+        /// The secret.
+        secret: SecretId,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is a value, but none that is a password.
     #[error("the {stage} value of `{secret}` cannot be used")]
     Unusable {
