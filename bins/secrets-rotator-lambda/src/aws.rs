@@ -70,6 +70,7 @@ where
     let is_denied = code
         .as_deref()
         .is_some_and(|code| code.starts_with("AccessDenied"));
+    let is_of_key = error.message().is_some_and(speaks_of_key);
     let message = match action {
         // A refused value might be repeated in it.
         PUT => None,
@@ -82,6 +83,15 @@ where
     };
     let (secret, source) = (secret.clone(), Box::new(said));
     match is_denied {
+        true if is_of_key => StoreError::KeyDenied {
+            action,
+            missing: match action {
+                PUT => "kms:GenerateDataKey and kms:Decrypt",
+                _ => "kms:Decrypt",
+            },
+            secret,
+            source,
+        },
         true => StoreError::Denied {
             action,
             secret,
@@ -93,6 +103,11 @@ where
             source,
         },
     }
+}
+
+/// Whether it is the key that was denied, by how Secrets Manager and IAM put it. The name of a secret may hold `kms` too.
+fn speaks_of_key(message: &str) -> bool {
+    message.contains("Access to KMS") || message.contains("perform: kms:")
 }
 
 /// What is wrong with an answer that came.
@@ -216,6 +231,23 @@ impl SecretStore for SecretsManager {
             .version_stage(Stage::Current.as_str())
             .move_to_version_id(to.as_str())
             .set_remove_from_version_id(from.map(ToString::to_string))
+            .send();
+        let done = asked.await;
+        done.map_err(|error| failed(STAGE, secret, &error))?;
+        Ok(())
+    }
+
+    async fn clear_pending(
+        &self,
+        secret: &SecretId,
+        version: &VersionId,
+    ) -> Result<(), StoreError> {
+        let asked = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(secret.as_str())
+            .version_stage(Stage::Pending.as_str())
+            .remove_from_version_id(version.as_str())
             .send();
         let done = asked.await;
         done.map_err(|error| failed(STAGE, secret, &error))?;

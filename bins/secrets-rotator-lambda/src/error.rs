@@ -80,7 +80,7 @@ impl Error {
             Self::NotTaken { .. } => "NotTaken",
             Self::LockedOut { .. } => "LockedOut",
             Self::Service(_) => "ServiceFailed",
-            Self::Store(StoreError::Denied { .. }) => "Denied",
+            Self::Store(StoreError::Denied { .. } | StoreError::KeyDenied { .. }) => "Denied",
             Self::Store(_) => "StoreFailed",
         }
     }
@@ -123,6 +123,9 @@ impl Error {
             Self::Service(ServiceError::Refused { .. }) => "may the user change its own password?".to_owned(),
             Self::Store(StoreError::Denied { action, .. }) => {
                 format!("allow the function's role {action} on the secret")
+            }
+            Self::Store(StoreError::KeyDenied { missing, .. }) => {
+                format!("allow the function's role {missing} on the KMS key of the secret, and in the key's policy if it is of another account")
             }
             Self::Store(StoreError::Unusable { .. }) => {
                 "put the password alone, in printable ASCII and without a line break".to_owned()

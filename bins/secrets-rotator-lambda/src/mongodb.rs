@@ -29,6 +29,9 @@ const ADMIN: &str = "admin";
 /// What the server says to a wrong password, or to a user it does not know.
 const AUTHENTICATION_FAILED: i64 = 18;
 
+/// What the server says to a command that it does not have.
+const COMMAND_NOT_FOUND: i64 = 59;
+
 /// A MongoDB, of version 4.0 or later, that the user logs in to with SCRAM-SHA-256.
 ///
 /// The user stands in the database `admin`. It may change its own password with the role `userAdmin` there, or with any that
@@ -54,7 +57,13 @@ impl MongoDb {
     async fn log_in(&self, password: &Password) -> Result<Option<Connection<'_>>, ServiceError> {
         let mut connection = self.place.connect().await?;
         let hello = doc! {"hello": 1, "$db": ADMIN};
-        self.must(&mut connection, "hello", &hello).await?;
+        let greeted = self.ask(&mut connection, &hello).await?;
+        match message::failure(&greeted) {
+            // The command came with 4.4.2, 4.2.10 and 4.0.21; the login does not need it.
+            Some(failure) if failure.code == Some(COMMAND_NOT_FOUND) => {}
+            Some(failure) => return Err(self.place.refused("hello", failure.to_string())),
+            None => {}
+        }
 
         let exchange = Exchange::new(self.user.as_str(), nonce());
         let start = doc! {

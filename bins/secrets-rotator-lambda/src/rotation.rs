@@ -43,7 +43,9 @@ struct Rotation<'a> {
 /// Does one step, or finds that it was done.
 ///
 /// As the protocol wants it, a secret without rotation, a version that the secret does not have, and one that is not pending
-/// are refused before anything is read or changed; a version that is current already is left as it is.
+/// are refused before anything is read or changed; a version that is current already is left as it is. A version that was
+/// current before is not pending, whatever its labels say: somebody put another value since. It is refused, and loses its
+/// label, which would let no rotation begin.
 ///
 /// Its future may be dropped at any point, and the step done again.
 pub async fn rotate(
@@ -64,7 +66,14 @@ pub async fn rotate(
         });
     };
     let is_current = stages.contains(&Stage::Current);
-    if !is_current && !stages.contains(&Stage::Pending) {
+    let is_pending = stages.contains(&Stage::Pending);
+    let was_current = stages.contains(&Stage::Previous);
+    if is_pending && was_current {
+        store
+            .clear_pending(&request.secret, &request.version)
+            .await?;
+    }
+    if !is_current && (!is_pending || was_current) {
         return Err(Error::NotPending {
             secret: name(),
             version: version(),
@@ -79,7 +88,7 @@ pub async fn rotate(
         door,
     };
     let outcome = match request.step {
-        Step::Finish if is_current => rotation.tidy().await?,
+        Step::Finish if is_current => rotation.tidy(is_pending).await?,
         _ if is_current => Outcome::AlreadyCurrent,
         Step::Create => rotation.create().await?,
         Step::Set => rotation.set().await?,
@@ -157,17 +166,28 @@ impl Rotation<'_> {
         let from = self.secret.staged(Stage::Current);
         self.store.promote(secret, to, from).await?;
         self.door.keep_only(&pending).await?;
+        self.close().await?;
         Ok(Outcome::Finished)
     }
 
     /// What may be left of a last step that was broken off after its version became the current one. A container that
     /// started at that moment has the previous password.
-    async fn tidy(&self) -> Result<Outcome, Error> {
+    async fn tidy(&self, is_pending: bool) -> Result<Outcome, Error> {
         let current = self.own(Stage::Current).await?;
         let current = current.ok_or_else(|| self.no_value(Stage::Current))?;
         self.make_taken(&current, &[Stage::Previous]).await?;
         self.door.keep_only(&current).await?;
+        if is_pending {
+            self.close().await?;
+        }
         Ok(Outcome::AlreadyCurrent)
+    }
+
+    /// Ends the rotation. With the label left on, the version would look pending again as soon as somebody puts another value,
+    /// and be made the current one a second time.
+    async fn close(&self) -> Result<(), Error> {
+        let (secret, version) = (&self.request.secret, &self.request.version);
+        Ok(self.store.clear_pending(secret, version).await?)
     }
 
     async fn prove(&self, password: &Password) -> Result<(), Error> {

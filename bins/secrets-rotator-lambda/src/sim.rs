@@ -97,6 +97,14 @@ impl SimStore {
         version
     }
 
+    /// Puts a new current value past the rotation, as people and Terraform do.
+    pub fn put_current(&self, value: Password) {
+        let mut kept = lock(&self.0);
+        let version = kept.version();
+        kept.values.insert(version.clone(), value);
+        kept.promote(&version);
+    }
+
     /// Switches rotation off.
     pub fn disable(&self) {
         lock(&self.0).rotation_enabled = false;
@@ -117,6 +125,12 @@ impl SimStore {
     pub fn staged(&self, stage: Stage) -> Option<Password> {
         let kept = lock(&self.0);
         kept.values.get(kept.stages.get(&stage)?).cloned()
+    }
+
+    /// The version with a label.
+    #[must_use]
+    pub fn version(&self, stage: Stage) -> Option<VersionId> {
+        lock(&self.0).stages.get(&stage).cloned()
     }
 
     /// The current value.
@@ -222,6 +236,17 @@ impl SecretStore for SimStore {
                 return Err("the label is on another version".to_owned());
             }
             kept.promote(to);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn clear_pending(&self, _: &SecretId, version: &VersionId) -> Result<(), StoreError> {
+        self.call("UpdateSecretVersionStage", |kept| {
+            if kept.stages.get(&Stage::Pending) != Some(version) {
+                return Err("the label is on another version".to_owned());
+            }
+            kept.stages.remove(&Stage::Pending);
             Ok(())
         })
         .await

@@ -96,6 +96,18 @@ pub enum StoreError {
         /// What was said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The role may do the action, and not use the key that the secret is encrypted with.
+    #[error("`{action}` on `{secret}` was denied its KMS key")]
+    KeyDenied {
+        /// The action that needs the key.
+        action: &'static str,
+        /// What the role lacks on the key, such as `kms:Decrypt`.
+        missing: &'static str,
+        /// The secret.
+        secret: SecretId,
+        /// What was said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is a value, but none that is a password.
     #[error("the {stage} value of `{secret}` cannot be used")]
     Unusable {
@@ -151,6 +163,10 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         to: &VersionId,
         from: Option<&VersionId>,
     ) -> Result<(), StoreError>;
+
+    /// Takes the label of the pending version off it. Fails if it is not on it.
+    async fn clear_pending(&self, secret: &SecretId, version: &VersionId)
+    -> Result<(), StoreError>;
 
     /// A new password that nobody can guess: 48 letters and digits, which can stand in URLs. `secret` is for errors alone.
     async fn random(&self, secret: &SecretId) -> Result<Password, StoreError>;

@@ -148,15 +148,6 @@ impl Vault {
     /// Switches rotation on, with a rotation at once or with a trial of the function alone: a pending version that has the
     /// current value. Returns the version.
     pub(crate) fn switch_on(&self, secret: &str, at_once: bool) -> String {
-        // Secrets Manager begins the next rotation when the label of the last is on the current version or on none; moto
-        // only when it is on none.
-        let last = self.staged(secret, "AWSPENDING");
-        if last.is_some() && last == self.staged(secret, "AWSCURRENT") {
-            let asked = self.client.update_secret_version_stage();
-            let asked = asked.secret_id(secret).version_stage("AWSPENDING");
-            let asked = asked.set_remove_from_version_id(last);
-            self.block_on(asked.send()).unwrap();
-        }
         let days = aws_sdk_secretsmanager::types::RotationRulesType::builder()
             .automatically_after_days(30);
         let asked = self
@@ -219,6 +210,7 @@ pub(crate) fn rotate(
     let new = vault.value(secret, "AWSCURRENT");
     assert_eq!(vault.staged(secret, "AWSCURRENT"), Some(version));
     assert_eq!(vault.value(secret, "AWSPREVIOUS"), old);
+    assert_eq!(vault.staged(secret, "AWSPENDING"), None);
     assert!(new.len() == 48 && new.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     new
 }

@@ -36,6 +36,12 @@ impl World {
         Ok(rotate(&self.store, &self.services, &request).await?.1)
     }
 
+    /// Whether Secrets Manager would begin a rotation.
+    fn is_at_rest(&self) -> bool {
+        let pending = self.store.version(Stage::Pending);
+        pending.is_none() || pending == self.store.version(Stage::Current)
+    }
+
     /// Whether the service takes the value with one of these labels.
     fn takes(&self, stages: &[Stage]) -> bool {
         let passwords = self.service.passwords();
@@ -75,8 +81,9 @@ async fn a_function_killed_at_any_await_leaves_a_password_that_works_and_a_step_
                     world.takes(&[Stage::Current, Stage::Pending]),
                     "{killed} killed after {polls}"
                 );
+                let kept = [Stage::Pending, Stage::Current].map(|stage| world.store.version(stage));
                 assert!(
-                    killed < Step::Set || world.store.staged(Stage::Pending).is_some(),
+                    killed < Step::Set || kept.contains(&Some(version.clone())),
                     "the pending password is lost"
                 );
                 let again = Step::ALL.into_iter().filter(|step| *step >= killed);
@@ -111,6 +118,8 @@ enum Event {
     Restarted(Step, usize),
     /// Secrets Manager begins another rotation.
     Begun,
+    /// Somebody puts a new current value.
+    Put,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -119,6 +128,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (step(), 0_usize..16).prop_map(|(step, polls)| Event::Killed(step, polls)),
         2 => (step(), 0_usize..16).prop_map(|(step, polls)| Event::Restarted(step, polls)),
         1 => Just(Event::Begun),
+        1 => Just(Event::Put),
     ]
 }
 
@@ -129,11 +139,16 @@ proptest! {
         runtime.block_on(async {
             let world = World::new(takes_two);
             let mut version = world.store.begin();
-            for event in events {
+            let mut finished = Vec::new();
+            for (count, event) in events.into_iter().enumerate() {
+                let current = world.store.version(Stage::Current);
+                let is_put = matches!(event, Event::Put);
+                let mut is_finished = false;
                 match event {
                     Event::Killed(step, polls) => {
-                        // Whether it ended, and how, is all the same.
-                        let _ = polled(pin!(world.step(step, &version)), polls).await;
+                        // Whether it ended, and how, is all the same, but for the last one.
+                        let ended = polled(pin!(world.step(step, &version)), polls).await;
+                        is_finished = step == Step::Finish && matches!(ended, Some(Ok(_)));
                     }
                     Event::Restarted(step, polls) => {
                         let mut call = pin!(world.step(step, &version));
@@ -144,12 +159,21 @@ proptest! {
                         }
                     }
                     // It refuses as long as one is under way.
-                    Event::Begun if world.store.current() == world.store.staged(Stage::Pending) => version = world.store.begin(),
-                    Event::Begun => {}
+                    Event::Begun if world.is_at_rest() => version = world.store.begin(),
+                    // Twice in a row, and the service has a password that Secrets Manager keeps no more.
+                    Event::Put if world.takes(&[Stage::Current]) => world.store.put_current(password(&format!("put-{count}"))),
+                    Event::Begun | Event::Put => {}
+                }
+                let now = world.store.version(Stage::Current);
+                assert!(is_put || now == current || !finished.iter().any(|version| now.as_ref() == Some(version)), "a finished version was finished again");
+                if is_finished {
+                    finished.push(version.clone());
                 }
                 assert!(world.takes(&[Stage::Current, Stage::Pending, Stage::Previous]));
             }
-            if world.store.current() == world.store.staged(Stage::Pending) {
+            // Of a version that somebody put another value over, a call makes an end.
+            let _ = world.step(Step::Create, &version).await;
+            if world.is_at_rest() {
                 version = world.store.begin();
             }
             for step in Step::ALL {

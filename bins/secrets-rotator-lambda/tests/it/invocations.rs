@@ -140,6 +140,70 @@ fn an_action_that_is_missing_is_named_with_the_remedy() {
 }
 
 #[test]
+fn a_key_that_is_denied_is_named_and_not_the_action_on_the_secret() {
+    let version = "0".repeat(32);
+    let known = json!({"Name": "sdt/kms/redis-password", "RotationEnabled": true, "VersionIdsToStages": {"1".repeat(32): ["AWSCURRENT"], version.clone(): ["AWSPENDING"]}});
+    let random = "x".repeat(48);
+    let denied = |message: &str| {
+        let text = json!({"__type": "AccessDeniedException", "Message": message});
+        (400, text.to_string())
+    };
+    for (refused, message, hinted) in [
+        (
+            "GetSecretValue",
+            "Access to KMS is not allowed",
+            "kms:Decrypt on the KMS key",
+        ),
+        (
+            "GetSecretValue",
+            "User is not authorized to perform: kms:Decrypt on resource: x",
+            "kms:Decrypt on the KMS key",
+        ),
+        (
+            "PutSecretValue",
+            "Access to KMS is not allowed",
+            "kms:GenerateDataKey and kms:Decrypt on the KMS key",
+        ),
+        // It is the secret whose name holds the word.
+        (
+            "GetSecretValue",
+            "User is not authorized to perform: secretsmanager:GetSecretValue on resource: sdt/kms/redis-password",
+            "secretsmanager:GetSecretValue on the secret",
+        ),
+    ] {
+        let (known, random) = (known.to_string(), random.clone());
+        let aws = Web::start(move |request| {
+            let is = |action: &str| request.contains(&format!("secretsmanager.{action}"));
+            match () {
+                () if is("DescribeSecret") => (200, known.clone()),
+                () if is(refused) => denied(message),
+                () if is("GetSecretValue") && request.contains("AWSCURRENT") => {
+                    (200, json!({"SecretString": "old"}).to_string())
+                }
+                () if is("GetSecretValue") => (
+                    400,
+                    r#"{"__type":"ResourceNotFoundException","Message":"no value"}"#.to_owned(),
+                ),
+                () => (200, json!({"RandomPassword": random}).to_string()),
+            }
+        });
+        let mut function = Function::start(&[("AWS_ENDPOINT_URL", aws.url()), nowhere()]);
+        let error = function.step(Step::Create, ARN, &version).unwrap_err();
+        assert_eq!(error["errorType"], "Denied");
+        assert!(
+            error["errorMessage"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("secretsmanager:{refused}")),
+            "{error}"
+        );
+        let log = function.log(&[]);
+        let hint = log[0]["hint"].as_str().unwrap();
+        assert!(hint.contains(hinted), "{hint}");
+    }
+}
+
+#[test]
 fn what_secrets_manager_says_of_a_refused_value_is_not_passed_on() {
     let version = "0".repeat(32);
     let known = json!({"Name": "sdt/dev/redis-password", "RotationEnabled": true, "VersionIdsToStages": {"1".repeat(32): ["AWSCURRENT"], version.clone(): ["AWSPENDING"]}});

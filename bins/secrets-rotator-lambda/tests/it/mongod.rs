@@ -29,6 +29,10 @@ pub(crate) enum Quirk {
     OldMechanism,
     /// It changes the password and breaks off before it says so.
     LostAnswer,
+    /// It has no command `hello`, as servers before 4.4.2.
+    BeforeHello,
+    /// It is about to end.
+    Shutdown,
     /// It answers in another protocol.
     Stranger,
 }
@@ -99,6 +103,12 @@ fn serve(mut stream: TcpStream, users: &Mutex<Users>) -> Option<()> {
             "hello" if quirk == Quirk::Stranger => {
                 let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
                 return None;
+            }
+            "hello" if quirk == Quirk::BeforeHello => {
+                doc! {"ok": 0.0, "errmsg": "no such command: 'hello'", "code": 59, "codeName": "CommandNotFound"}
+            }
+            "hello" if quirk == Quirk::Shutdown => {
+                doc! {"ok": 0.0, "errmsg": "going away", "code": 91, "codeName": "ShutdownInProgress"}
             }
             "hello" => doc! {"isWritablePrimary": true, "maxWireVersion": 25, "ok": 1.0},
             "saslStart" if quirk == Quirk::OldMechanism => {

@@ -17,8 +17,8 @@ fn server(quirk: Quirk) -> Mongod {
 }
 
 #[tokio::test]
-async fn servers_that_want_an_empty_message_and_that_do_not_keep_the_contract() {
-    for quirk in [Quirk::None, Quirk::EmptyMessage] {
+async fn servers_that_want_an_empty_message_that_do_not_and_that_know_no_hello_keep_the_contract() {
+    for quirk in [Quirk::None, Quirk::EmptyMessage, Quirk::BeforeHello] {
         let server = server(quirk);
         contract(&client(&server), &password("hunter2,=n")).await;
         assert_eq!(server.password("admin"), "hunter2,=n");
@@ -60,6 +60,7 @@ async fn what_a_server_refuses_is_told_by_its_code_and_without_the_password() {
             Quirk::OldMechanism,
             "saslStart with error 334 (MechanismUnavailable)",
         ),
+        (Quirk::Shutdown, "hello with error 91 (ShutdownInProgress)"),
         (Quirk::Stranger, "is not mongodb"),
     ] {
         let server = server(quirk);

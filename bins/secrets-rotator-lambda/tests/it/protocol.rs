@@ -131,6 +131,77 @@ async fn a_version_that_is_current_already_is_left_as_it_is() {
     assert_eq!(world.service.tries(), tries);
 }
 
+#[tokio::test]
+async fn a_finished_version_is_not_finished_again_after_somebody_put_another_value() {
+    // With its last call lost, and with that not made.
+    for fault in [None, Some(Fault::After), Some(Fault::Before)] {
+        let world = World::new();
+        for step in [Step::Create, Step::Set, Step::Test] {
+            world.step(step).await.unwrap();
+        }
+        let finished = match fault {
+            None => world.step(Step::Finish).await.map(drop),
+            Some(fault) => finish_with_its_last_call_failing(&world, fault).await,
+        };
+        assert_eq!(finished.is_ok(), fault.is_none());
+        let is_left = world.store.version(Stage::Pending).is_some();
+        assert_eq!(is_left, fault == Some(Fault::Before));
+
+        world.store.put_current(password("put"));
+        for step in Step::ALL {
+            let error = world.step(step).await.unwrap_err();
+            assert!(matches!(error, Error::NotPending { .. }), "{error}");
+        }
+        assert_eq!(world.store.current(), Some(password("put")));
+        assert_eq!(
+            world.store.version(Stage::Pending),
+            None,
+            "no rotation could begin"
+        );
+        let next = world.store.begin();
+        for step in Step::ALL {
+            world.step_of(step, &next).await.unwrap();
+        }
+        assert_eq!(world.service.passwords(), [world.store.current().unwrap()]);
+    }
+}
+
+#[tokio::test]
+async fn a_last_step_done_again_takes_off_the_label_that_was_left() {
+    let world = World::new();
+    for step in [Step::Create, Step::Set, Step::Test] {
+        world.step(step).await.unwrap();
+    }
+    finish_with_its_last_call_failing(&world, Fault::Before)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        world.store.version(Stage::Pending),
+        Some(world.version.clone())
+    );
+    let again = world.step(Step::Finish).await.unwrap();
+    assert_eq!(again, Outcome::AlreadyCurrent);
+    assert_eq!(world.store.version(Stage::Pending), None);
+}
+
+/// The last of its calls is the one that ends the rotation.
+async fn finish_with_its_last_call_failing(world: &World, fault: Fault) -> Result<(), Error> {
+    let mut finish = Box::pin(world.step(Step::Finish));
+    let before = world.store.calls().len();
+    loop {
+        let poll =
+            std::future::poll_fn(|context| std::task::Poll::Ready(finish.as_mut().poll(context)));
+        if let std::task::Poll::Ready(done) = poll.await {
+            return done.map(drop);
+        }
+        // It has asked what there is, got the password and moved the label of the current one.
+        if world.store.calls().len() == before + 3 {
+            world.store.fault(fault);
+            return finish.await.map(drop);
+        }
+    }
+}
+
 fn nothing_was_done(world: &World) {
     assert!(
         world

@@ -17,6 +17,7 @@ data_services = {
   management_load_balancer = true
   rotation_package         = "secrets-rotator.zip"
   rotation_schedule        = "cron(0 3 ? * SUN#1 *)"
+  rotation_window          = "2h"
 }
 
 alarm_emails     = ["ops@example.com"]

@@ -62,7 +62,7 @@ module "data_services" {
   persistent               = var.data_services.persistent
   network_load_balancer    = var.data_services.network_load_balancer
   management_load_balancer = var.data_services.management_load_balancer
-  rotation                 = var.data_services.rotation_package == null ? null : { bucket = var.artifacts_bucket, key = var.data_services.rotation_package, days = var.data_services.rotation_days, schedule = var.data_services.rotation_schedule }
+  rotation                 = var.data_services.rotation_package == null ? null : { bucket = var.artifacts_bucket, key = var.data_services.rotation_package, days = var.data_services.rotation_days, schedule = var.data_services.rotation_schedule, window = var.data_services.rotation_window }
 }
 
 module "ecs" {

@@ -149,7 +149,7 @@ variable "database" {
 }
 
 variable "data_services" {
-  description = "Whether MongoDB, RabbitMQ and Redis keep their data on EFS, have load balancers, and have their passwords rotated by a function: its package in artifacts_bucket, and when, every so many days or by a schedule such as \"cron(0 3 ? * SUN#1 *)\"."
+  description = "Whether MongoDB, RabbitMQ and Redis keep their data on EFS, have load balancers, and have their passwords rotated by a function: its package in artifacts_bucket, and when, every so many days or by a schedule such as \"cron(0 3 ? * SUN#1 *)\" and within the window after it, such as \"2h\"."
   type = object({
     persistent               = optional(bool, false)
     network_load_balancer    = optional(bool, false)
@@ -157,6 +157,7 @@ variable "data_services" {
     rotation_package         = optional(string)
     rotation_days            = optional(number, 30)
     rotation_schedule        = optional(string)
+    rotation_window          = optional(string)
   })
   default = {}
 
@@ -166,8 +167,8 @@ variable "data_services" {
   }
 
   validation {
-    condition     = var.data_services.rotation_package != null || (var.data_services.rotation_schedule == null && var.data_services.rotation_days == 30)
-    error_message = "data_services.rotation_days and rotation_schedule say when the function rotates: give rotation_package."
+    condition     = var.data_services.rotation_package != null || (var.data_services.rotation_schedule == null && var.data_services.rotation_window == null && var.data_services.rotation_days == 30)
+    error_message = "data_services.rotation_days, rotation_schedule and rotation_window say when the function rotates: give rotation_package."
   }
 }
 

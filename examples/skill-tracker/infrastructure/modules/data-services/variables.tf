@@ -181,8 +181,8 @@ variable "rotation" {
   }
 
   validation {
-    condition     = try(var.rotation.schedule, null) == null || can(regex("^(rate\\(([4-9]|[1-9][0-9]+) hours\\)|rate\\(1 day\\)|rate\\([1-9][0-9]* days\\)|cron\\([^ ]+( [^ ]+){5}\\))$", try(var.rotation.schedule, "")))
-    error_message = "rotation.schedule is rate(N hours) with 4 or more, rate(N days), or cron() with six fields, for example \"cron(0 3 ? * SUN#1 *)\"."
+    condition     = try(var.rotation.schedule, null) == null || can(regex("^(rate\\(([4-9]|[1-9][0-9]+) hours\\)|rate\\(1 day\\)|rate\\(([2-9]|[1-9][0-9]{1,2}) days\\)|cron\\(0( [^ ]+){4} \\*\\))$", try(var.rotation.schedule, "")))
+    error_message = "rotation.schedule is rate(N hours) with 4 or more, rate(1 day), rate(N days) with 999 at most, or cron() with six fields, minutes 0 and year *, for example \"cron(0 3 ? * SUN#1 *)\"."
   }
 
   validation {

@@ -252,3 +252,33 @@ run "a_window_without_a_schedule_is_refused" {
 
   expect_failures = [var.rotation]
 }
+
+run "a_schedule_off_the_full_hour_is_refused" {
+  command = plan
+
+  variables {
+    rotation = { bucket = "artifacts", key = "r.zip", schedule = "cron(30 3 ? * SUN#1 *)" }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "a_schedule_of_one_year_is_refused" {
+  command = plan
+
+  variables {
+    rotation = { bucket = "artifacts", key = "r.zip", schedule = "cron(0 3 ? * SUN#1 2027)" }
+  }
+
+  expect_failures = [var.rotation]
+}
+
+run "a_schedule_of_more_than_999_days_is_refused" {
+  command = plan
+
+  variables {
+    rotation = { bucket = "artifacts", key = "r.zip", schedule = "rate(1000 days)" }
+  }
+
+  expect_failures = [var.rotation]
+}
