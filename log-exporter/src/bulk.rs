@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::{Clock, Error, ExportTask, GroupClass, GroupInfo, LogAdmin, TaskState};
 
 /// CloudWatch Logs may take so long until an event can be exported by a task.
-const DELAY: Duration = Duration::from_secs(12 * 3600);
+pub const BULK_DELAY: Duration = Duration::from_secs(12 * 3600);
 
 /// So often in a row a look at a task may fail in a way that may pass.
 const MOST_MISSES: u32 = 10;
@@ -86,7 +86,7 @@ pub async fn bulk(
             "leave out --bulk",
         ));
     }
-    let newest = clock.now().minus(DELAY);
+    let newest = clock.now().minus(BULK_DELAY);
     if task.span.to() > newest {
         return Err(Error::invalid(
             format!(

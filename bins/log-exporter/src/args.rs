@@ -215,7 +215,8 @@ pub(crate) struct ExportArgs {
     pub(crate) verify: bool,
 
     /// Let CloudWatch Logs write to the bucket by itself, with one export task, and follow it to its end. For a one-off: what it
-    /// writes is not sorted, not verified and no part of the archive.
+    /// writes is not sorted, not verified and no part of the archive. A task is found again by its whole hours: give the times
+    /// themselves, not how long ago, where a run may be repeated an hour later.
     #[arg(long, requires = "bucket")]
     pub(crate) bulk: bool,
 

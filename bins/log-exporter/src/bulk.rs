@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use log_exporter::aws::CloudWatchLogs;
 use log_exporter::{
-    BulkOptions, BulkOutcome, Error, ExportTask, LogAdmin, LogGroup, Span, TaskState, bulk,
-    find_groups,
+    BULK_DELAY, BulkOptions, BulkOutcome, Error, ExportTask, LogAdmin, LogGroup, Millis, Span,
+    TaskState, Window, bulk, find_groups,
 };
 use serde::Serialize;
 use serde_json::json;
 use windlass_cli::{Exit, Failure, Format, Printer};
 
-use crate::args::ExportArgs;
+use crate::args::{ExportArgs, When};
 use crate::failures;
 use crate::session::{Session, required};
 use crate::text::count;
@@ -71,14 +71,12 @@ impl LogAdmin for Told<'_> {
 }
 
 pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit, Failure> {
-    let (from, to) = session.times(&args.time);
-    let (Some(from), Some(to)) = (from, to) else {
+    let (Some(from), Some(to)) = (args.time.from, args.time.to) else {
         return Err(
             Failure::usage("an export task needs a start and an end").hint("give --from and --to")
         );
     };
-    let span = Span::new(from, to)
-        .map_err(|error| Failure::from_error(Exit::Usage, &error).hint("give a later --to"))?;
+    let span = hours(from, to, session.clock.now())?;
     let bucket = args.archive.bucket.clone().unwrap_or_default();
     let logs = session.logs().await?;
     let limit = session.limit(&args.effort).await?;
@@ -111,9 +109,10 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
             planned.push(task);
             continue;
         }
-        session
-            .printer
-            .note(&format!("{}: following an export task", info.place));
+        session.printer.note(&format!(
+            "{}: following an export task of {span}",
+            info.place
+        ));
         let ended = match bulk(&told, info, &task, &options, &session.clock).await {
             Ok(outcome) => Ended::Followed(outcome),
             Err(error) => {
@@ -193,6 +192,24 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     Ok(exit)
 }
 
+/// The whole hours that are meant: a task is found again by its times, and by the millisecond no two runs would ask for the same.
+fn hours(from: When, to: When, now: Millis) -> Result<Span, Failure> {
+    let span = |from, to| {
+        Span::new(from, to).map_err(|error| {
+            Failure::from_error(Exit::Usage, &error).hint("give a later --to or an earlier --from")
+        })
+    };
+    let asked = span(from.at(now), to.at(now))?;
+    let hours = asked.hours();
+    let newest = now.minus(BULK_DELAY);
+    // So long ago may be the middle of an hour that as a whole is too young. A time that is given by itself is not cut short.
+    let cut = matches!(to, When::Ago(_)) && asked.to() <= newest && newest < hours.to();
+    if cut {
+        return span(hours.from(), Window::containing(asked.to()).start());
+    }
+    Ok(hours)
+}
+
 fn dry_run(tasks: &[ExportTask], printer: &Printer) -> Result<Exit, Failure> {
     if printer.format() == Format::Json {
         let tasks: Vec<_> = tasks
@@ -214,4 +231,62 @@ fn dry_run(tasks: &[ExportTask], printer: &Printer) -> Result<Exit, Failure> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hours_of(from: &str, to: &str, now: &str) -> Result<String, String> {
+        let now: Millis = now.parse().unwrap();
+        hours(from.parse().unwrap(), to.parse().unwrap(), now)
+            .map(|span| span.to_string())
+            .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn runs_of_the_same_hour_ask_for_the_same_times() {
+        for (to, end) in [
+            ("13h", "2026-11-26T10:00:00Z"),
+            ("12h", "2026-11-26T10:00:00Z"),
+            ("1d", "2026-11-25T23:00:00Z"),
+        ] {
+            for now in ["22:00:00.001", "22:10:00", "22:59:59.999"] {
+                let hours = hours_of("2d", to, &format!("2026-11-26T{now}Z")).unwrap();
+                assert_eq!(
+                    hours,
+                    format!("2026-11-24T22:00:00Z to {end}"),
+                    "{to} {now}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_never_cut_but_by_how_long_ago_and_less_than_an_hour() {
+        let now = "2026-11-26T22:10:00Z";
+        let hours = |from, to| hours_of(from, to, now);
+        let day = "2026-11-25T00:00:00Z to 2026-11-26";
+        assert_eq!(
+            hours("2026-11-25", "2026-11-26T09:00:00Z").unwrap(),
+            format!("{day}T09:00:00Z")
+        );
+        assert_eq!(
+            hours("2026-11-25T00:30:00Z", "2026-11-26T09:00:00.001Z").unwrap(),
+            format!("{day}T10:00:00Z")
+        );
+        // Too young: that is refused by what starts tasks.
+        for to in ["2026-11-26T10:05:00Z", "12h"] {
+            assert_eq!(
+                hours("2026-11-25", to).unwrap(),
+                format!("{day}T{}:00:00Z", if to == "12h" { 10 } else { 11 }),
+            );
+        }
+        assert_eq!(
+            hours("2026-11-25", "11h").unwrap(),
+            format!("{day}T12:00:00Z")
+        );
+        assert!(hours("12h5m", "12h").unwrap_err().contains("no time"));
+        assert!(hours("13h", "14h").unwrap_err().contains("no time"));
+    }
 }
