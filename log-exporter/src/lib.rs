@@ -79,7 +79,7 @@ pub use archive::{Archive, ListPage, Listed, Object, ObjectInfo, Put, Sha256, Ve
 pub use bulk::{BULK_DELAY, BulkOptions, BulkOutcome, bulk};
 pub use compress::{Codec, Compression};
 pub use contents::{cat, formats};
-pub use ddl::{ddl, ddl_over_both};
+pub use ddl::{ddl, ddl_drop, ddl_over_both};
 pub use engine::export;
 pub use error::Error;
 pub use event::{Event, Observer};

@@ -344,14 +344,19 @@ pub(crate) struct DdlArgs {
     #[command(flatten)]
     pub(crate) archive: ArchiveArgs,
 
-    /// What the table is called. In an archive of both formats there are two, the other one with `_parquet` at its end, and a view
-    /// over both with `_all`; Athena takes one statement at a time.
+    /// What the table over the lines is called. That over Parquet has `_parquet` at its end, and in an archive of both formats there is
+    /// a view over both with `_all`; Athena takes one statement at a time.
     #[arg(long, value_name = "NAME", default_value = "logs")]
     pub(crate) table: String,
 
     /// Only the table over the parts of this format. Default: what the archive has.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) archive_format: Option<FormatArg>,
+
+    /// Drop tables of these names first, as they have to be when groups or earlier days came in. Of an external table the data stay;
+    /// of an Iceberg table Athena deletes them.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[cfg(test)]
