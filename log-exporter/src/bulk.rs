@@ -19,7 +19,7 @@ const MOST_MISSES: u32 = 10;
 pub struct BulkOptions {
     /// How often it is asked for.
     pub poll: Duration,
-    /// How long to wait for its end, and for another task's.
+    /// How long to wait for its end, and for another task's, whatever is answered.
     pub timeout: Duration,
 }
 
@@ -45,6 +45,16 @@ impl BulkOptions {
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    fn is_over(&self, started: Instant) -> bool {
+        started.elapsed() >= self.timeout
+    }
+
+    /// Waits for the next look, which the end of the time does not wait for.
+    async fn pause(&self, started: Instant) {
+        let rest = self.timeout.saturating_sub(started.elapsed());
+        sleep(self.poll.min(rest)).await;
     }
 }
 
@@ -99,19 +109,22 @@ pub async fn bulk(
     let started = Instant::now();
     let (id, resumed) = begin(admin, task, options, started).await?;
     let mut misses = 0;
+    // As all are that were just created, until something else is heard.
+    let mut last = TaskState::Pending;
     loop {
         let state = match admin.export_state(&id).await {
-            Ok(Some(state)) => state,
+            Ok(Some(state)) => {
+                misses = 0;
+                state
+            }
             Ok(None) => TaskState::Failed("CloudWatch Logs knows no such task".to_owned()),
             Err(error) if error.is_passing() && misses < MOST_MISSES => {
                 misses += 1;
-                sleep(options.poll).await;
-                continue;
+                last
             }
             Err(error) => return Err(error),
         };
-        misses = 0;
-        if state.is_over() || started.elapsed() >= options.timeout {
+        if state.is_over() || options.is_over(started) {
             return Ok(BulkOutcome {
                 task: id,
                 resumed,
@@ -119,7 +132,8 @@ pub async fn bulk(
                 seconds: started.elapsed().as_secs_f64(),
             });
         }
-        sleep(options.poll).await;
+        last = state;
+        options.pause(started).await;
     }
 }
 
@@ -141,7 +155,7 @@ async fn begin(
                     Ok(id) => return Ok((id, false)),
                     Err(error @ Error::Unreachable { .. }) => {
                         lost = Some(error);
-                        sleep(options.poll).await;
+                        options.pause(started).await;
                         continue;
                     }
                     Err(error) => error,
@@ -150,9 +164,9 @@ async fn begin(
             Err(error) => error,
         };
         let may_pass = error.is_passing() || matches!(error, Error::ExportBusy);
-        if !may_pass || started.elapsed() >= options.timeout {
+        if !may_pass || options.is_over(started) {
             return Err(error);
         }
-        sleep(options.poll).await;
+        options.pause(started).await;
     }
 }

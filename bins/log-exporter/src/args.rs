@@ -202,7 +202,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) max_parallel: NonZeroUsize,
 
-    /// End within this time, with what is under way committed and the rest named.
+    /// End within this time, with what is under way committed and the rest named. With --bulk: a task that was begun goes on by itself,
+    /// and is found by the next run.
     #[arg(long, value_name = "TIME")]
     pub(crate) deadline: Option<humantime::Duration>,
 

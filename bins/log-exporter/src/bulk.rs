@@ -8,6 +8,7 @@ use log_exporter::{
 };
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::Instant;
 use windlass_cli::{Exit, Failure, Format, Printer};
 
 use crate::args::{ExportArgs, When};
@@ -35,6 +36,9 @@ enum Ended {
     Followed(BulkOutcome),
     NotFollowed { error: String },
 }
+
+/// What is said of a group whose turn did not come.
+const LATE: &str = "the deadline came first: nothing was begun, run again";
 
 /// CloudWatch Logs, with a note of each task that is created: it goes on whatever becomes of us.
 #[derive(Debug)]
@@ -70,7 +74,11 @@ impl LogAdmin for Told<'_> {
     }
 }
 
-pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    args: &ExportArgs,
+    session: &Session<'_>,
+    started: Instant,
+) -> Result<Exit, Failure> {
     let (Some(from), Some(to)) = (args.time.from, args.time.to) else {
         return Err(
             Failure::usage("an export task needs a start and an end").hint("give --from and --to")
@@ -84,11 +92,8 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     let groups = find_groups(&logs, &required(&args.groups)?, &limit, 8, &observer)
         .await
         .map_err(|error| failures::export(&error))?;
-    let mut options = BulkOptions::default().poll(*args.poll);
-    if let Some(time) = args.deadline {
-        options = options.timeout(*time);
-    }
     let (mut tasks, mut planned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut late = 0;
     let told = Told {
         logs: &logs,
         printer: session.printer,
@@ -108,6 +113,22 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
         if args.dry_run {
             planned.push(task);
             continue;
+        }
+        let mut options = BulkOptions::default().poll(*args.poll);
+        // One end for all groups.
+        if let Some(time) = args.deadline {
+            let rest = time.saturating_sub(started.elapsed());
+            if rest.is_zero() {
+                late += 1;
+                tasks.push(Task {
+                    group: info.group().to_string(),
+                    ended: Ended::NotFollowed {
+                        error: LATE.to_owned(),
+                    },
+                });
+                continue;
+            }
+            options = options.timeout(rest);
         }
         session.printer.note(&format!(
             "{}: following an export task of {span}",
@@ -150,7 +171,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
         ended(|state| !state.is_over()),
     ) {
         (true, _) => Exit::Negative,
-        (false, _) if !failed.is_empty() => Exit::Partial,
+        (false, _) if !failed.is_empty() || late > 0 => Exit::Partial,
         (false, true) => Exit::TimedOut,
         (false, false) => Exit::Done,
     };
@@ -187,7 +208,7 @@ pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit
     }
     session.printer.note(&format!(
         "{} followed; what export tasks write is no part of the archive and is not verified",
-        count((tasks.len() - failed.len()) as u64, "task")
+        count((tasks.len() - failed.len() - late) as u64, "task")
     ));
     Ok(exit)
 }

@@ -162,3 +162,24 @@ fn a_task_of_relative_times_is_found_again_by_the_next_run() {
         }
     }
 }
+
+#[test]
+fn the_deadline_is_one_for_all_groups_and_those_that_are_left_are_named() {
+    let tasks = Tasks::serve();
+    let times = ["--from", "2026-11-01", "--to", "2026-11-02"];
+    let arguments = [&times[..], &["--prefix", "/ecs/", "--deadline", "2s"]].concat();
+    let started = std::time::Instant::now();
+    let ended = tasks.export(&arguments);
+    let took = started.elapsed();
+    ended.assert_code(4);
+    assert!(took < std::time::Duration::from_secs(4), "{took:?}");
+    let says = [
+        "/ecs/a  task t-1  is still running",
+        "/ecs/b  NOT followed: the deadline",
+    ];
+    for text in says {
+        assert!(ended.stdout.contains(text), "{text}: {ended:?}");
+    }
+    assert!(ended.stderr.contains("1 task followed"), "{ended:?}");
+    assert_eq!(tasks.created().len(), 1);
+}
