@@ -173,13 +173,7 @@ pub(crate) struct ExportArgs {
 
     /// How parts hold their events: as lines of JSON, or in columns, for queries. An archive may have both, and is read back the
     /// same.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value = "ndjson",
-        conflicts_with = "bulk"
-    )]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "ndjson")]
     pub(crate) archive_format: FormatArg,
 
     /// How parts are compressed. zstd takes half of the CPU. Default: gzip; zstd for Parquet, which has no other here.
@@ -218,7 +212,13 @@ pub(crate) struct ExportArgs {
     /// Let CloudWatch Logs write to the bucket by itself, with one export task, and follow it to its end. For a one-off: what it
     /// writes is not sorted, not verified and no part of the archive. A task is found again by its whole hours: give the times
     /// themselves, not how long ago, where a run may be repeated an hour later.
-    #[arg(long, requires = "bucket")]
+    #[arg(
+        long,
+        requires = "bucket",
+        conflicts_with_all = [
+            "archive_format", "codec", "level", "part_size", "lag", "max_parallel", "memory", "spill", "no_checkpoint", "verify"
+        ]
+    )]
     pub(crate) bulk: bool,
 
     /// How often the export task is looked at.
