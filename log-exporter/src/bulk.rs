@@ -73,20 +73,11 @@ pub struct BulkOutcome {
     pub seconds: f64,
 }
 
-/// Runs an export task and follows it to its end: that it was created says nothing. A task of the same group, time and destination
-/// that is under way already is followed instead: an earlier run may have been killed, or the answer to its request lost. What it writes has a form of its own, is not
-/// sorted, and is not part of the archive that [`crate::export`] keeps; `verify` does not look at it.
+/// Whether [`bulk`] would run an export task, without asking for one.
 ///
 /// # Errors
-/// [`Error::Invalid`] for events that are too young to be all exported, and for a group that cannot be exported this way;
-/// [`Error::ExportBusy`] when another task of the account does not end in time.
-pub async fn bulk(
-    admin: &dyn LogAdmin,
-    info: &GroupInfo,
-    task: &ExportTask,
-    options: &BulkOptions,
-    clock: &Clock,
-) -> Result<BulkOutcome, Error> {
+/// [`Error::Invalid`] for events that are too young to be all exported, and for a group that cannot be exported this way.
+pub fn bulk_check(info: &GroupInfo, task: &ExportTask, clock: &Clock) -> Result<(), Error> {
     if info.class != GroupClass::Standard {
         return Err(Error::invalid(
             format!(
@@ -106,6 +97,23 @@ pub async fn bulk(
             "give an earlier --to, or leave out --bulk",
         ));
     }
+    Ok(())
+}
+
+/// Runs an export task and follows it to its end: that it was created says nothing. A task of the same group, time and destination
+/// that is under way already is followed instead: an earlier run may have been killed, or the answer to its request lost. What it writes has a form of its own, is not
+/// sorted, and is not part of the archive that [`crate::export`] keeps; `verify` does not look at it.
+///
+/// # Errors
+/// Those of [`bulk_check`]; [`Error::ExportBusy`] when another task of the account does not end in time.
+pub async fn bulk(
+    admin: &dyn LogAdmin,
+    info: &GroupInfo,
+    task: &ExportTask,
+    options: &BulkOptions,
+    clock: &Clock,
+) -> Result<BulkOutcome, Error> {
+    bulk_check(info, task, clock)?;
     let started = Instant::now();
     let (id, resumed) = begin(admin, task, options, started).await?;
     let mut misses = 0;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use log_exporter::aws::CloudWatchLogs;
 use log_exporter::{
     BULK_DELAY, BulkOptions, BulkOutcome, Error, ExportTask, LogAdmin, LogGroup, Millis, Span,
-    TaskState, Window, bulk, find_groups,
+    TaskState, Window, bulk, bulk_check, find_groups,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -111,7 +111,7 @@ pub(crate) async fn run(
             prefix,
         };
         if args.dry_run {
-            planned.push(task);
+            planned.push((bulk_check(info, &task, &session.clock), task));
             continue;
         }
         let mut options = BulkOptions::default().poll(*args.poll);
@@ -152,7 +152,7 @@ pub(crate) async fn run(
         });
     }
     if args.dry_run {
-        return dry_run(&planned, session.printer);
+        return dry_run(planned, session.printer);
     }
     // With nothing to tell of, the error is all there is to say.
     if failed.len() == tasks.len()
@@ -231,27 +231,57 @@ fn hours(from: When, to: When, now: Millis) -> Result<Span, Failure> {
     Ok(hours)
 }
 
-fn dry_run(tasks: &[ExportTask], printer: &Printer) -> Result<Exit, Failure> {
+/// What a run would do, and what it would refuse.
+fn dry_run(
+    tasks: Vec<(Result<(), Error>, ExportTask)>,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let count = tasks.len();
+    let (mut refused, mut said) = (Vec::new(), Vec::new());
+    for (check, task) in tasks {
+        let error = check.err();
+        let text = error.as_ref().map(ToString::to_string);
+        said.push((task, text));
+        refused.extend(error.map(|error| failures::export(&error)));
+    }
+    let exit = match refused.is_empty() {
+        true => Exit::Done,
+        false => Exit::Partial,
+    };
+    // As for a run: with nothing to do the error is all there is to say.
+    if refused.len() == count
+        && let Some(failure) = refused.pop()
+    {
+        return Err(failure);
+    }
     if printer.format() == Format::Json {
-        let tasks: Vec<_> = tasks
+        let tasks: Vec<_> = said
             .iter()
-            .map(|task| {
-                json!({
+            .map(|(task, error)| match error {
+                Some(error) => json!({"group": task.group, "error": error}),
+                None => json!({
                     "group": task.group, "from": task.span.from(), "to": task.span.to(),
                     "bucket": task.bucket, "prefix": task.prefix,
-                })
+                }),
             })
             .collect();
         printer.json(&json!({"schema": 1, "dry_run": true, "tasks": tasks}))?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
-    for task in tasks {
-        printer.line(&format!(
-            "would export {} of {} to s3://{}/{}",
-            task.group, task.span, task.bucket, task.prefix
-        ))?;
+    for (task, error) in &said {
+        printer.line(&match error {
+            Some(error) => format!(
+                "{}  would NOT export: {}",
+                task.group,
+                windlass_cli::printable(error)
+            ),
+            None => format!(
+                "would export {} of {} to s3://{}/{}",
+                task.group, task.span, task.bucket, task.prefix
+            ),
+        })?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 #[cfg(test)]

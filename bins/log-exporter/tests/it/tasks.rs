@@ -183,3 +183,27 @@ fn the_deadline_is_one_for_all_groups_and_those_that_are_left_are_named() {
     assert!(ended.stderr.contains("1 task followed"), "{ended:?}");
     assert_eq!(tasks.created().len(), 1);
 }
+
+#[test]
+fn a_dry_run_refuses_what_the_run_would() {
+    let tasks = Tasks::serve();
+    let dry = |more: &[&str]| tasks.export(&[&["--dry-run", "--from", "2d"], more].concat());
+    let young = dry(&["--to", "1h", "--prefix", "/ecs/"]);
+    young.assert_code(2);
+    assert!(young.stderr.contains("younger than 12 hours"), "{young:?}");
+    let rare = dry(&["--to", "1d", "--prefix", "/rare/"]);
+    rare.assert_code(2);
+    assert!(
+        rare.stderr.contains("not of the class STANDARD"),
+        "{rare:?}"
+    );
+    let some = dry(&["--to", "1d", "--prefix", "/"]);
+    some.assert_code(4);
+    for text in ["would export /ecs/b of", "/rare/a  would NOT export: "] {
+        assert!(some.stdout.contains(text), "{text}: {some:?}");
+    }
+    let all = dry(&["--to", "1d", "--prefix", "/ecs/", "--format", "json"]);
+    all.assert_code(0);
+    assert_eq!(all.json()["tasks"][1]["group"], "/ecs/b");
+    assert_eq!(tasks.created(), [Value::Null; 0]);
+}
