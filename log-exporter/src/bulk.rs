@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::{Clock, Error, ExportTask, GroupClass, GroupInfo, LogAdmin, TaskState};
 
 /// CloudWatch Logs may take so long until an event can be exported by a task.
-const DELAY: Duration = Duration::from_secs(12 * 3600);
+pub const BULK_DELAY: Duration = Duration::from_secs(12 * 3600);
 
 /// So often in a row a look at a task may fail in a way that may pass.
 const MOST_MISSES: u32 = 10;
@@ -19,7 +19,7 @@ const MOST_MISSES: u32 = 10;
 pub struct BulkOptions {
     /// How often it is asked for.
     pub poll: Duration,
-    /// How long to wait for its end, and for another task's.
+    /// How long to wait for its end, and for another task's, whatever is answered.
     pub timeout: Duration,
 }
 
@@ -46,6 +46,16 @@ impl BulkOptions {
         self.timeout = timeout;
         self
     }
+
+    fn is_over(&self, started: Instant) -> bool {
+        started.elapsed() >= self.timeout
+    }
+
+    /// Waits for the next look, which the end of the time does not wait for.
+    async fn pause(&self, started: Instant) {
+        let rest = self.timeout.saturating_sub(started.elapsed());
+        sleep(self.poll.min(rest)).await;
+    }
 }
 
 /// How an export task ended.
@@ -63,20 +73,11 @@ pub struct BulkOutcome {
     pub seconds: f64,
 }
 
-/// Runs an export task and follows it to its end: that it was created says nothing. A task of the same group, time and destination
-/// that is under way already is followed instead: an earlier run may have been killed, or the answer to its request lost. What it writes has a form of its own, is not
-/// sorted, and is not part of the archive that [`crate::export`] keeps; `verify` does not look at it.
+/// Whether [`bulk`] would run an export task, without asking for one.
 ///
 /// # Errors
-/// [`Error::Invalid`] for events that are too young to be all exported, and for a group that cannot be exported this way;
-/// [`Error::ExportBusy`] when another task of the account does not end in time.
-pub async fn bulk(
-    admin: &dyn LogAdmin,
-    info: &GroupInfo,
-    task: &ExportTask,
-    options: &BulkOptions,
-    clock: &Clock,
-) -> Result<BulkOutcome, Error> {
+/// [`Error::Invalid`] for events that are too young to be all exported, and for a group that cannot be exported this way.
+pub fn bulk_check(info: &GroupInfo, task: &ExportTask, clock: &Clock) -> Result<(), Error> {
     if info.class != GroupClass::Standard {
         return Err(Error::invalid(
             format!(
@@ -86,7 +87,7 @@ pub async fn bulk(
             "leave out --bulk",
         ));
     }
-    let newest = clock.now().minus(DELAY);
+    let newest = clock.now().minus(BULK_DELAY);
     if task.span.to() > newest {
         return Err(Error::invalid(
             format!(
@@ -96,22 +97,42 @@ pub async fn bulk(
             "give an earlier --to, or leave out --bulk",
         ));
     }
+    Ok(())
+}
+
+/// Runs an export task and follows it to its end: that it was created says nothing. A task of the same group, time and destination
+/// that is under way already is followed instead: an earlier run may have been killed, or the answer to its request lost. What it writes has a form of its own, is not
+/// sorted, and is not part of the archive that [`crate::export`] keeps; `verify` does not look at it.
+///
+/// # Errors
+/// Those of [`bulk_check`]; [`Error::ExportBusy`] when another task of the account does not end in time.
+pub async fn bulk(
+    admin: &dyn LogAdmin,
+    info: &GroupInfo,
+    task: &ExportTask,
+    options: &BulkOptions,
+    clock: &Clock,
+) -> Result<BulkOutcome, Error> {
+    bulk_check(info, task, clock)?;
     let started = Instant::now();
     let (id, resumed) = begin(admin, task, options, started).await?;
     let mut misses = 0;
+    // As all are that were just created, until something else is heard.
+    let mut last = TaskState::Pending;
     loop {
         let state = match admin.export_state(&id).await {
-            Ok(Some(state)) => state,
+            Ok(Some(state)) => {
+                misses = 0;
+                state
+            }
             Ok(None) => TaskState::Failed("CloudWatch Logs knows no such task".to_owned()),
             Err(error) if error.is_passing() && misses < MOST_MISSES => {
                 misses += 1;
-                sleep(options.poll).await;
-                continue;
+                last
             }
             Err(error) => return Err(error),
         };
-        misses = 0;
-        if state.is_over() || started.elapsed() >= options.timeout {
+        if state.is_over() || options.is_over(started) {
             return Ok(BulkOutcome {
                 task: id,
                 resumed,
@@ -119,7 +140,8 @@ pub async fn bulk(
                 seconds: started.elapsed().as_secs_f64(),
             });
         }
-        sleep(options.poll).await;
+        last = state;
+        options.pause(started).await;
     }
 }
 
@@ -141,7 +163,7 @@ async fn begin(
                     Ok(id) => return Ok((id, false)),
                     Err(error @ Error::Unreachable { .. }) => {
                         lost = Some(error);
-                        sleep(options.poll).await;
+                        options.pause(started).await;
                         continue;
                     }
                     Err(error) => error,
@@ -150,9 +172,9 @@ async fn begin(
             Err(error) => error,
         };
         let may_pass = error.is_passing() || matches!(error, Error::ExportBusy);
-        if !may_pass || started.elapsed() >= options.timeout {
+        if !may_pass || options.is_over(started) {
             return Err(error);
         }
-        sleep(options.poll).await;
+        options.pause(started).await;
     }
 }

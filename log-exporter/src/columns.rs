@@ -208,7 +208,8 @@ pub(crate) fn read(
 }
 
 /// Reads what may be anything. The reader takes some numbers of a file for right and panics where they are not: to `verify` that is
-/// damage like any other.
+/// damage like any other. That takes a build that unwinds: with `panic = "abort"`, as the profile for Lambda has it, such a part ends
+/// the process. Only parts whose digest is that of their manifest are read.
 fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),

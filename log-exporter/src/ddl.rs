@@ -7,6 +7,8 @@ use crate::{Layout, PartFormat, Place};
 /// or added: a query names its groups, days and hours. `location` is where the archive is, such as `s3://bucket`; `since` the first
 /// day, as YYYY-MM-DD. Times are milliseconds since 1970 in lines, and timestamps in Parquet.
 ///
+/// It fails where there is a table of that name already, whose groups, days or format may be others: [`ddl_drop`] makes room for it.
+///
 /// Athena reads every object below the location: orphans and their duplicates too, until `verify --gc --delete` removes them.
 pub fn ddl(
     table: &str,
@@ -41,7 +43,7 @@ pub fn ddl(
         PartFormat::Parquet => ("timestamp COMMENT 'UTC'", "STORED AS PARQUET"),
     };
     format!(
-        "CREATE EXTERNAL TABLE IF NOT EXISTS `{name}` (
+        "CREATE EXTERNAL TABLE `{name}` (
   `timestamp` {time},
   `ingestion_time` {time},
   `stream` string,
@@ -69,6 +71,11 @@ TBLPROPERTIES (
 );",
         since = quoted(since),
     )
+}
+
+/// The statement that takes a table away. Of an external one, as [`ddl`] makes them, the data stay; of others they may go.
+pub fn ddl_drop(table: &str) -> String {
+    format!("DROP TABLE IF EXISTS `{}`;", bare(table))
 }
 
 /// The statement that makes a view over the tables of both formats, with times as milliseconds since 1970.
@@ -147,6 +154,15 @@ mod tests {
             !text.contains("JsonSerDe") && !text.contains("bigint"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_there_already_is_not_passed_over_in_silence() {
+        for format in [PartFormat::Ndjson, PartFormat::Parquet] {
+            let text = table(format);
+            assert!(text.starts_with("CREATE EXTERNAL TABLE `logs` ("), "{text}");
+        }
+        assert_eq!(ddl_drop("lo`gs"), "DROP TABLE IF EXISTS `logs`;");
     }
 
     #[test]

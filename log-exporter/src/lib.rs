@@ -76,10 +76,10 @@ mod time;
 mod verify;
 
 pub use archive::{Archive, ListPage, Listed, Object, ObjectInfo, Put, Sha256, Version};
-pub use bulk::{BulkOptions, BulkOutcome, bulk};
+pub use bulk::{BULK_DELAY, BulkOptions, BulkOutcome, bulk, bulk_check};
 pub use compress::{Codec, Compression};
 pub use contents::{cat, formats};
-pub use ddl::{ddl, ddl_over_both};
+pub use ddl::{ddl, ddl_drop, ddl_over_both};
 pub use engine::export;
 pub use error::Error;
 pub use event::{Event, Observer};

@@ -174,6 +174,15 @@ impl Span {
         Duration::from_millis(u64::try_from(self.to.0 - self.from.0).unwrap_or(0))
     }
 
+    /// The whole hours that it has a part in.
+    #[must_use]
+    pub fn hours(self) -> Self {
+        Self {
+            from: Window::containing(self.from).start(),
+            to: Window::containing(self.last()).end(),
+        }
+    }
+
     /// Its two halves, if it has two whole milliseconds.
     pub(crate) fn halves(self) -> Option<(Self, Self)> {
         let middle = Millis(self.from.0 + (self.to.0 - self.from.0) / 2);
@@ -357,5 +366,13 @@ mod tests {
             .map(|w| w.to_string())
             .collect();
         assert_eq!(hours, ["2026-11-26T10", "2026-11-26T11"]);
+    }
+
+    #[test]
+    fn a_span_is_widened_to_whole_hours_and_no_further() {
+        let hours = |from, to| span(from, to).hours();
+        assert_eq!(hours(HOUR, 2 * HOUR), span(HOUR, 2 * HOUR));
+        assert_eq!(hours(HOUR + 1, 2 * HOUR + 1), span(HOUR, 3 * HOUR));
+        assert_eq!(hours(2 * HOUR - 1, 2 * HOUR), span(HOUR, 2 * HOUR));
     }
 }

@@ -173,13 +173,7 @@ pub(crate) struct ExportArgs {
 
     /// How parts hold their events: as lines of JSON, or in columns, for queries. An archive may have both, and is read back the
     /// same.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value = "ndjson",
-        conflicts_with = "bulk"
-    )]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "ndjson")]
     pub(crate) archive_format: FormatArg,
 
     /// How parts are compressed. zstd takes half of the CPU. Default: gzip; zstd for Parquet, which has no other here.
@@ -202,7 +196,8 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) max_parallel: NonZeroUsize,
 
-    /// End within this time, with what is under way committed and the rest named.
+    /// End within this time, with what is under way committed and the rest named. With --bulk: a task that was begun goes on by itself,
+    /// and is found by the next run.
     #[arg(long, value_name = "TIME")]
     pub(crate) deadline: Option<humantime::Duration>,
 
@@ -215,8 +210,15 @@ pub(crate) struct ExportArgs {
     pub(crate) verify: bool,
 
     /// Let CloudWatch Logs write to the bucket by itself, with one export task, and follow it to its end. For a one-off: what it
-    /// writes is not sorted, not verified and no part of the archive.
-    #[arg(long, requires = "bucket")]
+    /// writes is not sorted, not verified and no part of the archive. A task is found again by its whole hours: give the times
+    /// themselves, not how long ago, where a run may be repeated an hour later.
+    #[arg(
+        long,
+        requires = "bucket",
+        conflicts_with_all = [
+            "archive_format", "codec", "level", "part_size", "lag", "max_parallel", "memory", "spill", "no_checkpoint", "verify"
+        ]
+    )]
     pub(crate) bulk: bool,
 
     /// How often the export task is looked at.
@@ -343,14 +345,19 @@ pub(crate) struct DdlArgs {
     #[command(flatten)]
     pub(crate) archive: ArchiveArgs,
 
-    /// What the table is called. In an archive of both formats there are two, the other one with `_parquet` at its end, and a view
-    /// over both with `_all`; Athena takes one statement at a time.
+    /// What the table over the lines is called. That over Parquet has `_parquet` at its end, and in an archive of both formats there is
+    /// a view over both with `_all`; Athena takes one statement at a time.
     #[arg(long, value_name = "NAME", default_value = "logs")]
     pub(crate) table: String,
 
     /// Only the table over the parts of this format. Default: what the archive has.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) archive_format: Option<FormatArg>,
+
+    /// Drop tables of these names first, as they have to be when groups or earlier days came in. Of an external table the data stay;
+    /// of an Iceberg table Athena deletes them.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[cfg(test)]

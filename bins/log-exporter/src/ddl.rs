@@ -38,24 +38,36 @@ pub(crate) async fn run(args: &DdlArgs, session: &Session<'_>) -> Result<Exit, F
         true => vec![PartFormat::default()],
         false => formats,
     };
-    let both = formats.len() > 1;
-    let columns = format!("{}_parquet", args.table);
+    let ddl = |format, name: &str| {
+        log_exporter::ddl(name, &location, &options.layout, format, &places, &since)
+    };
+    show(&statements(args, &formats, ddl), session)
+}
+
+/// A table for each format, and over both a view. A format's table has the same name whatever else the archive has, by now or later.
+fn statements(
+    args: &DdlArgs,
+    formats: &[PartFormat],
+    ddl: impl Fn(PartFormat, &str) -> String,
+) -> Vec<String> {
+    let lines = &args.table;
+    let columns = format!("{lines}_parquet");
     let mut statements = Vec::new();
     for format in formats {
         let name = match format {
-            PartFormat::Parquet if both => &columns,
-            _ => &args.table,
+            PartFormat::Parquet => &columns,
+            _ => lines,
         };
-        let layout = &options.layout;
-        statements.push(log_exporter::ddl(
-            name, &location, layout, format, &places, &since,
-        ));
+        if args.replace {
+            statements.push(log_exporter::ddl_drop(name));
+        }
+        statements.push(ddl(*format, name));
     }
-    if both {
-        let view = format!("{}_all", args.table);
-        statements.push(log_exporter::ddl_over_both(&view, &args.table, &columns));
+    if formats.len() > 1 {
+        let view = format!("{lines}_all");
+        statements.push(log_exporter::ddl_over_both(&view, lines, &columns));
     }
-    show(&statements, session)
+    statements
 }
 
 fn show(statements: &[String], session: &Session<'_>) -> Result<Exit, Failure> {
@@ -65,4 +77,53 @@ fn show(statements: &[String], session: &Session<'_>) -> Result<Exit, Failure> {
         _ => printer.line(&statements.join("\n\n"))?,
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    /// What is made, by the formats that an archive has.
+    fn made(formats: &[PartFormat], more: &[&str]) -> Vec<String> {
+        let arguments = ["log-exporter", "ddl", "--archive", "a"];
+        let parsed = Args::parse_from(arguments.iter().chain(more));
+        let Command::Ddl(args) = parsed.command else {
+            panic!("{parsed:?}");
+        };
+        let statements = statements(&args, formats, |format, name| format!("{format:?} {name}"));
+        let first = statements.iter().map(|text| text.lines().next().unwrap());
+        first.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_formats_table_has_one_name_whatever_else_the_archive_has() {
+        let (lines, columns) = (PartFormat::Ndjson, PartFormat::Parquet);
+        assert_eq!(made(&[columns], &[]), ["Parquet logs_parquet"]);
+        assert_eq!(made(&[lines], &[]), ["Ndjson logs"]);
+        assert_eq!(
+            made(&[lines, columns], &["--table", "web"]),
+            [
+                "Ndjson web",
+                "Parquet web_parquet",
+                "CREATE OR REPLACE VIEW \"web_all\" AS"
+            ]
+        );
+    }
+
+    #[test]
+    fn tables_are_dropped_only_if_that_is_asked_for() {
+        assert_eq!(
+            made(&[PartFormat::Ndjson, PartFormat::Parquet], &["--replace"]),
+            [
+                "DROP TABLE IF EXISTS `logs`;",
+                "Ndjson logs",
+                "DROP TABLE IF EXISTS `logs_parquet`;",
+                "Parquet logs_parquet",
+                "CREATE OR REPLACE VIEW \"logs_all\" AS"
+            ]
+        );
+    }
 }

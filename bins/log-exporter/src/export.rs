@@ -41,7 +41,7 @@ enum Work {
 pub(crate) async fn run(args: &ExportArgs, session: &Session<'_>) -> Result<Exit, Failure> {
     let started = Instant::now();
     if args.bulk {
-        return bulk::run(args, session).await;
+        return bulk::run(args, session, started).await;
     }
     let options = options(args, session, started)?;
     options.check().map_err(|error| failures::export(&error))?;

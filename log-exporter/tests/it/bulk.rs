@@ -203,6 +203,24 @@ async fn looks_that_fail_for_a_while_end_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_the_time_is_kept_when_looks_fail_and_when_they_are_rare() {
+    // Two requests begin the task, and a look is answered or not.
+    for (answered, state) in [(0, TaskState::Pending), (1, TaskState::Running)] {
+        let stage = stage().await;
+        stage.logs.next_export(repeat_n(TaskState::Running, 9));
+        let begun = repeat_n(SourceFault::Slow, 2 + answered);
+        stage
+            .logs
+            .fail_next(begun.chain(repeat_n(SourceFault::Throttled, 8)));
+        let options = BulkOptions::default().timeout(Duration::from_secs(25));
+        let outcome = bulk(&stage.logs, &info(), &task(), &options, &stage.clock).await;
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.state, state);
+        assert!((25.0..25.1).contains(&outcome.seconds), "{outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_class_is_refused() {
     let stage = stage().await;
     let mut info = info();

@@ -260,8 +260,8 @@ async fn an_archive_may_have_hours_in_both_formats() {
     assert!(verified.stdout.contains(all), "{verified:?}");
     let tables = ddl(&["--table", "web"]);
     for text in [
-        "EXISTS `web` (",
-        "EXISTS `web_parquet` (",
+        "TABLE `web` (",
+        "TABLE `web_parquet` (",
         "STORED AS PARQUET",
         "VIEW \"web_all\"",
     ] {
@@ -269,7 +269,7 @@ async fn an_archive_may_have_hours_in_both_formats() {
     }
     let one = ddl(&["--archive-format", "parquet"]);
     assert!(
-        one.contains("EXISTS `logs` (") && one.contains("/parquet/"),
+        one.contains("TABLE `logs_parquet` (") && one.contains("/parquet/"),
         "{one}"
     );
     assert!(!one.contains("VIEW"), "{one}");

@@ -12,4 +12,6 @@ mod moto;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod usage;

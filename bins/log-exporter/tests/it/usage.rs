@@ -113,10 +113,6 @@ fn what_is_wrong_is_named_with_its_remedy() {
     let with = |more: &[&'static str]| [&export[..], more].concat();
     refused(&with(&["orc"]), &["orc", "ndjson", "parquet"]);
     refused(
-        &with(&["ndjson", "--bulk"]),
-        &["--archive-format", "--bulk"],
-    );
-    refused(
         &["export", "--group", "g", "--bucket", "b", "--poll", "1s"],
         &["--bulk"],
     );
@@ -126,6 +122,28 @@ fn what_is_wrong_is_named_with_its_remedy() {
             &with(&["parquet"]),
             &["this build cannot write parquet", "the feature `parquet`"],
         ),
+    }
+}
+
+#[test]
+fn what_an_export_task_knows_nothing_of_is_refused() {
+    let bulk = [
+        "export", "--bulk", "--group", "g", "--bucket", "b", "--from", "2d", "--to", "1d",
+    ];
+    for option in [
+        &["--archive-format", "ndjson"][..],
+        &["--codec", "zstd"],
+        &["--level", "6"],
+        &["--part-size", "64"],
+        &["--lag", "15m"],
+        &["--max-parallel", "4"],
+        &["--memory", "24"],
+        &["--spill", "/tmp"],
+        &["--no-checkpoint"],
+        &["--verify"],
+    ] {
+        let arguments = [&bulk[..], option].concat();
+        refused(&arguments, &[option[0], "--bulk", "cannot be used with"]);
     }
 }
 
