@@ -20,6 +20,7 @@ mod failures;
 mod folder;
 mod gate;
 mod guard;
+mod haste;
 mod images;
 mod ledger;
 mod live;
