@@ -25,6 +25,12 @@ pub(super) enum Behaviour {
     HasOneService,
     /// The cluster has no service.
     HasNoService,
+    /// The bounds of `sdt-dev-alpha` let no task be replaced.
+    Deadlocked,
+    /// So they are as soon as an image was pushed.
+    DeadlocksLater,
+    /// `sdt-dev-alpha` is CodeDeploy's.
+    CodeDeploys,
     /// An update is completed, and the registry wants `ada` with `hunter2`.
     WantsLogin,
 }
@@ -371,7 +377,15 @@ fn aws(
         }
         "DescribeServices" => {
             state.polls += u32::from(state.updated);
-            json!({"services": [service(state)], "failures": []})
+            let mut service = service(state);
+            let later = behaviour == Behaviour::DeadlocksLater && !state.manifests.is_empty();
+            if later || behaviour == Behaviour::Deadlocked {
+                service["deploymentConfiguration"]["maximumPercent"] = json!(100);
+            }
+            if behaviour == Behaviour::CodeDeploys {
+                service["deploymentController"]["type"] = json!("CODE_DEPLOY");
+            }
+            json!({"services": [service], "failures": []})
         }
         "DescribeTaskDefinition" => {
             let asked = input["taskDefinition"].as_str().unwrap();
