@@ -281,6 +281,39 @@ fn a_service_that_cannot_be_deployed_to_is_refused_before_anything_is_told_or_mo
 }
 
 #[test]
+fn without_the_list_of_services_only_what_still_runs_is_said_to_have_left() {
+    let aws = FakeAws::start(Behaviour::DeniesList);
+    let repo = repository(&aws);
+    for left in ["old", "gone"] {
+        repo.write(&format!("services/{left}/main.txt"), "one\n");
+    }
+    repo.commit("Two that are to leave");
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.git(&["rm", "-r", "--quiet", "services/old", "services/gone"]);
+    repo.commit("Let them go");
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    let document = ended.json();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(
+        document["removed"],
+        serde_json::json!(["old"]),
+        "{document}"
+    );
+    let warning = |warnings: &serde_json::Value| {
+        let text = warnings[0].as_str().unwrap_or_default();
+        assert!(text.contains("ecs:ListServices"), "{warnings}");
+    };
+    warning(&document["warnings"]);
+
+    let status = on(&repo, &aws, &["status", "-e", "dev", "--format", "json"]);
+    let environment = &status.json()["environments"][0];
+    warning(&environment["warnings"]);
+    let status = on(&repo, &aws, &["status", "-e", "dev"]);
+    assert!(!status.stdout.contains("not deployed"), "{status:?}");
+}
+
+#[test]
 fn what_is_refused_after_a_push_does_not_claim_that_nothing_was_changed() {
     let aws = FakeAws::start(Behaviour::DeadlocksLater);
     let repo = repository(&aws);

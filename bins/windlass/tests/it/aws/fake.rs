@@ -21,6 +21,8 @@ pub(super) enum Behaviour {
     Completes,
     /// Every call is denied.
     Denies,
+    /// The cluster's services cannot be listed; but for `sdt-dev-alpha` and `sdt-dev-old` it has none.
+    DeniesList,
     /// The cluster has no service but `sdt-dev-alpha`.
     HasOneService,
     /// The cluster has no service.
@@ -322,7 +324,8 @@ fn aws(
     address: SocketAddr,
 ) -> Answer {
     let input: Value = serde_json::from_slice(body).unwrap();
-    if behaviour == Behaviour::Denies {
+    let denied = behaviour == Behaviour::DeniesList && operation == "ListServices";
+    if denied || behaviour == Behaviour::Denies {
         let error = json!({"__type": "AccessDeniedException", "message": "User is not authorized"});
         return Answer::json("400 Bad Request", &error);
     }
@@ -356,6 +359,16 @@ fn aws(
             let arns = ["alpha", "old", "redis"]
                 .map(|name| format!("{ARN}:service/sdt-dev/sdt-dev-{name}"));
             json!({"serviceArns": arns})
+        }
+        "DescribeServices"
+            if behaviour == Behaviour::DeniesList
+                && input["services"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&json!("sdt-dev-gone")) =>
+        {
+            let arn = format!("{ARN}:service/sdt-dev/sdt-dev-gone");
+            json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]})
         }
         // Two more of the cluster: one that left the repository, and one that never was in it.
         "DescribeServices"
