@@ -13,6 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::PlannedService;
 use crate::promote::Promotable;
 use crate::rollback::WayBack;
+use crate::verdict::Verdict;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -139,8 +140,16 @@ impl Stage<'_> {
         tell_ways(self.pipeline.listeners, &ways);
         let work = self.pipeline.go_back(&ways);
         self.announced(ways.iter().map(|way| &way.plan), work).await;
-        self.pipeline
-            .warn(run_brings_it_again(self.pipeline, &ways));
+        let ended = self.pipeline.ledger.entries();
+        let ended = ended.services(Verdict::Unknown, "its end was not seen");
+        let is_back = |way: &&WayBack| {
+            ended.iter().any(|service| {
+                service.plan.module == way.plan.module && service.verdict == Verdict::Restored
+            })
+        };
+        if let Some(warning) = run_brings_it_again(self.pipeline, ways.iter().filter(is_back)) {
+            self.pipeline.warn(warning);
+        }
         Ok(())
     }
 
@@ -263,14 +272,25 @@ pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<
         .map(Commit::from)
 }
 
-/// What a rollback does not do: the commit that was gone back from stays at the branch's head.
-pub(crate) fn run_brings_it_again(pipeline: &Pipeline<'_>, ways: &[WayBack]) -> String {
-    let names: Vec<&str> = ways.iter().map(|way| way.plan.module.as_str()).collect();
-    format!(
-        "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
-        pipeline.names.environment(),
-        names.join(", ")
-    )
+/// What a rollback does not do: the commit that was gone back from stays at the branch's head. Nothing of the kind is known of a
+/// revision whose commit is not, and one of the head is nothing that a run would change.
+pub(crate) fn run_brings_it_again<'a>(
+    pipeline: &Pipeline<'_>,
+    ways: impl IntoIterator<Item = &'a WayBack>,
+) -> Option<String> {
+    let head = &pipeline.checkout.head().id;
+    let names: Vec<&str> = ways
+        .into_iter()
+        .filter(|way| way.commit().is_some_and(|commit| commit != *head))
+        .map(|way| way.plan.module.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
+            pipeline.names.environment(),
+            names.join(", ")
+        )
+    })
 }
 
 /// Why a promotion has nothing to do.
