@@ -417,6 +417,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_said_further_leaves_what_was_said() {
+        let failure = Failure::usage("it runs already");
+        let mut ended = RolledOut::broken_off(&failure);
+        ended.add_reason(NOT_ASKED);
+        assert_eq!(ended.reason, Some(format!("it runs already; {NOT_ASKED}")));
+        ended.reason = None;
+        ended.add_reason(NOT_ASKED);
+        assert_eq!(ended.reason.as_deref(), Some(NOT_ASKED));
+    }
+
+    #[test]
     fn a_service_that_cannot_be_deployed_to_is_refused_and_a_lost_line_is_not_known() {
         let deadlock = ecs_deployer::Error::Deadlock {
             service: "web".parse().unwrap(),

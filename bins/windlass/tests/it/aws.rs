@@ -353,28 +353,6 @@ fn without_an_address_for_health_the_verdict_says_that_nobody_was_asked() {
         ended.stderr.contains("not asked for its health"),
         "{ended:?}"
     );
-
-    // It is said beside what else there is to say, in whichever order both come.
-    repo.commit("Change nothing");
-    let again = run(&repo, &aws, &["--all"]);
-    let back = ["rollback", "-e", "dev", "-s", "alpha", "--to", "2"];
-    let back = on(&repo, &aws, &[&back[..], &["--format", "json"]].concat());
-    for (ended, word) in [
-        (again, "is the one that runs already"),
-        (back, "runs already"),
-    ] {
-        let document = ended.json();
-        assert_eq!(
-            (verdicts(&document), ended.code),
-            (all(&["alpha"], "unchanged"), 0),
-            "{ended:?}"
-        );
-        let reason = document["services"][0]["reason"].as_str().unwrap();
-        assert!(
-            reason.contains(word) && reason.contains("was not asked"),
-            "{reason}"
-        );
-    }
 }
 
 const OTHER: &str = r#"{"id":"2","command":"run","environment":"dev","user":"bob","host":"runner-8","pid":43,
