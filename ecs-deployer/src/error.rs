@@ -259,8 +259,10 @@ impl Error {
             Self::DependencyCircle { .. } => "take one of the dependencies away".to_owned(),
             Self::UnknownDependency { .. } => "deploy both together, or take the dependency away".to_owned(),
             Self::NamedTwice { .. } => "give all of its images in one place".to_owned(),
-            Self::NotDeployable { .. }
-            | Self::Refused { .. }
+            Self::NotDeployable { .. } => {
+                "deploy it with the program that owns it, or make it anew: ACTIVE, with the deployment controller ECS".to_owned()
+            }
+            Self::Refused { .. }
             | Self::TaskNotStarted { .. }
             | Self::TaskForgotten { .. }
             | Self::CannotLookUp { .. }

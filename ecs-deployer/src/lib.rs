@@ -70,7 +70,7 @@ mod update;
 pub use control_plane::ControlPlane;
 pub use difference::{Change, ChangeKind, Reveal};
 pub use directory::Directory;
-pub use engine::{Deployer, deploy, rollback, wait, way_back};
+pub use engine::{Deployer, check_deployable, deploy, rollback, wait, way_back};
 pub use error::Error;
 pub use event::{Event, Observer};
 pub use fleet::{Fleet, FleetOptions, OnFleetFailure, ServiceResult, deploy_all};

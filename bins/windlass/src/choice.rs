@@ -148,6 +148,7 @@ impl Pipeline<'_> {
                     .copied()
                     .unwrap_or(order.len()),
                 missing: current.is_none() && !self.adapters.site.makes_services(),
+                obstacle: current.and_then(|live| live.obstacle.clone()),
             });
         }
         services.sort_by(|a, b| (a.group, &a.module).cmp(&(b.group, &b.module)));

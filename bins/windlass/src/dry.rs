@@ -85,7 +85,9 @@ pub(crate) async fn run(
                 schema: 1,
                 command: task.command(),
                 environment: session.names.environment().to_owned(),
-                warnings: vec![task::run_brings_it_again(&pipeline, &ways)],
+                warnings: task::run_brings_it_again(&pipeline, &ways)
+                    .into_iter()
+                    .collect(),
                 services: ways.into_iter().map(planned_back).collect(),
             };
             warn(&outcome.warnings, printer);

@@ -20,6 +20,7 @@ mod failures;
 mod folder;
 mod gate;
 mod guard;
+mod haste;
 mod images;
 mod ledger;
 mod live;
@@ -49,14 +50,14 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use windlass_cli::{Exit, Failure, Printer, init_logging};
 
 use crate::args::{Args, Command};
 
 /// Runs the command line of this process and returns its exit code.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = windlass_cli::parse();
     init_logging(args.common.verbose);
     let printer = Printer::new(&args.common);
     let ended = tokio::runtime::Builder::new_multi_thread()

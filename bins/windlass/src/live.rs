@@ -3,10 +3,29 @@
 use std::collections::BTreeMap;
 
 use change_detect::{CommitId, ModuleName};
-use ecs_deployer::{ClusterName, ControlPlane, ImageRef, ServiceName, TaskDefinitionArn};
+use ecs_deployer::{
+    ClusterName, ControlPlane, ImageRef, ServiceName, ServiceState, TaskDefinitionArn,
+};
 use serde::Serialize;
 
 use crate::names::commit_of;
+
+/// Why a service that exists cannot be deployed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Obstacle {
+    pub(crate) reason: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Obstacle {
+    fn of(state: &ServiceState) -> Option<Self> {
+        let error = ecs_deployer::check_deployable(state).err()?;
+        Some(Self {
+            reason: error.to_string(),
+            hint: error.hint(),
+        })
+    }
+}
 
 /// What one service runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +42,9 @@ pub(crate) struct Live {
     pub(crate) running: u32,
     /// Tasks that shall run.
     pub(crate) desired: u32,
+    /// What stands in the way of every deployment of it. A concern of whoever deploys it, not of whoever looks.
+    #[serde(skip)]
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// Asks the control plane what the services run. One that does not exist runs nothing.
@@ -78,6 +100,7 @@ pub(crate) async fn live(
                 unfinished,
                 running: state.running,
                 desired: state.desired,
+                obstacle: Obstacle::of(state),
             },
         );
     }

@@ -1,12 +1,13 @@
 //! Telling people: what a run becomes as a report, and the channels it goes to.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use deploy_notifier::{
     Channel, Deployment, Environment, InvalidSecretUrl, Notice, Promotion, PromotionStatus, Report,
     SecretUrl, ServiceResult, ServiceStatus, Severity, SlackWebhook, Webhook, WriterChannel,
 };
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use windlass_cli::{Failure, GithubActions};
 
 use crate::config::Notify;
@@ -15,7 +16,7 @@ use crate::outcome::{Commit, Notification, RunOutcome};
 use crate::plan::PlannedService;
 use crate::verdict::Verdict;
 
-/// How long a run that was interrupted waits for its last message.
+/// How long a run that has ended waits for the message that it begins, and one that was interrupted for its last one.
 const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// The channels of a run.
@@ -47,18 +48,34 @@ impl Notifier {
         Ok(Self { channels, console })
     }
 
-    /// Tells that a command begins to change things.
-    pub(crate) async fn started(&self, announcement: &Announcement<'_>, listeners: &Listeners<'_>) {
+    /// Tells that a command begins to change things. `done` is when it has ended: what then still waits for an answer gets a
+    /// moment, and whoever does not want to wait any longer interrupts it.
+    pub(crate) async fn started(
+        &self,
+        announcement: &Announcement<'_>,
+        listeners: &Listeners<'_>,
+        done: impl Future<Output = ()> + Send,
+        interrupted: impl Future<Output = &'static str> + Send,
+    ) {
         let report = announcement.report();
-        self.send(&report, self.channels.iter(), listeners).await;
+        let enough = async {
+            done.await;
+            tokio::select! {
+                () = tokio::time::sleep(LAST_WORD) => too_late(),
+                signal = interrupted => unwanted(signal),
+            }
+        };
+        self.send(&report, self.channels.iter(), listeners, enough)
+            .await;
     }
 
-    /// Tells how a command ended, and returns who has heard it. One that was interrupted says it as far as that is possible
-    /// in a moment, and whoever does not want to wait for the message any longer interrupts it.
+    /// Tells how a command ended, and returns who has heard it. One that is in a hurry says it as far as that is possible in a
+    /// moment, and whoever does not want to wait for the message any longer interrupts it.
     pub(crate) async fn ended(
         &self,
         outcome: &RunOutcome,
         listeners: &Listeners<'_>,
+        in_a_hurry: bool,
         interrupted: impl Future<Output = &'static str> + Send,
     ) -> Vec<Notification> {
         let report = report(outcome);
@@ -67,56 +84,82 @@ impl Notifier {
             .console
             .iter()
             .filter(|_| !outcome.services.is_empty() && outcome.interrupted.is_none());
-        let sending = self.send(&report, self.channels.iter().chain(console), listeners);
         let patience = async {
-            match outcome.interrupted {
-                Some(_) => tokio::time::sleep(LAST_WORD).await,
-                None => std::future::pending().await,
+            if in_a_hurry {
+                tokio::time::sleep(LAST_WORD).await;
+            } else {
+                std::future::pending().await
             }
         };
-        let error = tokio::select! {
-            sent = sending => return sent,
-            () = patience => format!("not delivered within {} s", LAST_WORD.as_secs()),
-            signal = interrupted => format!("not waited for any longer: {signal}"),
+        let enough = async {
+            tokio::select! {
+                () = patience => too_late(),
+                signal = interrupted => unwanted(signal),
+            }
         };
-        let all = self.channels.iter().map(|channel| Notification {
-            channel: channel.name().to_owned(),
-            error: Some(error.clone()),
-        });
-        let all: Vec<Notification> = all.collect();
-        for notification in &all {
-            listeners.tell(&Event::Notified {
-                channel: notification.channel.clone(),
-                error: notification.error.clone(),
-            });
-        }
-        all
+        let channels = self.channels.iter().chain(console);
+        self.send(&report, channels, listeners, enough).await
     }
 
-    /// A message that does not arrive is told in the run's own output; it does not change the run's verdict.
+    /// A message that does not arrive is told in the run's own output; it does not change the run's verdict. Those that wait for
+    /// their answer when it is `enough` are given up for the reason that it gives.
     async fn send<'a>(
         &self,
         report: &Report,
         channels: impl Iterator<Item = &'a Box<dyn Channel>> + Send,
         listeners: &Listeners<'_>,
+        enough: impl Future<Output = String> + Send,
     ) -> Vec<Notification> {
+        let channels: Vec<&Box<dyn Channel>> = channels.collect();
         // All at once: one that hangs must not keep the others from being told.
-        let sending = channels.map(|channel| async move {
-            let error = channel.send(report).await.err().map(|error| {
-                let hint = error
-                    .hint()
-                    .map(|hint| format!(" ({hint})"))
-                    .unwrap_or_default();
-                format!("{error}{hint}")
-            });
-            let channel = channel.name().to_owned();
+        let mut sending: FuturesUnordered<_> = channels
+            .iter()
+            .enumerate()
+            .map(|(index, channel)| async move { (index, channel.send(report).await) })
+            .collect();
+        let mut told: Vec<Option<Notification>> = vec![None; channels.len()];
+        let tell = |index: usize, error: Option<String>| {
+            let channel = channels[index].name().to_owned();
             listeners.tell(&Event::Notified {
                 channel: channel.clone(),
                 error: error.clone(),
             });
-            Notification { channel, error }
-        });
-        join_all(sending).await
+            Some(Notification { channel, error })
+        };
+        let mut enough = pin!(enough);
+        loop {
+            tokio::select! {
+                biased;
+                sent = sending.next() => {
+                    let Some((index, sent)) = sent else { break };
+                    told[index] = tell(index, sent.err().map(|error| in_a_line(&error)));
+                }
+                why = &mut enough => {
+                    for (index, told) in told.iter_mut().enumerate() {
+                        if told.is_none() {
+                            *told = tell(index, Some(why.clone()));
+                        }
+                    }
+                    break;
+                }
+            }
+        }
+        told.into_iter().flatten().collect()
+    }
+}
+
+fn too_late() -> String {
+    format!("not delivered within {} s", LAST_WORD.as_secs())
+}
+
+fn unwanted(signal: &str) -> String {
+    format!("not waited for any longer: {signal}")
+}
+
+fn in_a_line(error: &deploy_notifier::Error) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
     }
 }
 

@@ -153,7 +153,12 @@ impl End {
             Self::Done => {
                 let verdicts: Vec<Verdict> =
                     services.iter().map(|service| service.verdict).collect();
-                verdict::exit(&verdicts)
+                let touched = services.iter().any(|service| service.push.is_some());
+                match verdict::exit(&verdicts) {
+                    // That code says that nothing was changed; here images were pushed and tags moved.
+                    Exit::Usage if touched => Exit::Negative,
+                    exit => exit,
+                }
             }
             Self::Failed(failure) => failure.exit(),
             Self::Interrupted(_) => Exit::Interrupted,

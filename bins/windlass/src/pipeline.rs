@@ -1,6 +1,6 @@
 //! What all commands work with, and how they find out what changed and what runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use change_detect::{Bases, Detection, Module, ModuleName};
 use image_tagger::{PushOptions, PushRequest};
@@ -204,18 +204,27 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Refuses, before anything is touched, services that do not exist and that a deployment does not make.
+    /// Refuses, before anything is touched, services that do not exist and that a deployment does not make, and those that cannot
+    /// be deployed to.
     pub(crate) fn refuse_missing<'a>(
         &self,
-        services: impl IntoIterator<Item = &'a PlannedService>,
+        services: impl IntoIterator<Item = &'a PlannedService> + Clone,
     ) -> Result<(), Failure> {
-        let missing = self.missing(services);
+        let missing = self.missing(services.clone());
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Failure::usage(missing.join("\n  ")).hint(
-            "services are made by infrastructure code: make it first, or leave the module out with detect.services",
-        ))
+        let hints: BTreeSet<&str> = services
+            .into_iter()
+            .filter_map(|service| match &service.obstacle {
+                _ if service.missing => Some(
+                    "services are made by infrastructure code: make it first, or leave the module out with detect.services",
+                ),
+                obstacle => obstacle.as_ref()?.hint.as_deref(),
+            })
+            .collect();
+        let hints: Vec<&str> = hints.into_iter().collect();
+        Err(Failure::usage(missing.join("\n  ")).hint(hints.join("; ")))
     }
 
     /// What there is to say of a work tree that builds would be made from.
@@ -229,18 +238,21 @@ impl Pipeline<'_> {
         }
     }
 
-    /// What there is to say of those that do not exist.
+    /// What there is to say of those that do not exist or cannot be deployed to.
     fn missing<'a>(&self, services: impl IntoIterator<Item = &'a PlannedService>) -> Vec<String> {
         services
             .into_iter()
-            .filter(|service| service.missing)
-            .map(|service| {
-                format!(
-                    "`{}` cannot be deployed: the cluster `{}` has no service `{}`",
-                    service.module,
-                    self.names.cluster(),
-                    service.service
-                )
+            .filter_map(|service| {
+                let module = &service.module;
+                if service.missing {
+                    return Some(format!(
+                        "`{module}` cannot be deployed: the cluster `{}` has no service `{}`",
+                        self.names.cluster(),
+                        service.service
+                    ));
+                }
+                let obstacle = service.obstacle.as_ref()?;
+                Some(format!("`{module}`: {}", obstacle.reason))
             })
             .collect()
     }

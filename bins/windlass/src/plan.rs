@@ -8,7 +8,7 @@ use image_tagger::{Repository, Tag};
 use serde::Serialize;
 use windlass_cli::{Failure, nearest};
 
-use crate::live::Live;
+use crate::live::{Live, Obstacle};
 use crate::names::{self, Names};
 
 /// One service that a run deploys.
@@ -36,6 +36,9 @@ pub(crate) struct PlannedService {
     pub(crate) group: usize,
     /// There is no such service, and a deployment does not make one here.
     pub(crate) missing: bool,
+    /// What stands in the way of every deployment of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// What a run would do.
@@ -130,6 +133,7 @@ pub(crate) fn plan(
             from_commit: current.and_then(|live| live.commit.clone()),
             group: groups.get(module.as_str()).copied().unwrap_or(order.len()),
             missing: current.is_none() && !makes_services,
+            obstacle: current.and_then(|live| live.obstacle.clone()),
         });
     }
     services.sort_by(|a, b| (a.group, &a.module).cmp(&(b.group, &b.module)));

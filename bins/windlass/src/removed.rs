@@ -16,18 +16,8 @@ impl Pipeline<'_> {
         &self,
         inventory: &[ModuleName],
         mut known: BTreeSet<ModuleName>,
-    ) -> BTreeMap<ModuleName, Option<Live>> {
+    ) -> BTreeMap<ModuleName, Live> {
         known.retain(|module| !inventory.contains(module));
-        let running = match self.adapters.site.services(self.names.cluster()).await {
-            Ok(running) => running,
-            Err(error) => {
-                let why = failures::deploy(&error).in_a_line();
-                self.warn(format!(
-                    "which services are deployed and no longer in the repository cannot be told: {why}"
-                ));
-                return known.into_iter().map(|module| (module, None)).collect();
-            }
-        };
         let of = |module: &ModuleName| self.names.service(module).ok();
         let taken: BTreeSet<ServiceName> = inventory.iter().filter_map(of).collect();
         // By the name that people know, where git knows one, else by the one that the service's gives.
@@ -35,6 +25,17 @@ impl Pipeline<'_> {
             .into_iter()
             .filter_map(|module| Some((of(&module)?, module)))
             .collect();
+        let running = match self.adapters.site.services(self.names.cluster()).await {
+            Ok(running) => running,
+            Err(error) => {
+                let why = failures::deploy(&error).in_a_line();
+                self.warn(format!(
+                    "which services are deployed and no longer in the repository cannot be told in full: {why}"
+                ));
+                // Those that are suspected can be asked for by their names.
+                by_service.keys().cloned().collect()
+            }
+        };
         let mut candidates: Vec<(ModuleName, ServiceName)> = Vec::new();
         for service in running
             .into_iter()
@@ -60,7 +61,6 @@ impl Pipeline<'_> {
         found
             .into_iter()
             .filter(|(module, live)| self.is_ours(module, live))
-            .map(|(module, live)| (module, Some(live)))
             .collect()
     }
 

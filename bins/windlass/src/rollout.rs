@@ -113,11 +113,14 @@ impl Rollouts<'_> {
                 && let (Some(commit), Some(runs)) = (rollout.commit, &runs)
                 && commit != runs
             {
-                ended.reason = Some(format!(
+                let more = ended.reason.replace(format!(
                     "the image of {} is the one that runs already, since {}",
                     commit.short(),
                     runs.short()
                 ));
+                if let Some(more) = more {
+                    ended.add_reason(&more);
+                }
             }
             ended
         } else if verdict.is_good() {
@@ -304,7 +307,7 @@ impl Rollouts<'_> {
 
     /// Nobody said where to ask: what the control plane says is all there is.
     fn unseen(&self, rollout: &Rollout<'_>, mut ended: RolledOut) -> RolledOut {
-        ended.reason = Some(NOT_ASKED.to_owned());
+        ended.add_reason(NOT_ASKED);
         self.listeners.tell(&Event::NotAsked {
             service: rollout.module.to_owned(),
         });
@@ -369,6 +372,14 @@ impl Rollouts<'_> {
 }
 
 impl RolledOut {
+    /// Says one thing more of how it ended.
+    fn add_reason(&mut self, more: &str) {
+        self.reason = Some(match self.reason.take() {
+            Some(reason) => format!("{reason}; {more}"),
+            None => more.to_owned(),
+        });
+    }
+
     fn after(verdict: Verdict, deployment: ServiceOutcome) -> Self {
         Self {
             verdict,
@@ -404,6 +415,17 @@ pub(crate) fn revision(commit: &CommitId) -> health_checker::Revision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_further_leaves_what_was_said() {
+        let failure = Failure::usage("it runs already");
+        let mut ended = RolledOut::broken_off(&failure);
+        ended.add_reason(NOT_ASKED);
+        assert_eq!(ended.reason, Some(format!("it runs already; {NOT_ASKED}")));
+        ended.reason = None;
+        ended.add_reason(NOT_ASKED);
+        assert_eq!(ended.reason.as_deref(), Some(NOT_ASKED));
+    }
 
     #[test]
     fn a_service_that_cannot_be_deployed_to_is_refused_and_a_lost_line_is_not_known() {

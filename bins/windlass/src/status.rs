@@ -37,6 +37,8 @@ struct EnvironmentStatus {
     provider: &'static str,
     /// Why nothing is known of it, if so.
     error: Option<String>,
+    /// What could not be told, and what people should know.
+    warnings: Vec<String>,
     services: Vec<ServiceStatus>,
     #[serde(skip)]
     tasks_run: bool,
@@ -98,6 +100,7 @@ pub(crate) async fn run(
                 environment: name.clone(),
                 provider: provider(&session),
                 error: Some(failure.message().to_owned()),
+                warnings: Vec::new(),
                 services: Vec::new(),
                 tasks_run: false,
                 exit: failure.exit(),
@@ -179,7 +182,7 @@ async fn environment(
     if args.service.is_empty() {
         let suspects = pipeline.once_there(&live, &pipeline.detect_options(None)?);
         for (module, found) in pipeline.left_behind(&keys, suspects).await {
-            live.extend(found.map(|found| (module.clone(), found)));
+            live.insert(module.clone(), found);
             rows.push((module, false));
         }
     }
@@ -208,6 +211,7 @@ async fn environment(
         environment: session.names.environment().to_owned(),
         provider: provider(session),
         error: None,
+        warnings: ledger.entries().warnings,
         services,
         tasks_run: adapters.site.tasks_run(),
         exit: Exit::Done,

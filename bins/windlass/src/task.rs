@@ -1,16 +1,19 @@
 //! The commands that change an environment, from what is asked for to what is done.
 
+use tokio::sync::Notify;
 use windlass_cli::Failure;
 
 use crate::args::RangeArgs;
 use crate::choice::{Order, Ready};
 use crate::event::{Event, Listeners};
+use crate::haste::Haste;
 use crate::notify::{Announcement, Notifier};
 use crate::outcome::Commit;
 use crate::pipeline::Pipeline;
 use crate::plan::PlannedService;
 use crate::promote::Promotable;
 use crate::rollback::WayBack;
+use crate::verdict::Verdict;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -55,12 +58,14 @@ impl Task<'_> {
         pipeline: &Pipeline<'_>,
         source: Option<&Pipeline<'_>>,
         notifier: &Notifier,
+        haste: &Haste,
     ) -> Result<(), Failure> {
         let stage = Stage {
             task: self,
             pipeline,
             source,
             notifier,
+            haste,
         };
         match self {
             Self::Run { range, allow_dirty } => stage.run(range, *allow_dirty).await,
@@ -77,6 +82,7 @@ struct Stage<'a> {
     pipeline: &'a Pipeline<'a>,
     source: Option<&'a Pipeline<'a>>,
     notifier: &'a Notifier,
+    haste: &'a Haste,
 }
 
 impl Stage<'_> {
@@ -95,9 +101,8 @@ impl Stage<'_> {
             pipeline.warn(warning);
         }
         let gate = pipeline.gate_rules()?;
-        // A channel that hangs must not keep the work waiting.
         let work = pipeline.build_and_release(&images, gate.as_ref(), &found);
-        tokio::join!(self.announce(found.plan.services.iter()), work).1
+        self.announced(found.plan.services.iter(), work).await
     }
 
     async fn deploy(&self, order: &Order, head: Option<Commit>) -> Result<(), Failure> {
@@ -105,7 +110,8 @@ impl Stage<'_> {
         let head = head.or_else(|| self.common_commit(&ready));
         self.chosen(ready.iter(), head);
         let work = self.pipeline.release(&ready);
-        tokio::join!(self.announce(ready.iter().map(|ready| &ready.plan)), work);
+        self.announced(ready.iter().map(|ready| &ready.plan), work)
+            .await;
         Ok(())
     }
 
@@ -125,7 +131,7 @@ impl Stage<'_> {
         }
         let plans: Vec<PlannedService> = ready().map(|ready| ready.plan.clone()).collect();
         let work = self.pipeline.copy_and_release(source, promotable);
-        tokio::join!(self.announce(plans.iter()), work).1
+        self.announced(plans.iter(), work).await
     }
 
     async fn rollback(&self, services: &[String], to: Option<&str>) -> Result<(), Failure> {
@@ -133,9 +139,17 @@ impl Stage<'_> {
         self.tell_chosen(ways.iter().map(|way| &way.plan));
         tell_ways(self.pipeline.listeners, &ways);
         let work = self.pipeline.go_back(&ways);
-        tokio::join!(self.announce(ways.iter().map(|way| &way.plan)), work);
-        self.pipeline
-            .warn(run_brings_it_again(self.pipeline, &ways));
+        self.announced(ways.iter().map(|way| &way.plan), work).await;
+        let ended = self.pipeline.ledger.entries();
+        let ended = ended.services(Verdict::Unknown, "its end was not seen");
+        let is_back = |way: &&WayBack| {
+            ended.iter().any(|service| {
+                service.plan.module == way.plan.module && service.verdict == Verdict::Restored
+            })
+        };
+        if let Some(warning) = run_brings_it_again(self.pipeline, ways.iter().filter(is_back)) {
+            self.pipeline.warn(warning);
+        }
         Ok(())
     }
 
@@ -178,7 +192,13 @@ impl Stage<'_> {
         }
     }
 
-    async fn announce<'a>(&self, services: impl Iterator<Item = &'a PlannedService>) {
+    /// Does the work while people are told that it begins: neither waits for the other, and work that is done is not
+    /// interrupted by who does not want to wait for a channel that hangs.
+    async fn announced<'a, T>(
+        &self,
+        services: impl Iterator<Item = &'a PlannedService>,
+        work: impl Future<Output = T>,
+    ) -> T {
         let pipeline = self.pipeline;
         pipeline.ledger.note(|entries| entries.announced = true);
         let entries = pipeline.ledger.entries();
@@ -188,9 +208,19 @@ impl Stage<'_> {
             head: entries.head.as_ref(),
             services: services.collect(),
         };
-        self.notifier
-            .started(&announcement, pipeline.listeners)
-            .await;
+        let done = Notify::new();
+        let work = async {
+            let result = work.await;
+            self.haste.work_is_done();
+            done.notify_one();
+            result
+        };
+        let listeners = pipeline.listeners;
+        let haste = self.haste.came();
+        let announcing = self
+            .notifier
+            .started(&announcement, listeners, done.notified(), haste);
+        tokio::join!(announcing, work).1
     }
 
     fn common_commit(&self, ready: &[Ready]) -> Option<Commit> {
@@ -242,14 +272,25 @@ pub(crate) fn common_commit(pipeline: &Pipeline<'_>, ready: &[Ready]) -> Option<
         .map(Commit::from)
 }
 
-/// What a rollback does not do: the commit that was gone back from stays at the branch's head.
-pub(crate) fn run_brings_it_again(pipeline: &Pipeline<'_>, ways: &[WayBack]) -> String {
-    let names: Vec<&str> = ways.iter().map(|way| way.plan.module.as_str()).collect();
-    format!(
-        "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
-        pipeline.names.environment(),
-        names.join(", ")
-    )
+/// What a rollback does not do: the commit that was gone back from stays at the branch's head. Nothing of the kind is known of a
+/// revision whose commit is not, and one of the head is nothing that a run would change.
+pub(crate) fn run_brings_it_again<'a>(
+    pipeline: &Pipeline<'_>,
+    ways: impl IntoIterator<Item = &'a WayBack>,
+) -> Option<String> {
+    let head = &pipeline.checkout.head().id;
+    let names: Vec<&str> = ways
+        .into_iter()
+        .filter(|way| way.commit().is_some_and(|commit| commit != *head))
+        .map(|way| way.plan.module.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the next `windlass run --environment {}` deploys what came after it to {} again: revert the commit at fault first",
+            pipeline.names.environment(),
+            names.join(", ")
+        )
+    })
 }
 
 /// Why a promotion has nothing to do.

@@ -8,6 +8,7 @@ use crate::adapters::Adapters;
 use crate::args::{ChangeArgs, ReportArgs};
 use crate::event::{Event, Listener, Listeners};
 use crate::guard;
+use crate::haste::Haste;
 use crate::ledger::Ledger;
 use crate::lock::{Holder, Lock, LockPlace};
 use crate::notify::Notifier;
@@ -63,13 +64,15 @@ pub(crate) async fn perform(
     all.extend_from_slice(more);
     let listeners = Listeners(all);
 
-    let mut open = Open::default();
+    let (mut open, haste) = (Open::default(), Haste::default());
     let work = open.work(
-        session, task, source, change, &listeners, &ledger, &notifier,
+        session, task, source, change, &listeners, &ledger, &notifier, &haste,
     );
     let end = tokio::select! {
+        // What ended and was interrupted at once has ended.
+        biased;
         done = work => done.map_or_else(End::Failed, |()| End::Done),
-        signal = interrupted() => {
+        signal = haste.interrupts_work(interrupted()) => {
             listeners.tell(&Event::Interrupted { signal: signal.to_owned() });
             End::Interrupted(signal)
         }
@@ -77,7 +80,10 @@ pub(crate) async fn perform(
     listeners.tell(&Event::Ended);
     let mut outcome = outcome(session, task, source, &end, &ledger, &timeline);
     if worth_telling(&outcome, &end) {
-        outcome.notifications = notifier.ended(&outcome, &listeners, interrupted()).await;
+        let in_a_hurry = outcome.interrupted.is_some() || haste.is_there();
+        outcome.notifications = notifier
+            .ended(&outcome, &listeners, in_a_hurry, interrupted())
+            .await;
     }
     terminal.close();
     if let End::Interrupted(signal) = end {
@@ -259,6 +265,7 @@ impl Open {
         listeners: &Listeners<'_>,
         ledger: &Ledger,
         notifier: &Notifier,
+        haste: &Haste,
     ) -> Result<(), Failure> {
         // What is promoted from is locked too: its tasks are started to be asked. Two promotions crosswise take the locks in
         // the same order.
@@ -279,7 +286,8 @@ impl Open {
         let pipeline = session.pipeline(adapters, listeners, ledger);
         let from =
             source_adapters.map(|(source, adapters)| source.pipeline(adapters, listeners, ledger));
-        task.perform(&pipeline, from.as_ref(), notifier).await
+        task.perform(&pipeline, from.as_ref(), notifier, haste)
+            .await
     }
 
     async fn lock(

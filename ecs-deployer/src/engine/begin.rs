@@ -104,6 +104,18 @@ fn note_unpinned(watch: &Watch<'_>, request: &DeployRequest, runs_already: bool)
     }
 }
 
+/// Judges a described service: whether a deployment of it can be begun at all, and be done with the tasks that it is to have.
+///
+/// [`deploy`](crate::deploy) refuses the same by itself. Who has more to do before, such as pushing an image, can ask first, and
+/// needs no further call for it.
+///
+/// # Errors
+/// [`Error::NotDeployable`] if ECS does not deploy it, or not any more; [`Error::Deadlock`] if none of its tasks can be replaced.
+pub fn check_deployable(state: &ServiceState) -> Result<(), Error> {
+    check_kind(state)?;
+    check_bounds(state, state.desired)
+}
+
 /// Refuses a count with which no task could ever be replaced.
 fn check_bounds(state: &ServiceState, desired: u32) -> Result<(), Error> {
     let mut resized = state.clone();

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ecs_deployer::sim::{Behaviour, ServiceSpec};
 use ecs_deployer::{
-    ControlPlane, DeployRequest, Error, ImageChange, OnFailure, Options, RollbackRequest,
-    ServiceOutcome, ServiceUpdate, StopType, Verdict, deploy, rollback, wait,
+    ControlPlane, Controller, DeployRequest, Error, ImageChange, OnFailure, Options,
+    RollbackRequest, ServiceOutcome, ServiceUpdate, StopType, Verdict, check_deployable, deploy,
+    rollback, wait,
 };
 use tokio::time::Instant;
 
@@ -395,6 +396,23 @@ async fn a_deadlock_is_refused_before_anything_is_written() {
     );
     assert!(error.hint().is_some() && error.is_usage());
     assert_eq!(stage.cluster.calls().get("update the service"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_be_refused_can_be_told_from_the_service_alone() {
+    let plain = Stage::new(plain).await.state().await;
+    assert!(check_deployable(&plain).is_ok());
+    let stuck = Stage::new(|spec| spec.percent(100, 100)).await;
+    let stuck = stuck.state().await;
+    assert!(matches!(
+        check_deployable(&stuck),
+        Err(Error::Deadlock { desired: 2, .. })
+    ));
+    let mut others = plain.clone();
+    others.controller = Controller::External;
+    let error = check_deployable(&others).unwrap_err();
+    assert!(matches!(error, Error::NotDeployable { .. }), "{error}");
+    assert!(error.hint().is_some() && error.is_usage());
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,7 +74,7 @@ impl Rollouts<'_> {
             return ended;
         }
         let Some(target) = way.target.clone() else {
-            ended.reason = Some(NOT_ASKED.to_owned());
+            ended.add_reason(NOT_ASKED);
             self.listeners.tell(&Event::NotAsked {
                 service: way.module.to_owned(),
             });

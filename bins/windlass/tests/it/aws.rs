@@ -247,6 +247,87 @@ fn a_module_without_a_service_stands_in_nobodys_way_until_it_is_to_be_deployed()
 }
 
 #[test]
+fn a_service_that_cannot_be_deployed_to_is_refused_before_anything_is_told_or_moved() {
+    for (behaviour, why) in [
+        (Behaviour::Deadlocked, "can never replace a task"),
+        (Behaviour::CodeDeploys, "CODE_DEPLOY"),
+    ] {
+        let aws = FakeAws::start(behaviour);
+        let repo = repository(&aws);
+        pack(&repo, &aws);
+        let names = ["`alpha`", "`sdt-dev-alpha`", why];
+        let commands: [&[&str]; 3] = [
+            &["run", "-e", "dev", "--all"],
+            &["promote", "--from", "packed", "--to", "dev"],
+            &["deploy", "-e", "dev", "-s", "alpha"],
+        ];
+        for command in commands {
+            let refused = on(&repo, &aws, command);
+            refused.assert_refused_after_start(2, &names);
+            assert!(
+                !refused.stderr.contains("pushed") && aws.tag("sdt-dev/alpha", "latest").is_none(),
+                "{refused:?}"
+            );
+            let dry = on(&repo, &aws, &[command, &["--dry-run"]].concat());
+            match command[0] {
+                "run" => assert!(dry.code == 0 && dry.stderr.contains(why), "{dry:?}"),
+                _ => dry.assert_refused_after_start(2, &names),
+            }
+        }
+        // Who looks is not refused.
+        let status = on(&repo, &aws, &["status", "-e", "dev"]);
+        assert_eq!(status.code, 0, "{status:?}");
+    }
+}
+
+#[test]
+fn without_the_list_of_services_only_what_still_runs_is_said_to_have_left() {
+    let aws = FakeAws::start(Behaviour::DeniesList);
+    let repo = repository(&aws);
+    for left in ["old", "gone"] {
+        repo.write(&format!("services/{left}/main.txt"), "one\n");
+    }
+    repo.commit("Two that are to leave");
+    repo.write("services/alpha/main.txt", "two\n");
+    repo.git(&["rm", "-r", "--quiet", "services/old", "services/gone"]);
+    repo.commit("Let them go");
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--base", "HEAD~1"]);
+    let document = ended.json();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(
+        document["removed"],
+        serde_json::json!(["old"]),
+        "{document}"
+    );
+    let warning = |warnings: &serde_json::Value| {
+        let text = warnings[0].as_str().unwrap_or_default();
+        assert!(text.contains("ecs:ListServices"), "{warnings}");
+    };
+    warning(&document["warnings"]);
+
+    let status = on(&repo, &aws, &["status", "-e", "dev", "--format", "json"]);
+    let environment = &status.json()["environments"][0];
+    warning(&environment["warnings"]);
+    let status = on(&repo, &aws, &["status", "-e", "dev"]);
+    assert!(!status.stdout.contains("not deployed"), "{status:?}");
+}
+
+#[test]
+fn what_is_refused_after_a_push_does_not_claim_that_nothing_was_changed() {
+    let aws = FakeAws::start(Behaviour::DeadlocksLater);
+    let repo = repository(&aws);
+    pack(&repo, &aws);
+    let ended = run(&repo, &aws, &["--all"]);
+    assert_eq!(
+        (verdicts(&ended.json()), ended.code),
+        (all(&["alpha"], "refused"), 1),
+        "{ended:?}"
+    );
+    assert!(aws.tag("sdt-dev/alpha", "latest").is_some());
+}
+
+#[test]
 fn without_an_address_for_health_the_verdict_says_that_nobody_was_asked() {
     let aws = FakeAws::start(Behaviour::Completes);
     let repo = repository(&aws);

@@ -289,3 +289,36 @@ fn a_closed_pipe_is_no_panic() {
     assert_eq!(ended.stdout.trim(), "0", "{ended:?}");
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
 }
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_told_in_json_too() {
+    let repo = Repo::with_services(&["alpha"]);
+    for (arguments, named) in [
+        (&["run", "--format", "json"][..], "--environment"),
+        (
+            &["plan", "--format=json", "--enviroment", "dev"],
+            "--enviroment",
+        ),
+        (&["no-such-command", "--format", "json"], "no-such-command"),
+        (&["--format", "json"], "command"),
+    ] {
+        let ended = repo.windlass(arguments);
+        let document = ended.json();
+        assert_eq!(
+            (ended.code, &document["exit_code"]),
+            (2, &2.into()),
+            "{ended:?}"
+        );
+        assert!(
+            document["error"].as_str().unwrap().contains(named) && document["hint"].is_string(),
+            "{document}"
+        );
+        assert!(!ended.stderr.is_empty());
+    }
+    // Help is what was asked for, and no error.
+    let help = repo.windlass(&["run", "--help", "--format", "json"]);
+    assert!(
+        help.code == 0 && help.stdout.contains("Usage: "),
+        "{help:?}"
+    );
+}

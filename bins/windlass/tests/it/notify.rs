@@ -209,6 +209,118 @@ fn a_channel_that_hangs_neither_delays_the_work_nor_survives_an_interrupt() {
     );
 }
 
+/// A run under way, and where its events go.
+#[cfg(unix)]
+fn start(repo: &Repo, hooks: &[(&str, String)]) -> (std::process::Child, std::path::PathBuf) {
+    let events = repo.path().join(".git/events");
+    let path = events.to_str().unwrap();
+    let child = repo
+        .command(&["run", "-e", "local", "--format", "json", "--events", path])
+        .envs(hooks.iter().map(|(name, url)| (name, url)))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, events)
+}
+
+/// The events so far, as soon as they are what the test waits for.
+#[cfg(unix)]
+fn wait_for(events: &std::path::Path, enough: impl Fn(&str) -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let text = std::fs::read_to_string(events).unwrap_or_default();
+        if enough(&text) {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{text}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let signalled = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(signalled.success());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_while_only_the_first_message_is_waited_for_leaves_the_verdict() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (child, events) = start(&repo, &[("HOOK", hanging())]);
+    wait_for(&events, |text| text.contains("\"event\":\"finished\""));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let begun = std::time::Instant::now();
+    interrupt(&child);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    let document = ended.json();
+    assert_eq!(
+        (ended.code, &document["services"][0]["verdict"]),
+        (0, &Value::from("deployed")),
+        "{ended:?}"
+    );
+    assert_eq!(document["interrupted"], Value::Null, "{document}");
+    // Who was in a hurry once gets the last message's moment, and no more.
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn the_first_message_gets_a_moment_when_the_work_is_done() {
+    let repo = configured("[notify.slack]\nwebhook-env = \"HOOK\"");
+    let (child, events) = start(&repo, &[("HOOK", hanging())]);
+    wait_for(&events, |text| text.contains("\"event\":\"finished\""));
+    let begun = std::time::Instant::now();
+    wait_for(&events, |text| text.contains("\"event\":\"ended\""));
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+    interrupt(&child);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_message_that_arrived_is_not_said_to_be_lost_because_another_channel_hangs() {
+    let repo = configured(
+        "[notify.slack]\nwebhook-env = \"HANGS\"\n[notify.webhook]\nurl-env = \"ANSWERS\"",
+    );
+    let (url, _messages) = webhook("200 OK");
+    let (child, events) = start(&repo, &[("HANGS", hanging()), ("ANSWERS", url)]);
+    let heard = |text: &str| {
+        let (_, last) = text.split_once("\"event\":\"ended\"").unwrap_or_default();
+        last.matches("\"channel\":\"webhook\"").count()
+    };
+    wait_for(&events, |text| heard(text) == 1);
+    interrupt(&child);
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    let document = ended.json();
+    let notifications = document["notifications"].as_array().unwrap();
+    let error = |channel: &str| {
+        let found = notifications.iter().find(|told| told["channel"] == channel);
+        found.unwrap_or_else(|| panic!("{document}"))["error"].clone()
+    };
+    assert_eq!(error("webhook"), Value::Null, "{document}");
+    assert!(
+        error("slack").as_str().unwrap().contains("SIGINT"),
+        "{document}"
+    );
+    // And nothing else was said of it afterwards.
+    let text = std::fs::read_to_string(&events).unwrap();
+    assert_eq!(heard(&text), 1, "{text}");
+}
+
 #[test]
 fn a_variable_that_is_not_set_is_refused_before_anything_happens() {
     let repo = configured("[notify.slack]\nwebhook-env = \"NO_SUCH_HOOK\"");

@@ -75,3 +75,32 @@ fn the_revision_is_shown_and_the_next_run_is_warned_of() {
         "{document}"
     );
 }
+
+#[test]
+fn nobody_is_warned_of_a_run_that_would_change_nothing() {
+    let repo = two_services();
+    let back = |more: &[&str]| {
+        let words = ["rollback", "-e", "local", "-s", "beta", "--format", "json"];
+        let ended = repo.windlass(&[&words[..], more].concat());
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(
+            !ended.stderr.contains("the next `windlass run"),
+            "{ended:?}"
+        );
+        let document = ended.json();
+        assert_eq!(document["warnings"], serde_json::json!([]), "{document}");
+        document
+    };
+    // What runs is what the head has, and stays.
+    let document = back(&["--to", "2"]);
+    assert_eq!(verdicts(&document), all(&["beta"], "unchanged"));
+    // From an earlier one the way leads to the head's.
+    let earlier = repo.windlass(&["rollback", "-e", "local", "-s", "beta"]);
+    assert!(
+        earlier.stderr.contains("the next `windlass run"),
+        "{earlier:?}"
+    );
+    back(&["--to", "2", "--dry-run"]);
+    let document = back(&["--to", "2"]);
+    assert_eq!(verdicts(&document), all(&["beta"], "restored"));
+}

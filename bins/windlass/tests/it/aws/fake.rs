@@ -21,10 +21,18 @@ pub(super) enum Behaviour {
     Completes,
     /// Every call is denied.
     Denies,
+    /// The cluster's services cannot be listed; but for `sdt-dev-alpha` and `sdt-dev-old` it has none.
+    DeniesList,
     /// The cluster has no service but `sdt-dev-alpha`.
     HasOneService,
     /// The cluster has no service.
     HasNoService,
+    /// The bounds of `sdt-dev-alpha` let no task be replaced.
+    Deadlocked,
+    /// So they are as soon as an image was pushed.
+    DeadlocksLater,
+    /// `sdt-dev-alpha` is CodeDeploy's.
+    CodeDeploys,
     /// An update is completed, and the registry wants `ada` with `hunter2`.
     WantsLogin,
 }
@@ -316,7 +324,8 @@ fn aws(
     address: SocketAddr,
 ) -> Answer {
     let input: Value = serde_json::from_slice(body).unwrap();
-    if behaviour == Behaviour::Denies {
+    let denied = behaviour == Behaviour::DeniesList && operation == "ListServices";
+    if denied || behaviour == Behaviour::Denies {
         let error = json!({"__type": "AccessDeniedException", "message": "User is not authorized"});
         return Answer::json("400 Bad Request", &error);
     }
@@ -351,6 +360,16 @@ fn aws(
                 .map(|name| format!("{ARN}:service/sdt-dev/sdt-dev-{name}"));
             json!({"serviceArns": arns})
         }
+        "DescribeServices"
+            if behaviour == Behaviour::DeniesList
+                && input["services"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&json!("sdt-dev-gone")) =>
+        {
+            let arn = format!("{ARN}:service/sdt-dev/sdt-dev-gone");
+            json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]})
+        }
         // Two more of the cluster: one that left the repository, and one that never was in it.
         "DescribeServices"
             if input["services"][0]
@@ -371,7 +390,15 @@ fn aws(
         }
         "DescribeServices" => {
             state.polls += u32::from(state.updated);
-            json!({"services": [service(state)], "failures": []})
+            let mut service = service(state);
+            let later = behaviour == Behaviour::DeadlocksLater && !state.manifests.is_empty();
+            if later || behaviour == Behaviour::Deadlocked {
+                service["deploymentConfiguration"]["maximumPercent"] = json!(100);
+            }
+            if behaviour == Behaviour::CodeDeploys {
+                service["deploymentController"]["type"] = json!("CODE_DEPLOY");
+            }
+            json!({"services": [service], "failures": []})
         }
         "DescribeTaskDefinition" => {
             let asked = input["taskDefinition"].as_str().unwrap();
