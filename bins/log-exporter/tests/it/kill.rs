@@ -53,10 +53,11 @@ fn storm(site: &Site, archive: &[&str], formats: &[&str], truths: &[(String, Tru
         .output()
         .unwrap();
     assert_eq!(whole.status.code(), Some(0), "{whole:?}");
-    let whole = u64::try_from(started.elapsed().as_millis()).unwrap();
-    let (mut moments, mut killed) = (Vec::new(), 0);
-    for life in 0..LIVES {
-        let life = format!("life-{life}");
+    let mut whole = u64::try_from(started.elapsed().as_millis()).unwrap();
+    let (mut moments, mut killed, mut lives) = (Vec::new(), 0, 0);
+    while lives < LIVES || (killed < LIVES && lives < 5 * LIVES) {
+        let life = format!("life-{lives}");
+        lives += 1;
         for round in 0..12 {
             let (one, two) = (moment(whole), moment(whole / 2));
             moments.push((one, two));
@@ -72,6 +73,8 @@ fn storm(site: &Site, archive: &[&str], formats: &[&str], truths: &[(String, Tru
                 ended |= other;
             }
             if ended {
+                // The first run may have found a busier machine than those after it.
+                whole = (whole * 3 / 4).max(20);
                 break;
             }
         }
